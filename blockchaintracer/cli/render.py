@@ -157,16 +157,25 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
-def hanging(start: str, text: str) -> str:
+def hanging(start: str, text: str, indent: int | None = None) -> str:
     """Put a text after the start of a line. At a terminal its further lines are indented, and hashes are short and dim
-    unless ``-v`` was given: the first digits of an id name a record. What goes to a file stays whole."""
+    unless ``-v`` was given: the first digits of an id name a record. What goes to a file stays whole.
+
+    Args:
+        indent: of the further lines; by default they stand under the text.
+    """
     if not sys.stdout.isatty():
         return start + text
-    indent, width = len(click.unstyle(start)), max(shutil.get_terminal_size().columns, 60)
+    first, width = len(click.unstyle(start)), max(shutil.get_terminal_size().columns, 60)
+    further = " " * (first if indent is None else indent)
     if not click.get_current_context().meta.get(VERBOSE):
         text = _HASH.sub(lambda found: f"{found[1]}…", text)
-    lines = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
-    return start + _SHORT.sub(lambda found: click.style(found[0], dim=True), f"\n{' ' * indent}".join(lines))
+    # the start is wrapped with the text, and put back with its colour
+    lines = textwrap.wrap(
+        "\0" * first + text, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
+    )
+    text = "\n".join(lines)[first:]
+    return start + _SHORT.sub(lambda found: click.style(found[0], dim=True), text)
 
 
 def state_line(result: Any, done: str = "recorded") -> str:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import Verb
+from blockchaintracer.cli.options import RPC_VARIABLE, Verb, home_option
 from blockchaintracer.cli.render import Answer, coins, table, when
-from blockchaintracer.core.networks import network_by_name
+from blockchaintracer.lab.chosen_network import find_network, network_at
 from blockchaintracer.lab.estimate import Met, estimate
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 
 @click.command(cls=Verb)
 @click.option("--network", "names", multiple=True, metavar="NAME", help="Only this network; repeatable.")
 @click.option("--gas-price", type=float, metavar="GWEI", help="Use this price instead of asking the networks.")
-def command(names: tuple[str, ...], gas_price: float | None) -> Answer:
+@click.option("--rpc", metavar="URL", envvar=RPC_VARIABLE, help=f"Ask this node, of any chain. [env: {RPC_VARIABLE}]")
+@home_option
+def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, home: str | None) -> Answer:
     """What recording, sealing, anchoring a batch and storing from it cost on each network, at the price of this moment.
 
     Also says what a new storage slot costs there, which decides most of it.
@@ -23,12 +27,19 @@ def command(names: tuple[str, ...], gas_price: float | None) -> Answer:
       blockchaintracer estimate
       blockchaintracer estimate --network sepolia --json
       blockchaintracer estimate --gas-price 2.5
+      blockchaintracer estimate --rpc http://10.0.0.5:8545
     """
     price = None if gas_price is None else int(gas_price * 10**9)
-    costs, prices = estimate([network_by_name(name) for name in names] or None, price)
-    rows = [[c.network, c.operation, f"{c.gas:,}", coins(c.wei), c.note or ""] for c in costs]
+    lab = Lab(Home(home))
+    chosen = [find_network(lab, name) for name in names] + ([network_at(rpc)] if rpc else [])
+    costs, prices = estimate(chosen or None, price)
+    away = {} if chosen else {c.network: c.note for c in costs if c.wei is None}
+    rows = [[c.network, c.operation, f"{c.gas:,}", coins(c.wei), c.note or ""] for c in costs if c.network not in away]
     shown = table(None, ["network", "operation", "gas", "cost in its coin", ""], rows)
-    return Answer({"costs": costs, "prices": prices}, shown, *map(_price, prices))
+    lines = [_price(met) for met in prices if met.network not in away]
+    if away:
+        lines.append(f"Not reached: {', '.join(away)}. --gas-price GWEI estimates without them.")
+    return Answer({"costs": costs, "prices": prices}, *([shown] if rows else []), *lines)
 
 
 def _price(met: Met) -> str:

@@ -96,12 +96,19 @@ def list_keys(home: str | None) -> Answer:
     """List the keys: addresses of those that sign, recipients of those that decrypt."""
     signing, encrypting = KeyStore(Home(home)), EncryptionKeys(Home(home))
     keys = [{"name": name, "address": signing.signer(name).address} for name in signing.names()]
-    others = [{"name": name, "recipient": encrypting.recipient(name)} for name in encrypting.names()]
+    others = [
+        {"name": name, "recipient": encrypting.recipient(name), "replacedBy": encrypting.replaced_by(name)}
+        for name in encrypting.names()
+    ]
     return Answer(
         {"keys": keys, "encryption": others},
         *(f"{key['address']}  {key['name']}" for key in keys),
-        *(f"{key['recipient']}  {key['name']} (encryption)" for key in others),
+        *(f"{key['recipient']}  {key['name']} (encryption{_replaced(key['replacedBy'])})" for key in others),
     )
+
+
+def _replaced(new: str | None) -> str:
+    return f", replaced by {new}" if new else ""
 
 
 @command.command()
@@ -134,7 +141,7 @@ def rotate_key(old: str, new: str, encryption: bool, **options: Any) -> Answer:
         return Answer(done, *_rotated(done))
     keys = EncryptionKeys(Home(options["home"]), _asker())
     before = keys.recipient(old)
-    recipient = keys.create(new)
+    recipient = keys.replace(old, new)
     return Answer(
         {"old": old, "new": new, "oldRecipient": before, "recipient": recipient},
         f"Made the encryption key {new!r}: {recipient}. Give it to everyone who encrypts to you.",

@@ -8,6 +8,7 @@ import click
 
 from blockchaintracer.cli.options import VerbGroup, home_option, make_lab, require_consent, yes_option
 from blockchaintracer.cli.render import Answer
+from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.lab import Lab, reset_devnet
 
 
@@ -21,6 +22,7 @@ def command() -> None:
     Examples:
       blockchaintracer node start
       blockchaintracer node status --json
+      blockchaintracer node fund 0x… --amount 5
       blockchaintracer node stop
     """
 
@@ -70,6 +72,26 @@ def log(home: str | None, lines: int) -> Answer:
     file = _lab(home).devnet.log_file
     last = file.read_text(errors="replace").splitlines()[-lines:] if file.exists() else []
     return Answer({"log": last}, *last)
+
+
+@command.lab_verb(writes=True)
+@click.argument("address", required=False)
+@click.option(
+    "--amount",
+    type=click.FloatRange(min=0, min_open=True, max=1e9),
+    default=100.0,
+    show_default=True,
+    help="How much, in the devnet's coin.",
+)
+def fund(lab: Lab, address: str | None, amount: float) -> Answer:
+    """Give ADDRESS coin of a devnet: your own key without it, and another's devnet with --rpc.
+
+    It costs nothing and is worth nothing: on any other chain it is refused.
+    """
+    to = checksummed(address or lab.signer.address)
+    balance = lab.give_coin(to, int(amount * 10**18))
+    data = {"address": to, "balance": str(balance), "chainId": lab.chain_id}
+    return Answer(data, f"{to} has {balance / 10**18:g} coin of the devnet now.")
 
 
 @command.command()

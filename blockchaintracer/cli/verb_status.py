@@ -76,6 +76,8 @@ def _lab_lines(state: dict[str, Any]) -> Iterator[str]:
 def _record_lines(state: dict[str, Any]) -> Iterator[str]:
     yield f"Record    {state['id']}"
     yield f"Status    {state['status'] or 'unknown: ' + state['chainError']}"
+    if state.get("runStatus") not in (None, "completed"):
+        yield f"Run       {state['runStatus']}"
     if "block" in state:
         yield f"What      {state['kind']} of group {state['group']}, by {state['author']}"
         yield f"When      {when(state['recordedAt'])}, block {state['block']}, transaction {state['transaction']}"

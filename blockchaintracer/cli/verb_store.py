@@ -10,7 +10,7 @@ from blockchaintracer.cli.options import PATH, VerbGroup, source_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_garbage, store_status
+from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_environments, collect_garbage, store_status
 from blockchaintracer.lab.store.repair import Mended, repair_store
 
 
@@ -24,6 +24,7 @@ def command() -> None:
       blockchaintracer store status --verify
       blockchaintracer store repair --from https://lab.example/published
       blockchaintracer store gc --dry-run
+      blockchaintracer store gc --environments --older-than 30
     """
 
 
@@ -95,11 +96,20 @@ def _mended(item: Mended) -> str:
     metavar="DAYS",
     help="Since written.",
 )
-def gc(lab: Lab, dry_run: bool, days: float) -> Answer:
+@click.option("--environments", is_flag=True, help="Remove the environments that `reproduce` keeps instead.")
+def gc(lab: Lab, dry_run: bool, days: float, environments: bool) -> Answer:
     """Remove what no record, seal, batch, outbox entry or private value of this lab names. Needs no chain.
 
     Nothing is removed while another process uses the store: it may be about to name what it put there.
     """
+    if environments:
+        kept = collect_environments(lab, older_than_s=days * DAY_S, dry_run=dry_run)
+        size = sum(one.size for one in kept)
+        return Answer(
+            {"environments": as_json(kept), "size": size, "dryRun": dry_run},
+            *(f"{one.name}  {byte_size(one.size)}  {plain(one.lock)}" for one in kept),
+            f"{'Would remove' if dry_run else 'Removed'} {len(kept)} environments, {byte_size(size)}.",
+        )
     done = collect_garbage(lab, older_than_s=days * DAY_S, dry_run=dry_run)
     removed = "Would remove" if dry_run else "Removed"
     return Answer(

@@ -147,7 +147,7 @@ CLAIMS = Format("results")
 # the lab's own
 HOME = Format("home")
 OUTBOX = Format("outbox")
-INDEX = Format("index", version=7, oldest=7)
+INDEX = Format("index", version=8, oldest=8)
 KEYSTORE = Format("web3-keystore", version=3, oldest=3)
 BACKUP = Format("backup", algorithms=("age-encryption.org/v1",))
 SEAL = Format("seal", algorithms=_SIGNED)

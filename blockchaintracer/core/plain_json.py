@@ -19,6 +19,8 @@ MAX_BYTES = 1 << 20
 """The largest manifest, in bytes. Anything larger is an attachment, named by its digest."""
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8785, section 3.1, and RFC 7493)."""
+NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+"""Texts for what JSON has no numbers for."""
 MAX_DEPTH = 64
 MAX_VALUES = 1 << 18
 
@@ -59,21 +61,28 @@ def rfc3339(moment: datetime) -> str:
 def plain(value: Any, field: str = "") -> Any:
     """Copy `value` into plain JSON values, as the manifest holds them.
 
+    NaN and infinity become the texts ``NaN``, ``Infinity`` and ``-Infinity``: JSON has no numbers for them.
     Numbers and arrays of numpy and its like (anything with ``dtype`` and ``tolist``) become numbers and lists, times
     RFC 3339 text in UTC, enumeration members their values, tuples lists. Models of this package stay what they are.
 
     Raises:
-        InputError: naming the field, for NaN, infinity, an integer beyond 2^53 - 1, text that is no Unicode, a key
+        InputError: naming the field, for an integer beyond 2^53 - 1, text that is no Unicode, a key
             that is no text, any other type, or nesting deeper than `MAX_DEPTH`.
     """
-    return _Walk().plain(value, field, 0)
+    return _Walk(as_text=True).plain(value, field, 0)
+
+
+def number_text(value: float) -> float | str:
+    """Return a number as JSON holds it: text for NaN and infinity."""
+    return value if math.isfinite(value) else NOT_FINITE[repr(float(value))]
 
 
 class _Walk:
     """Counts values, because a few bytes of YAML aliases can stand for billions of them."""
 
-    def __init__(self, values: int = MAX_VALUES) -> None:
+    def __init__(self, values: int = MAX_VALUES, *, as_text: bool = False) -> None:
         self._most = self._left = values
+        self._as_text = as_text
 
     def plain(self, value: Any, field: str, depth: int) -> Any:
         self._left -= 1
@@ -90,7 +99,7 @@ class _Walk:
         if isinstance(value, int):
             return _integer(int(value), field)
         if isinstance(value, float):
-            return _finite(float(value), field)
+            return number_text(float(value)) if self._as_text else _finite(float(value), field)
         if isinstance(value, datetime):
             return _time(value, field)
         if isinstance(value, date):
@@ -116,7 +125,7 @@ def _integer(value: int, field: str) -> int:
 
 def _finite(value: float, field: str) -> float:
     if not math.isfinite(value):
-        refuse(field, "a finite number", value, "Leave it out, or say in text why there is none.")
+        refuse(field, "a finite number", value, "Write NaN and infinity as the texts NaN, Infinity and -Infinity.")
     return value
 
 
@@ -168,6 +177,8 @@ def as_json(value: Any) -> Any:
         return {key: as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [as_json(item) for item in value]
+    if isinstance(value, float):
+        return number_text(value)
     return value.value if isinstance(value, Enum) else value
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network, network_by_chain_id, network_by_name, redact_url
 from blockchaintracer.lab.lab import Lab
@@ -79,6 +80,17 @@ def add_network(lab: Lab, name: str, chain_id: int, rpc: str) -> Network:
     with lab.changed_settings() as settings:
         settings.setdefault("networks", {})[name] = {"chainId": chain_id, "rpc": rpc}
     return network
+
+
+def network_at(rpc: str) -> Network:
+    """Return the network of a node, a built-in one if it is of its chain, with the node's address."""
+    chain = Chain.connect(rpc)
+    known = network_by_chain_id(chain.chain_id)
+    return (
+        replace(known, name=redact_url(rpc), public_rpc=rpc)
+        if known
+        else _added(f"chain {chain.chain_id}", chain.chain_id, rpc)
+    )
 
 
 def remember_network(lab: Lab, name: str) -> None:

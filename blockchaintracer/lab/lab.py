@@ -303,6 +303,19 @@ class Lab:
         if self.is_embedded and self.chain.balance(self.signer.address) < _DEVNET_FUNDS_WEI // 10:
             self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
 
+    def give_coin(self, address: str, wei: int) -> int:
+        """Add coin to an address of a devnet, this lab's or one that others share. Returns its balance in wei."""
+        if not self.on_devnet:
+            raise InputError(
+                f"expected a devnet, where coin is free, got {self.chain.name}", hint="Name one by --rpc, or none."
+            )
+        balance = self.chain.balance(address) + wei
+        if self.is_embedded:
+            self.devnet.fund(address, balance)
+        else:
+            self.chain.ask("anvil_setBalance", checksummed(address), hex(balance))
+        return self.chain.balance(address)
+
     def group(self, role: Role | None = None) -> int:
         """Return the group to act for: named, chosen before, or the only one where the signer has `role`."""
         chosen = self.group_number or self._chosen("group")

@@ -10,11 +10,13 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
+from blockchaintracer.core.manifest import RunPredicate
 from blockchaintracer.core.networks import DEVNET
-from blockchaintracer.core.record import GlobalId, Relation, Status, checksummed, from_hex, label, to_hex
+from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
 from blockchaintracer.lab.lab import DEVNET_KEY, Lab
+from blockchaintracer.lab.lookup import read_manifest
 from blockchaintracer.lab.outbox import Entry
 
 
@@ -59,7 +61,8 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
     Returns:
         ``id``, ``status`` (unknown, cancelled, recorded, retracted; ``batched``, ``sealed`` or ``revealed`` if it's not
         stored but known to be; None while the chain is away), ``chainError``, ``outbox`` (writes about it with their
-        states), and once it's recorded its key's fields, times, links and verdicts; of one from a batch ``batch``, and
+        states), and once it's recorded its key's fields, times, links and verdicts, and of a run
+        ``runStatus``, as its manifest says; of one from a batch ``batch``, and
         of a revealed one ``seals``: how many its author made for the group, and how many are unrevealed. Of a seal what
         `seal_state` returns.
     """
@@ -79,6 +82,7 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
             if record := records.get(answer["id"]):
                 lab.registry.require_id(record, answer["id"])
                 answer.update(_of_record(lab.registry, record) | _of_status(lab.registry, record, status))
+                answer["runStatus"] = _run_status(lab, record)
             elif status.status is Status.UNKNOWN:
                 answer.update(_elsewhere(lab, answer["id"]))
             unanswered -= 1
@@ -88,6 +92,16 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
     for answer in answers:
         answer["outbox"] = [entry_json(entry) for entry in lab.outbox.entries_about(answer["id"])]
     return answers
+
+
+def _run_status(lab: Lab, record: RecordView) -> str | None:
+    """How a run ended, by its manifest; None if it is no run, or the manifest is not here."""
+    if record.key.kind == Kind.RUN and lab.store.has(record.key.manifest):
+        # what is damaged here is for `verify` to tell
+        with suppress(BlockchainTracerError):
+            predicate = read_manifest(lab.store, record).predicate
+            return predicate.status if isinstance(predicate, RunPredicate) else None
+    return None
 
 
 def _of_status(registry: Registry, record: RecordView, status: RecordStatus) -> dict[str, Any]:

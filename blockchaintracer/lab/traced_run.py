@@ -163,7 +163,7 @@ class TracedRun:
         """Log parameters; one that is logged again takes the new value. Text that looks like a secret is masked.
 
         Raises:
-            InputError: naming the parameter, for NaN, infinity, or what JSON can't hold.
+            InputError: naming the parameter, for what JSON can't hold. NaN and infinity are recorded as text.
         """
         self._log("parameters", masked(plain(parameters, "parameters"), "parameters"))
 
@@ -180,7 +180,7 @@ class TracedRun:
         """Log one metric; one that is logged again takes the new value.
 
         Args:
-            value: a finite number.
+            value: a number; NaN and infinity too, as of a training that diverged.
             tolerance: within what a reproduction must find it: a number is an absolute one.
             step: of the training: the values logged with one are kept as the metric's history; of a step that is logged
                 again, the last.

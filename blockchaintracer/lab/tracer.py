@@ -210,7 +210,7 @@ class MLTracer:
 
         Args:
             model_config: settings of the model by name.
-            metrics: finite numbers by name, or ``{"value": …, "tolerance": {"absolute": …}}``.
+            metrics: numbers by name, or ``{"value": …, "tolerance": {"absolute": …}}``.
             model_path: a file or folder, which is kept and recorded as a model.
             dataset_info: what there is to say of the data, by name.
             git_commit: 4 to 64 hex digits; one that isn't the captured commit is recorded as declared, not proven.
@@ -218,7 +218,7 @@ class MLTracer:
             additional_info: anything else by name.
 
         Raises:
-            InputError: naming the field, such as ``metrics.accuracy`` for NaN. Nothing of the call is taken then.
+            InputError: naming the field, such as ``metrics.accuracy`` for text. Nothing of the call is taken then.
         """
         values = {
             "model_config": model_config,

@@ -87,10 +87,8 @@ def test_a_metric_that_was_not_measured(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("metrics: {accuracy: .nan}", "metrics.accuracy: expected a finite number, got nan"),
-        ("metrics: {accuracy: {value: -.inf}}", "metrics.accuracy.value: expected a finite number, got -inf"),
+        ("metrics: {a: {value: 1, tolerance: {absolute: .inf}}}", "absolute: expected a valid number, got 'Infinity'"),
         ("metrics: {accuracy: high}", "metrics.accuracy.value: expected a valid number, got 'high'"),
-        ("parameters: {a: {b: [1, .inf]}}", "parameters.a.b[1]: expected a finite number"),
         ("parameters: {1: 2}", "parameters: expected text as keys, got 1"),
         ("parameters: [1]", "parameters: expected an object, got a list of 1 values"),
         ("seeds: {numpy: 9007199254740993}", "seeds.numpy: expected an integer within"),
@@ -207,13 +205,10 @@ def test_values_of_numpy_become_plain() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"metrics": {"accuracy": float("nan")}}, "metrics.accuracy: expected a finite number, got nan"),
-        ({"metrics": {"accuracy": np.float32("inf")}}, "metrics.accuracy: expected a finite number, got inf"),
         ({"metrics": {"accuracy": "0.9"}}, "metrics.accuracy.value: expected a valid number, got '0.9'"),
         ({"metrics": {"accuracy": True}}, "metrics.accuracy.value: expected a valid number, got True"),
         ({"metrics": {"accuracy": None}}, "metrics: expected a number for 'accuracy'"),
         ({"metrics": [1]}, "metrics: expected an object, got a list of 1 values"),
-        ({"model_config": {"w": np.array([1.0, np.nan])}}, "model_config.w[1]: expected a finite number, got nan"),
         ({"model_config": {"f": len}}, "model_config.f: expected a number, text, list or object, got a value of type"),
         ({"model_config": {"z": np.complex64(1j)}}, "model_config.z: expected a number, text, list or object"),
         (

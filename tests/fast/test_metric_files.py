@@ -155,7 +155,11 @@ def test_how_files_are_named_and_found_again(tmp_path: Path, monkeypatch: pytest
     first = tmp_path / "first"
     first.mkdir()
     reader = _reader(first, monkeypatch, "runs/*/m.json", "folds/*.csv")
-    for name, text in (("runs/7/m.json", '{"auc": 1}'), ("folds/a.csv", "f1\n1\n"), ("folds/b.csv", "f1\n2\n")):
+    for name, text in (
+        ("runs/7/m.json", '{"auc": 1, " auc": 2, "a\u200buc": 3}'),
+        ("folds/a.csv", "f1\n1\n"),
+        ("folds/b.csv", "f1\n2\n"),
+    ):
         (first / name).parent.mkdir(parents=True, exist_ok=True)
         (first / name).write_text(text)
     told, missing = reader.read(), reader.missing

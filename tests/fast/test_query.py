@@ -345,5 +345,5 @@ def test_large_tables_are_entered_by_an_index(index, search, monkeypatch):
 def test_statuses_are_those_of_the_command_line():
     assert (
         *("recorded", "retracted", "sealed", "batched"),
-        *("reviewed", "reproduced", "not-reproduced", "disputed"),
+        *("reviewed", "reproduced", "not-reproduced", "disputed", "failed"),
     ) == STATUSES

@@ -10,7 +10,8 @@ import pytest
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.core.record import from_hex
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.store.collect_garbage import collect_garbage, needed
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.store.collect_garbage import collect_environments, collect_garbage, needed
 from blockchaintracer.lab.store.store import Store
 
 
@@ -19,8 +20,6 @@ def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_
 
     home = tmp_path / "home"
     lab = Lab.__new__(Lab)
-    from blockchaintracer.lab.lab_folder import Home
-
     lab = Lab(Home(home))
     digests = [lab.store.put_bytes(f"object {number}".encode()) for number in range(5)]
     with sqlite3.connect(home / "some.sqlite") as database:
@@ -40,8 +39,6 @@ def test_listings_and_documents_are_followed_and_other_bytes_are_not(tmp_path: P
     document = store.put_bytes(json.dumps({"subject": listing}).encode())
     store.put_bytes(f"some text that names {hidden}".encode())
     del store
-    from blockchaintracer.lab.lab_folder import Home
-
     assert needed(Lab(Home(tmp_path / "home"))) == {leaf, listing, document}
 
 
@@ -57,11 +54,29 @@ def test_what_an_interrupted_write_left_goes(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_stops_it(tmp_path: Path) -> None:
-    from blockchaintracer.lab.lab_folder import Home
-
     lab = Lab(Home(tmp_path / "home"))
     orphan = lab.store.put_bytes(b"orphan")
     (tmp_path / "home" / "outbox.sqlite").write_bytes(b"SQLite format 3\x00" + b"damaged" * 500)
     with pytest.raises(StoreError, match="Nothing was removed"):
         collect_garbage(lab, older_than_s=0)
     assert lab.store.has(orphan)
+
+
+def test_kept_environments_go_when_they_were_not_used_for_so_long(tmp_path: Path) -> None:
+    lab = Lab(Home(tmp_path / "home"))
+    cached = tmp_path / "cached"
+    cached.write_bytes(b"x" * 1_000_000)
+    for name, complete in (("a" * 32, True), ("b" * 32, False)):
+        folder = lab.home.environments / name
+        (folder / "venv").mkdir(parents=True)
+        (folder / "venv" / "x").write_bytes(b"x" * 10_000)
+        # in the cache of the installer, too: removing it frees nothing
+        (folder / "venv" / "shared").hardlink_to(cached)
+        if complete:
+            (folder / "complete.json").write_text('{"name": "uv.lock"}')
+    assert collect_environments(lab) == []
+    shown = collect_environments(lab, older_than_s=-1, dry_run=True)
+    assert [(one.name[0], one.lock) for one in shown] == [("a", "uv.lock"), ("b", "not complete")]
+    assert all(10_000 <= one.size < 100_000 for one in shown)
+    assert collect_environments(lab, older_than_s=-1) == shown
+    assert not [path for path in lab.home.environments.iterdir() if path.is_dir()]

@@ -307,7 +307,7 @@ def test_what_does_not_run_as_it_should_is_no_finding(lab: Lab, other: Lab, proj
         ("RATE = 0.5", "os.kill(os.getpid(), 9)", "SIGKILL"),
         ("RATE = 0.5", "raise SystemExit(0)", "no run document"),
         ("RATE = 0.5", "__import__('time').sleep(60)", "within the 1 s"),
-        ("float(loss)", "float('nan')", "metrics.log_loss"),
+        ("float(loss)", "float('nan')", "no number for log_loss (nan)"),
     ):
         (project.folder / "train.py").write_text(TRAIN.replace(before, line))
         project.commit()
@@ -556,7 +556,6 @@ def test_a_link_among_the_outputs_is_not_kept(lab: Lab, other: Lab, project: Pro
         (0.0, 1e-300, Tolerance(relative=0.1), False),
         (1.0, 2.0, None, None),
         (1.0, None, Tolerance(absolute=1e9), None),
-        # no reader of run documents lets it in; the comparison does not rely on that
         (1.0, float("nan"), Tolerance(absolute=1e9), False),
     ],
 )

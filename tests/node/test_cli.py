@@ -23,7 +23,7 @@ def test_json_is_one_object_on_stdout_and_everything_else_on_stderr(lab, tmp_pat
 
 
 def test_errors_are_json_too_and_carry_the_exit_code(lab, tmp_path):
-    done = verb("record", "--metric", "accuracy=.nan", "--json", home=lab.home.path)
+    done = verb("record", "--metric", "accuracy=high", "--json", home=lab.home.path)
     assert done.returncode == 2
     error = json.loads(done.stdout)
     assert error["error"] == "InputError"

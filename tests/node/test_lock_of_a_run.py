@@ -110,3 +110,17 @@ def test_what_is_open_is_resolved_and_of_several_one_is_chosen(lab: Lab, tmp_pat
     assert done.returncode == 2
     assert "got requirements.lock, uv.lock" in done.stderr + done.stdout
     assert record("--lock", "requirements.lock").returncode == 0
+
+
+def test_a_python_that_is_not_here_is_named_before_anything_is_built(lab: Lab, tmp_path: Path) -> None:
+    study = Study.of(lab, tmp_path / "study", {"run.py": TELL + "tell(total=5)\n"})
+    python = tmp_path / "python3.99"
+    change = """sed 's/"version": "3[0-9.]*"/"version": "3.99.1"/'"""
+    real = sys.executable
+    python.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then {real} "$@" | {change}; else exec {real} "$@"; fi\n')
+    python.chmod(0o755)
+    other = second_lab(lab, tmp_path / "other")
+    result = study.repeat(other, study.record(program=(str(python), "run.py")), record=False)
+    assert result.verdict == "inconclusive"
+    assert "the run had Python 3.99.1, and no Python 3.99 is here" in str(result.reason)
+    assert not list(other.home.environments.glob("*/venv"))

@@ -266,12 +266,24 @@ def test_a_key_without_coin_is_told_what_it_lacks(lab, tmp_path, file):
     poor = Lab(lab.home.__class__(tmp_path / "poor"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     with pytest.raises(BlockchainTracerError, match=r"has no coin on .*, and a transaction costs some") as told:
         create_group(poor, "Poor lab")
-    assert "Send it some coin" in told.value.hint
+    assert f"node fund {poor.signer.address}" in told.value.hint
     lab.devnet.fund(poor.signer.address, 1000)
     with pytest.raises(BlockchainTracerError, match=r"has 1000 wei .* may cost up to [1-9]"):
         create_group(poor, "Poor lab")
     lab.devnet.fund(poor.signer.address, 10**18)
     assert create_group(poor, "Poor lab").group
+
+
+def test_a_second_person_on_a_shared_devnet_gets_coin_by_asking(lab, tmp_path):
+    url, home = lab.devnet.start().url, tmp_path / "second"
+    where = ("--rpc", url, "--registry", lab.registry.address)
+    asked = typed("node", "fund", "--rpc", url, "--json", home=home)
+    told = json.loads(asked.stdout)
+    assert told["balance"] == str(100 * 10**18), asked.stderr
+    assert typed("group", "create", "Second", *where, home=home).returncode == 0
+    given = typed("node", "fund", told["address"], "--amount", "1.5", home=lab.home.path)
+    assert given.returncode == 0, given.stderr
+    assert 101 * 10**18 < lab.chain.balance(told["address"]) < 102 * 10**18
 
 
 def test_no_chain_is_exit_code_3_and_no_lab_is_2(lab, file, tmp_path):

@@ -116,7 +116,7 @@ def test_a_metric_named_twice_or_no_number_is_told(lab, project):
     (project / "test_suite.py").write_text(one + other)
     done = session(project, lab.home.path, "--record")
     assert (done.returncode, "NOT RECORDED: ValueError: metrics named twice: m" in done.stdout) == (0, True)
-    for value in ("'x'", "float('nan')", "True"):
+    for value in ("'x'", "[float('nan')]", "True"):
         (project / "test_suite.py").write_text(f"def test_a(record_result):\n    record_result('m', {value})\n")
         done = session(project, lab.home.path)
         assert done.returncode == 1

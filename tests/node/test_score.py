@@ -549,33 +549,25 @@ def test_an_empty_home_scores_from_id_chain_and_published_copy(lab: Lab, project
     assert (statuses(found)["fetched"], statuses(found)["second-copy"], level(found)) == ("pass", "fail", "E1")
 
 
-def test_the_table_is_plain_text_with_the_remedy_in_a_column_of_its_own(lab: Lab, tmp_path: Path) -> None:
+def test_what_costs_most_stands_first_with_its_remedy_under_it(lab: Lab, tmp_path: Path) -> None:
     done = typed("record", "--param", "a=1", "--name", "[bold]odd[/]", "--json", home=lab.home.path)
     run = json.loads(done.stdout)["id"]
     found = score(lab, run)
     piped = typed("score", run, home=lab.home.path).stdout
-    assert "[/]" not in piped
     assert "\\[" not in piped
-    assert '{"train": [row, …], "test": [row, …]}' in re.sub(r"\s+", " ", " ".join(_column(piped, "remedy")))
-    heads = piped.splitlines()[0]
-    assert heads.split() == ["points", "item", "evidence", "remedy"]
-    # of a cell that takes several lines every part stays in its column, also on a narrow terminal
+    listed = re.findall(r"^(fail|unknown|pass) +(\d+) of (\d+) ", piped, re.MULTILINE)
+    order = ["fail", "unknown", "pass"]
+    places = [(order.index(status), -int(weight)) for status, _, weight in listed]
+    assert places == sorted(places)
+    assert len(listed) == len(found.items)
+    assert piped.index("Documentation  ") < piped.index(listed[0][0])
     narrow = terminal(80, "score", run, home=lab.home.path)
-    assert max(map(len, narrow.splitlines()[: narrow.splitlines().index("")])) <= 80
+    assert max(map(len, narrow.splitlines())) <= 80 + len("SHA-256 ") + 64
     for text in (piped, narrow):
-        for name in ("evidence", "remedy"):
-            told = "".join("".join(_column(text, name)).split())
-            for item in found.items:
-                assert "".join((getattr(item, name) or "").split()) in told
-
-
-def _column(text: str, name: str) -> list[str]:
-    """A column's cells of the table, line by line."""
-    lines = text.splitlines()
-    names = ["points", "item", "evidence", "remedy"]
-    starts = [*map(lines[0].index, names), None]
-    begin, end = starts[names.index(name) :][:2]
-    return [line[begin:end].strip() for line in lines[1 : lines.index("")]]
+        told = "".join(text.split())
+        for item in found.items:
+            assert "".join(f"{item.title}:{item.evidence if text is piped else ''}".split()) in told
+            assert item.remedy is None or "".join(f"->{item.remedy}".split()) in told
 
 
 def test_what_was_only_described_is_no_more_than_declared(lab: Lab, project: Project, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from blockchaintracer.cli.verb_estimate import command
 from blockchaintracer.core.chain import Chain
-from blockchaintracer.core.networks import network_by_name
+from blockchaintracer.core.networks import NETWORKS, network_by_name
 from blockchaintracer.lab.estimate import estimate
 from blockchaintracer.lab.slot_price import REPRICED_SLOT_GAS, SLOT_GAS, SlotPrice, slot_price
 from tests.support.artifacts import ROOT
@@ -121,3 +122,23 @@ def test_the_verb_says_which_price_it_met(proxy: Proxy, monkeypatch: pytest.Monk
     answering(proxy, eth_estimateGas=NO_METHOD)
     [met] = json.loads(CliRunner().invoke(command, ["--network", "sepolia", "--json"]).stdout)["prices"]
     assert (met["gasRules"], met["slot"]["gas"], met["advice"]) == ("unknown", None, None)
+
+
+def test_a_node_of_any_chain_is_asked(proxy: Proxy) -> None:
+    answering(proxy)
+    done = CliRunner().invoke(command, ["--rpc", proxy.url, "--json"])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert {cost["network"] for cost in answer["costs"]} == {answer["prices"][0]["network"]}
+    assert all(cost["wei"] for cost in answer["costs"])
+
+
+def test_networks_that_were_not_reached_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for network in NETWORKS:
+        monkeypatch.setenv(network.rpc_env, "http://127.0.0.1:9")
+    done = CliRunner().invoke(command, ["--home", str(tmp_path / "home")])
+    assert (done.exit_code, done.output.count("\n")) == (0, 1)
+    assert done.output.startswith("Not reached: Ethereum, ")
+    # one that was asked for by name says why
+    done = CliRunner().invoke(command, ["--network", "sepolia", "--home", str(tmp_path / "home")])
+    assert "no price: the network was not reached" in " ".join(done.output.split())

@@ -5,7 +5,6 @@
 import hashlib
 import importlib.util
 import json
-import math
 import os
 import subprocess
 import sys
@@ -169,9 +168,8 @@ def test_a_transaction_that_there_is_not(lab, home, tx, says):
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        ({"metrics": {"accuracy": math.nan}}, "metrics.accuracy"),
         ({"metrics": {"accuracy": "high"}}, "metrics.accuracy"),
-        ({"model_config": {"lr": [1.0, math.inf]}}, "model_config.lr[1]"),
+        ({"model_config": {"lr": [1.0, 2**60]}}, "model_config.lr[1]"),
         ({"dataset_info": {"rows": 2**53}}, "dataset_info.rows"),
         ({"additional_info": {"by": object()}}, "additional_info.by"),
         ({"timestamp": "yesterday"}, "timestamp"),
@@ -194,9 +192,9 @@ def test_a_run_names_what_is_wrong_when_it_is_logged(lab, home, folder):
     (folder / "other" / "model.bin").write_text("other")
     run.log_output("model.bin")
     for wrong, field in (
-        (lambda: run.log_metric("loss", math.nan), "metrics.loss"),
+        (lambda: run.log_metric("loss", "high"), "metrics.loss"),
         (lambda: run.log_metric("loss", 1, tolerance=-1), "metrics.loss"),
-        (lambda: run.log_param("lr", math.inf), "parameters.lr"),
+        (lambda: run.log_param("lr", 2**60), "parameters.lr"),
         (lambda: run.log_seed("s", {1, 2}), "seeds.s"),
         (lambda: run.log_input("nowhere.csv"), "inputs"),
         (lambda: run.log_input("data.csv", relation="cooked-from"), "relation"),
@@ -456,7 +454,7 @@ def test_one_dictionary_is_one_run(lab, home):
 
 @pytest.mark.parametrize(
     ("data", "says"),
-    [({"metric": {}}, "metric: expected no field"), ({"metrics": {"a": math.nan}}, "metrics.a"), ([], "dictionary")],
+    [({"metric": {}}, "metric: expected no field"), ({"metrics": {"a": "high"}}, "metrics.a"), ([], "dictionary")],
 )
 def test_a_dictionary_that_is_wrong_names_its_field(lab, home, data, says):
     before = nonce(lab)

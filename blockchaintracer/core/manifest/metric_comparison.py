@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,11 @@ class MetricComparison:
     wide: bool
 
     @property
+    def is_no_number(self) -> bool:
+        """Whether a number was recorded and NaN or infinity found: then the repeated run went wrong."""
+        return self.found is not None and math.isfinite(self.recorded) and not math.isfinite(self.found)
+
+    @property
     def required(self) -> str:
         """What is required of the found value, in words."""
         if self.tolerance is None:
@@ -54,9 +60,10 @@ def compare_metrics(recorded: Mapping[str, Metric], found: Mapping[str, float | 
         value, tolerance = found.get(name), metric.tolerance
         within = used = None
         if tolerance is not None and value is not None:
-            within, off = tolerance.allows(metric.value, value), abs(value - metric.value)
-            allowed = tolerance.width(metric.value)
-            used = off / allowed if allowed else 0.0 if within else None
+            within, allowed = tolerance.allows(metric.value, value), tolerance.width(metric.value)
+            used = 0.0 if within else None
+            if allowed and math.isfinite(value) and math.isfinite(metric.value):
+                used = abs(value - metric.value) / allowed
         shown = tolerance.to_json() if tolerance else None
         rows.append(MetricComparison(name, metric.value, value, shown, within, used, metric.accepts_nearly_anything))
     return rows

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -16,6 +18,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PlainSerializer,
     PositiveInt,
     ValidationInfo,
     field_validator,
@@ -25,7 +28,7 @@ from blockchaintracer.core.digest import PROFILES, FileDigest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.paths import check_paths, normal_path
-from blockchaintracer.core.plain_json import rfc3339
+from blockchaintracer.core.plain_json import number_text, rfc3339
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
@@ -36,6 +39,7 @@ MAX_EXECUTABLE = 4096
 MAX_EXECUTABLE_BYTES = 256 << 10
 """UTF-8 bytes that these paths have together at most: the manifest has room for the rest beside them."""
 
+_HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -61,6 +65,17 @@ def _line(text: str) -> str:
     return text
 
 
+def plain_name(text: str) -> str:
+    """Return the name of a value as it is; ValueError if it could look like another name."""
+    if text != unicodedata.normalize("NFC", _line(text)) or any(map(_is_hidden, text)):
+        raise ValueError("a name in composed letters (Unicode NFC), without characters that nobody sees")
+    return text
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or bool(_HIDDEN.match(character))
+
+
 def _utc(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
@@ -69,6 +84,11 @@ def _utc(text: str) -> str:
     except (ValueError, OverflowError):
         pass
     raise ValueError("a time as RFC 3339 writes it, with its zone, such as 2015-09-14T09:50:45Z")
+
+
+def _number(value: Any) -> Any:
+    is_text = isinstance(value, str) and value.lower().lstrip("+-") in ("nan", "inf", "infinity")
+    return float(value) if is_text else value
 
 
 def _digits(value: Any) -> Any:
@@ -134,11 +154,17 @@ Profile = Annotated[str, AfterValidator(_profile)]
 RelationNumber = Annotated[int, AfterValidator(_relation)]
 MediaType = Annotated[str, _matching(_MEDIA_TYPE, "a media type in lower case, such as text/csv")]
 Uuid = Annotated[str, AfterValidator(_uuid)]
-Names = dict[Annotated[str, AfterValidator(_line)], Any]
+Number = Annotated[
+    float, Field(allow_inf_nan=True), BeforeValidator(_number), PlainSerializer(number_text, when_used="json")
+]
+"""NaN and infinity, too: in JSON as the texts ``NaN``, ``Infinity`` and ``-Infinity``."""
+Name = Annotated[str, AfterValidator(plain_name)]
+"""The name of one value among others: no two look alike by how their letters are composed, or by what is not seen."""
+Names = dict[Name, Any]
 """Named values of any plain type."""
 
 
-ParameterSources = dict[Line, Annotated[str, Field(pattern=r"^(argument|file:[^\x00-\x1f]{1,512})$")]] | None
+ParameterSources = dict[Name, Annotated[str, Field(pattern=r"^(argument|file:[^\x00-\x1f]{1,512})$")]] | None
 """Where parameters are from that were read off a program: its arguments, or a file that it was given."""
 
 
@@ -205,7 +231,9 @@ class Tolerance(Part):
         return self.absolute + self.relative * abs(recorded)
 
     def allows(self, recorded: float, found: float) -> bool:
-        """Return whether `found` reproduces `recorded`."""
+        """Return whether `found` reproduces `recorded`. NaN equals NaN, and infinity itself alone."""
+        if not (math.isfinite(recorded) and math.isfinite(found)):
+            return repr(float(recorded)) == repr(float(found))
         return abs(found - recorded) <= self.width(recorded)
 
 
@@ -242,7 +270,7 @@ class MetricSource(Part):
 class Metric(Part):
     """A number that a run found."""
 
-    value: float
+    value: Number
     tolerance: Tolerance | None = None
     history: Artifact | None = None
     source: MetricSource | None = None
@@ -492,7 +520,7 @@ class SeedDerivation(Part):
     rule: Literal["first-after-seal", "named-by-plan"]
     block_number: Decimal
     block_hash: Hash
-    seeds: dict[Line, Annotated[int, Field(ge=0, lt=2**32)]]
+    seeds: dict[Name, Annotated[int, Field(ge=0, lt=2**32)]]
 
 
 class Reads(Part):
@@ -528,7 +556,7 @@ class RunPredicate(Lineage):
     declared_timestamp: Utc | None = None
     parameters: Names = Field(default_factory=dict)
     parameter_sources: ParameterSources = None
-    metrics: dict[Line, Metric] = Field(default_factory=dict)
+    metrics: dict[Name, Metric] = Field(default_factory=dict)
     seeds: Names = Field(default_factory=dict)
     inputs: Annotated[tuple[RunInput, ...], Field(strict=False)] = ()
     outputs: Annotated[tuple[RunOutput, ...], Field(strict=False)] = ()

@@ -119,6 +119,9 @@ class RecordChecks:
     def _run(self, record: RecordView, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
         """Check what only a run has: checkpoints, and seeds from a block."""
         if isinstance(manifest.predicate, RunPredicate):
+            if (ended := manifest.predicate).status != "completed":
+                reason = f": {ended.error}" if ended.error else ""
+                yield Check("run", Outcome.PASS, f"the run {ended.status}, as its manifest says{reason}")
             for row in compare_metrics(manifest.predicate.metrics, {}):
                 if row.wide:
                     yield Check("tolerance", Outcome.PASS, f"of {row.metric} = {row.recorded!r}: {row.required}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from blockchaintracer.core.manifest import Manifest, RecordPredicate, RunPredicate
+from blockchaintracer.core.plain_json import number_text
 from blockchaintracer.core.record import Kind, Relation, label
 
 Scalar = bool | int | float | str | None
@@ -43,8 +44,15 @@ class Compared:
     status: str = "recorded"
 
     @property
+    def failed(self) -> bool:
+        """Whether it is a run that did not complete."""
+        return self.fields.get("about.status", "completed") != "completed"
+
+    @property
     def metrics(self) -> dict[str, float]:
-        """The finite numbers among its metrics, by name without ``metrics.``."""
+        """The finite numbers among its metrics, by name without ``metrics.``. None of a run that did not complete."""
+        if self.failed:
+            return {}
         return {
             name.removeprefix("metrics."): float(value)
             for name, value in self.fields.items()
@@ -59,7 +67,7 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
     plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(predicate, RunPredicate):
         fields |= flat(plain.get("parameters", {}), "params")
-        fields |= flat({name: metric.value for name, metric in predicate.metrics.items()}, "metrics")
+        fields |= flat({name: number_text(it.value) for name, it in predicate.metrics.items()}, "metrics")
         fields |= flat(plain.get("seeds", {}), "seeds")
         relations = Counter(entry.relation for entry in predicate.inputs)
         for entry in predicate.inputs:

@@ -16,7 +16,7 @@ from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, wh
 from blockchaintracer.extras.compare.compare_records import compare_records
 from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison
 from blockchaintracer.extras.compare.plot import draw
-from blockchaintracer.extras.compare.runs import Scalar
+from blockchaintracer.extras.compare.runs import Compared, Scalar
 from blockchaintracer.extras.compare.statistics import Statistics, Test
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
@@ -73,10 +73,21 @@ def command(
 
 def _runs(comparison: RunComparison) -> Part:
     rows = [
-        [_letter(number), run.id, run.name, run.group or None, when(run.time), run.status]
+        [
+            _letter(number),
+            run.id,
+            run.name,
+            run.group or None,
+            when(run.time),
+            _state(run),
+        ]
         for number, run in enumerate(comparison.runs)
     ]
     return table(None, ["", "record", "name", "group", "recorded", "status"], rows)
+
+
+def _state(run: Compared) -> str:
+    return f"{run.status}, {run.fields['about.status']}: not counted" if run.failed else run.status
 
 
 def _fields(comparison: RunComparison, everything: bool) -> Part:

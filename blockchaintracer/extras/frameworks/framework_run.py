@@ -44,7 +44,7 @@ def never_fails(method: Callable[P, None]) -> Callable[P, None]:
 class History:
     """Every value of every metric, a JSON object a line: ``step``, ``epoch``, ``time``, ``metrics``.
 
-    The last finite value of each metric is the run's metric; all finite values are its history. The file is an output
+    The last value of each metric is the run's metric; all values are its history. The file is an output
     of the run and grows while the run goes on: a run that is killed leaves it in the lab's folder.
     """
 
@@ -55,7 +55,7 @@ class History:
         run.log_output(self._path, role=HISTORY)
 
     def log(self, metrics: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
-        """Add values. What is not a number is left out; what is not finite is only in the file.
+        """Add values. What is not a number is left out; NaN and infinity are numbers here.
 
         Args:
             step, epoch: of the training; a history counts by step where there is one, else by whole epochs.
@@ -70,8 +70,7 @@ class History:
         at = epoch if step is None else step
         at = int(at) if at is not None and float(at).is_integer() else None
         for name, value in values.items():
-            if math.isfinite(value):
-                self._run.log_metric(name, value, step=at)
+            self._run.log_metric(name, value, step=at)
 
 
 class RunCallback:

@@ -62,10 +62,11 @@ def _fixtures() -> Any:
 
             def record(name: str, value: float) -> None:
                 from blockchaintracer.core.errors import InputError
-                from blockchaintracer.core.plain_json import plain
+                from blockchaintracer.core.plain_json import NOT_FINITE, plain
 
                 number = plain(value, f"metrics.{name}")
-                if isinstance(number, bool) or not isinstance(number, int | float):
+                is_number = isinstance(number, int | float) or number in NOT_FINITE.values()
+                if isinstance(number, bool) or not is_number:
                     raise InputError(f"metrics.{name}: expected a number, got {type(value).__name__}")
                 record_property(METRIC, [name, number])
 

@@ -30,7 +30,7 @@ _RESTS = f"""(l.relation NOT IN ({", ".join(str(int(relation)) for relation in A
  JOIN json_each(d.json, '$.predicate.inputs') i
  WHERE c.pk = l.child AND json_extract(d.json, i.fullkey || '.record') = '0x' || lower(hex(p.id))))"""  # noqa: S608
 """The links by which a child rests on its parent: by its relation, or because its manifest names that as an input."""
-_RETRACTED, _AFFECTED = "RETRACTED", "stands on a retracted record"
+_RETRACTED, _AFFECTED, _FAILED = "RETRACTED", "stands on a retracted record", "the run failed"
 _COLOURS = {"retracted": "#cc0000", "affected": "#cc6600", "recorded": "#555555"}
 
 
@@ -276,6 +276,7 @@ def _lines(node: LineageNode) -> list[str]:
     lines = [f"{row.kind} {name}".strip(), f"{row.id[:12]}… group {row.group}", utc(row.time)]
     lines += [_RETRACTED] if row.status == "retracted" else []
     lines += [_AFFECTED] if node.is_affected else []
+    lines += [_FAILED] if "failed" in row.states else []
     counts = row.verdict_counts.items()
     return lines + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in counts]
 
@@ -287,7 +288,7 @@ def _text(node: LineageNode, relation: str = "") -> Text:
     text = Text(f"{relation} " if relation else "", "cyan")
     text.append(first, "bold")
     for line in rest:
-        text.append(f"  {line}", "bold red" if line in (_RETRACTED, _AFFECTED) else "dim")
+        text.append(f"  {line}", "bold red" if line in (_RETRACTED, _AFFECTED, _FAILED) else "dim")
     return text
 
 

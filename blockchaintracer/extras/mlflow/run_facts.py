@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from blockchaintracer.core.manifest import (
     RunEnvironment,
     RunPredicate,
 )
+from blockchaintracer.core.manifest.predicates import plain_name
 from blockchaintracer.core.plain_json import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow_reader.logged_content import model_details, noted_contents, noted_sizes
@@ -184,7 +186,7 @@ def _relation(context: str | None) -> int:
 def _document(run: Snapshot, captured: Captured | None, before: RunPredicate | None, **details: Any) -> RunDocument:
     info, tags = run.values["run"], run.values["tags"]
     parameters = _fitting({name: _parameter(text) for name, text in run.values["params"].items()})
-    metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items() if math.isfinite(value)})
+    metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items()})
     about: dict[str, Any] = {
         "context": {
             "runId": info["id"],
@@ -225,7 +227,7 @@ def _histories(run: Snapshot) -> dict[str, DocumentHistory]:
     points: dict[str, dict[int, tuple[float, int]]] = {}
     for point in run.points:
         value = float(point.value)
-        if math.isfinite(value) and not point.name.startswith("system/"):
+        if not point.name.startswith("system/"):
             points.setdefault(point.name, {})[point.step] = value, point.time
     histories = {}
     for name, steps in [(name, steps) for name, steps in points.items() if len(steps) > 1][:MAX_HISTORIES]:
@@ -261,8 +263,10 @@ def _fitting(values: dict[str, Any]) -> dict[str, Any]:
     room, fitting = _SHOWN_BYTES // 2, {}
     for name, value in sorted(values.items()):
         room -= len(json.dumps([name, value])) + 100
-        if room > 0 and name == _line(name):
-            fitting[name] = value
+        with suppress(ValueError):
+            # a name that could look like another one is in the snapshot alone
+            if room > 0 and name == plain_name(_line(name)):
+                fitting[name] = value
     return fitting
 
 

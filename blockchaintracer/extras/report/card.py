@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import number_text
 from blockchaintracer.core.record import Relation
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN
 from blockchaintracer.extras.report.fields import OPTIONAL, REQUIRED
@@ -51,7 +52,7 @@ def model_card(facts: ReportFacts, templates: Path | None = None) -> ModelCard:
             dataset_type=dataset_type,
             dataset_name=dataset_name,
             metric_type=printable(name),
-            metric_value=metric.value,
+            metric_value=number_text(metric.value),
         )
         for name, metric in metrics
     ]

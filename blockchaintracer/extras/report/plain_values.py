@@ -7,7 +7,7 @@ from typing import Any
 
 from blockchaintracer.core.formats import REPORT
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, compare_metrics
-from blockchaintracer.core.plain_json import as_json
+from blockchaintracer.core.plain_json import as_json, number_text
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
@@ -86,11 +86,13 @@ def _metrics(facts: ReportFacts) -> list[dict[str, Any]]:
             if repeated.run and name in repeated.run.metrics:
                 value = repeated.run.metrics[name].value
                 [row] = compare_metrics({name: metric}, {name: value})
-                found = {"value": value, "agrees": row.within, "used": row.used}
+                found = {"value": number_text(value), "agrees": row.within, "used": row.used}
                 again.append({"record": repeated.id, "group": repeated.record.group, **found})
-        allowed = metric.tolerance.width(metric.value) if metric.tolerance else None
+        allowed = number_text(metric.tolerance.width(metric.value)) if metric.tolerance else None
         wide = NEARLY_ANYTHING if metric.accepts_nearly_anything else None
-        rows.append({"name": name, "value": metric.value, "tolerance": allowed, "wide": wide, "again": again})
+        rows.append(
+            {"name": name, "value": number_text(metric.value), "tolerance": allowed, "wide": wide, "again": again}
+        )
     return rows
 
 
@@ -114,7 +116,7 @@ def _record(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
         "block": record.block,
         "time": utc(record.time),
         "sealed": utc(record.sealed_at) if record.sealed_at else None,
-        "status": record.status,
+        "status": f"{record.status}, failed" if gathered.run and gathered.run.status == "failed" else record.status,
         "says": gathered.manifest.predicate.to_json() if gathered.manifest else None,
     }
 

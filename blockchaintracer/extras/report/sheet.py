@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.manifest import RunPredicate
+from blockchaintracer.core.plain_json import number_text
 from blockchaintracer.core.record import GlobalId
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
@@ -112,7 +113,7 @@ def _row(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
         "date": _date(gathered),
         "model_name": name,
         "dataset": ", ".join(data) or None,
-        "metrics": {name: metric.value for name, metric in sorted(run.metrics.items())} if run else {},
+        "metrics": {name: number_text(metric.value) for name, metric in sorted(run.metrics.items())} if run else {},
         "parameters": dict(run.parameters) if run else {},
         "blockchain_ref": str(GlobalId(facts.chain_id, facts.registry, gathered.id)),
         "mlflow_run": mlflow_run(run) if run else None,

@@ -202,6 +202,8 @@ def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -
     if missing := [row.metric for row in compared if row.found is None]:
         told = [f"{name} ({done.missing[name]})" if name in done.missing else name for name in missing[:5]]
         return INCONCLUSIVE, f"the repeated run told nothing of {len(missing)} metrics: {', '.join(told)}"
+    if wrong := [f"{row.metric} ({row.found})" for row in compared if row.is_no_number]:
+        return INCONCLUSIVE, f"the repeated run found no number for {', '.join(wrong[:5])}"
     if not (off := [row for row in compared if not row.within]):
         return label(Verdict.REPRODUCED), None
     first = off[0]

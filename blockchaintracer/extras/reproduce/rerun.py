@@ -26,7 +26,7 @@ from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate
 from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture import run_notebook
-from blockchaintracer.lab.capture.environment import rebuild_environment, requirements_from
+from blockchaintracer.lab.capture.environment import find_python, rebuild_environment, requirements_from
 from blockchaintracer.lab.capture.git import restore_code
 from blockchaintracer.lab.capture.interpreter import VARIABLES
 from blockchaintracer.lab.capture.local_packages import installs_folders
@@ -373,18 +373,24 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
                 reason = error.message.splitlines()[0]
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
+        # `store gc --environments` counts from the last use
+        os.utime(kept)
     return python, [kept, *python_folders(python)]
 
 
 def _interpreter(lab: Lab, recorded: str) -> tuple[str, str]:
-    """The version of Python to rebuild for, and what to ask for it: this one, if it has the recorded minor version."""
+    """The version of Python to rebuild for, and one of it: this one, if it has the recorded minor version."""
     mine = platform.python_version()
     minor = ".".join(recorded.split(".")[:2])
     if not re.fullmatch(r"3\.[0-9]{1,2}", minor) or minor == ".".join(mine.split(".")[:2]):
         if recorded and recorded != mine:
             lab.say(f"the run had Python {recorded}, here it is {mine}")
         return mine, sys.executable
-    return minor, minor
+    if (python := find_python(minor)) is None:
+        raise _Undecided(
+            f"the run had Python {recorded}, and no Python {minor} is here: install it, or name one by --python"
+        )
+    return minor, python
 
 
 def _variables(plan: Plan, place: Workspace, python: Path) -> dict[str, str]:

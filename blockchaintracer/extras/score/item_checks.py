@@ -3,6 +3,7 @@ look for itself. What cannot be decided from here is unknown."""
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -412,6 +413,9 @@ def runs(evidence: RunEvidence) -> Finding:
     scatter = []
     for name in common[:_SHOWN]:
         values = [run.metrics[name].value for run in different]
+        if not all(map(math.isfinite, values)):
+            scatter.append(f"{name} {', '.join(f'{value:.6g}' for value in values)}")
+            continue
         scatter.append(f"{name} {statistics.fmean(values):.6g} ± {statistics.stdev(values):.2g}")
     return passed(f"{len(different)} runs, mean and standard deviation: {', '.join(scatter)}")
 

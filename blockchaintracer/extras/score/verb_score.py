@@ -8,7 +8,7 @@ import click
 
 from blockchaintracer.cli.options import group_option, lab_verb, record_it_option, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, plain, progress_bar, table
+from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar
 from blockchaintracer.extras.score import Score
 from blockchaintracer.extras.score.gather_evidence import record_score, score
 from blockchaintracer.lab.lab import Lab
@@ -38,21 +38,29 @@ def command(lab: Lab, record_id: str, sources: tuple[str, ...], rebuild: bool, t
         result = score(lab, record_id, sources=sources, rebuild=rebuild, progress=progress)
     is_withheld = result.documentation is None
     recorded = record_score(lab, result) if to_record and not is_withheld else None
-    rows = [
-        [item.status, f"{item.points} of {item.weight}", item.title, item.evidence, item.remedy or ""]
-        for item in result.items
-    ]
     return Answer(
         {**result.as_json(), "recorded": recorded},
-        table(None, ["", "points", "item", "evidence", "remedy"], rows),
         *_lines(result),
         *([f"Recorded       {recorded.id}"] if recorded else []),
+        *_items(result),
         exit_code=1 if is_withheld else 0,
     )
 
 
+_COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
+
+
+def _items(result: Score) -> Iterator[str]:
+    """List what costs most first, each with what to do about it under it; what passed stands last."""
+    order = ("fail", "unknown", "pass")
+    for item in sorted(result.items, key=lambda item: (order.index(item.status), -item.weight)):
+        status = click.style(f"{item.status:<8}", fg=_COLOURS[item.status])
+        yield hanging(f"{status}{item.points:>2} of {item.weight:<3} {plain(item.title)}: ", plain(item.evidence), 15)
+        if item.remedy:
+            yield hanging(" " * 15, f"-> {plain(item.remedy)}")
+
+
 def _lines(result: Score) -> Iterator[str]:
-    yield ""
     yield f"Run            {result.run}"
     yield f"Rubric         version {result.rubric['version']}, SHA-256 {result.rubric['sha256']}"
     for note in result.notes:
@@ -69,3 +77,4 @@ def _lines(result: Score) -> Iterator[str]:
     yield click.style(f"Documentation  {result.documentation} of 100{apart}", bold=True)
     evidence = result.evidence
     yield click.style(f"Evidence       {evidence.level}, {evidence.meaning}: {evidence.shown_by}", bold=True)
+    yield ""

@@ -30,8 +30,10 @@ STATUS = {
     "reproduced": "r.reproduced > 0",
     "not-reproduced": "r.not_reproduced > 0",
     "disputed": "r.disputed > 0",
+    "failed": "r.pk IN (SELECT f.record FROM facts f JOIN names n ON n.pk = f.name"
+    " WHERE n.name = 'run.status' AND f.value = 'failed')",
 }
-"""What can be asked of a record's state, as SQL; all but the first are the conditions of partial indexes."""
+"""What can be asked of a record's state, as SQL; but for the first and the last the conditions of partial indexes."""
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,20 @@ check a row."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import Kind, SubjectType, Verdict, from_hex, label, named_hex, normal_id
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.searchable import is_decisive, read_json, searchable_fields
+from blockchaintracer.extras.search.searchable import metrics_of, read_json, run_status, searchable_fields
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.manifest import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,10 @@ class Row:
         group_name, name, description, params, metrics: as its group and author declare them, not proven; empty if the
             manifest is not in this lab's store.
         status: ``recorded`` or ``retracted``.
+        run_status: how a run ended, as its manifest says: ``completed``, ``failed`` or ``running``.
         reviewed, reproduced, not_reproduced, disputed: how many groups say so now. One person can own several groups.
+        comparisons: of each verdict that stands on a run ``group``, ``verdict``, ``evidence`` and ``metrics``: what was
+            found of each (`MetricComparison`), as far as the manifests are here.
         decisive: whether finding its metrics again shows something (`are_decisive`), as far as the manifest is here.
         has_manifest: whether the store had it.
     """
@@ -47,6 +53,7 @@ class Row:
     name: str | None
     description: str
     status: str
+    run_status: str | None
     time: int
     stored_at: int
     sealed_at: int | None
@@ -61,11 +68,17 @@ class Row:
     manifest: str
     has_manifest: bool
     decisive: bool
+    comparisons: list[dict[str, Any]]
     params: dict[str, float | int | str]
     metrics: dict[str, float | int | str]
     transaction: str
     block: int
     block_hash: str
+
+    @property
+    def states(self) -> list[str]:
+        """What is to be shown of the record's state, and of a run that did not complete."""
+        return [self.status, *([self.run_status] if self.run_status in ("failed", "running") else [])]
 
     @property
     def verdict_counts(self) -> dict[str, int]:
@@ -132,6 +145,11 @@ _VERDICTS = (
     ' v.tx AS "transaction", v.block FROM verdicts v JOIN records r ON r.pk = v.record'
     " WHERE r.id = ? AND r.registry IN (SELECT value FROM json_each(?)) ORDER BY v.pk"
 )
+_EVIDENCE = (
+    'SELECT v.lab_group AS "group", v.verdict, v.evidence, d.json FROM verdicts v JOIN records r ON r.pk = v.record'
+    " JOIN records e ON e.registry = r.registry AND e.id = v.evidence JOIN documents d ON d.pk = e.document"
+    " WHERE v.record = ? AND v.current ORDER BY v.pk"
+)
 _RETRACTIONS = (
     'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, r.tx AS "transaction", r.block'
     " FROM retractions r WHERE r.record = ?"
@@ -145,6 +163,7 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
         values = _values(row)
         number, text = values.pop("pk"), values.pop("json")
         statement = read_json(text.encode()) or {} if text else None
+        recorded = metrics_of(statement or {})
         fields = None if statement is None else searchable_fields(statement)
         declared = fields.values if fields else ()
         by_number[number] = Row(
@@ -152,11 +171,35 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
             name=fields.name if fields else None,
             description=fields.description if fields else "",
             has_manifest=fields is not None,
-            decisive=is_decisive(statement or {}),
+            decisive=_are_decisive(recorded),
+            comparisons=_comparisons(index, number, recorded) if row["reproduced"] or row["not_reproduced"] else [],
+            run_status=run_status(statement or {}),
             params={name.removeprefix("params."): value for name, value in declared if name.startswith("params.")},
             metrics={name.removeprefix("metrics."): value for name, value in declared if name.startswith("metrics.")},
         )
     return [by_number[number] for number in numbers if number in by_number]
+
+
+def _are_decisive(recorded: Mapping[str, Metric]) -> bool:
+    if not recorded:
+        return False
+    # what searches alone has no need of the models
+    from blockchaintracer.core.manifest.metric_comparison import are_decisive
+
+    return are_decisive(recorded.values())
+
+
+def _comparisons(index: Index, number: int, recorded: Mapping[str, Metric]) -> list[dict[str, Any]]:
+    """What the runs that verdicts stand on found of a record's metrics."""
+    from blockchaintracer.core.manifest.metric_comparison import compare_metrics
+
+    found = []
+    for row in index.rows(_EVIDENCE, [number]):
+        values = _values(row)
+        repeated = metrics_of(read_json((values.pop("json") or "").encode()) or {})
+        rows = compare_metrics(recorded, {name: metric.value for name, metric in repeated.items()})
+        found.append({**values, "metrics": [row for row in rows if row.tolerance]})
+    return [each for each in found if each["metrics"]]
 
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:

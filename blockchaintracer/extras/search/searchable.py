@@ -8,10 +8,13 @@ import math
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import parse_json
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.manifest import Metric
 
 Value = float | int | str
 MAX_FACTS = 2_000
@@ -22,13 +25,19 @@ _MAX_DEPTH = 16
 _UNNAMED = "_"
 
 
+RUN_STATUS = "run.status"
+"""Name of the value that says how a run ended, if it did not complete."""
+_NOT_COMPLETED = frozenset(("failed", "running"))
+
+
 @dataclass(frozen=True, slots=True)
 class SearchableFields:
     """The parts of a manifest that a search looks at.
 
     Args:
         body: names and values of parameters and metrics, file names, git commit: everything else in the full text.
-        values: by ``params.lr`` and ``metrics.accuracy``; booleans as the texts ``true`` and ``false``.
+        values: by ``params.lr`` and ``metrics.accuracy``; booleans as the texts ``true`` and ``false``. Of a run that
+            did not complete also `RUN_STATUS`.
         cid: IPFS address of the subject where its digest does not give it: that of a large file.
     """
 
@@ -58,6 +67,8 @@ def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
     spaces = (("params", "parameters"), ("metrics", "metrics"), ("metrics", "values"))
     leaves = (_leaves(_object(predicate.get(key)), space) for space, key in spaces)
     values = list(itertools.islice(itertools.chain.from_iterable(leaves), MAX_FACTS))
+    if (ended := run_status(statement)) in _NOT_COMPLETED:
+        values.insert(0, (RUN_STATUS, ended))
     code = _object(predicate.get("code"))
     words = [f"{path} {value}" for path, value in values]
     words += [text for key in ("commit", "branch", "entryPoint", "remote") if (text := _text(code.get(key)))]
@@ -74,19 +85,24 @@ def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
     )
 
 
-def is_decisive(statement: dict[str, Any]) -> bool:
-    """Whether finding the metrics of a run again shows something, by its in-toto statement (`are_decisive`)."""
-    stated = _object(_object(statement.get("predicate")).get("metrics")).values()
-    if not stated:
-        return False
-    from blockchaintracer.core.manifest import Metric
-    from blockchaintracer.core.manifest.metric_comparison import are_decisive
+def run_status(statement: dict[str, Any]) -> str | None:
+    """How a run ended, by its in-toto statement: ``completed``, ``failed`` or ``running``; None if it is no run."""
+    predicate = _object(statement.get("predicate"))
+    return _text(predicate.get("status")) if "runId" in predicate else None
 
-    metrics = []
-    for metric in stated:
+
+def metrics_of(statement: dict[str, Any]) -> dict[str, Metric]:
+    """The metrics of a run by its in-toto statement, without those that no manifest can have."""
+    stated = _object(_object(statement.get("predicate")).get("metrics"))
+    if not stated:
+        return {}
+    from blockchaintracer.core.manifest import Metric
+
+    metrics = {}
+    for name, metric in stated.items():
         with suppress(InputError):
-            metrics.append(Metric.from_plain(metric))
-    return are_decisive(metrics)
+            metrics[name] = Metric.from_plain(metric)
+    return metrics
 
 
 def _leaves(content: dict[str, Any], space: str) -> Iterator[tuple[str, Value]]:

@@ -9,8 +9,9 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
+from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
@@ -88,7 +89,16 @@ def command(
         if not offline and any(kept_proofs(lab)):
             notes.append("Records that are only in a batch are not searched: `blockchaintracer batch list`")
     # what may be among the records that are missing is not known
-    return Answer(data, shown, notes=notes, exit_code=3 if index.gap and not rows else 0)
+    found = (
+        []
+        if as_csv or parquet
+        else [
+            f"{row.id} {it['verdict']} by group {it['group']}: {'; '.join(map(str, it['metrics']))}"
+            for row in rows
+            for it in row.comparisons
+        ]
+    )
+    return Answer(data, shown, *map(plain, found), notes=notes, exit_code=3 if index.gap and not rows else 0)
 
 
 def _table(rows: list[Row]) -> Part:
@@ -99,8 +109,11 @@ def _table(rows: list[Row]) -> Part:
     )
 
 
+_TEXTS = frozenset(NOT_FINITE.values())
+
+
 def _status(row: Row) -> str:
-    said = ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
+    said = ", ".join([*row.states, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
     if not row.reproduced or not row.has_manifest or row.decisive:
         return said
     from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING
@@ -109,4 +122,6 @@ def _status(row: Row) -> str:
 
 
 def _metrics(row: Row) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in row.metrics.items() if not isinstance(value, str))[:60]
+    """The numbers among the metrics. Those that JSON has none for are texts, here too."""
+    numbers = {name: value for name, value in row.metrics.items() if value in _TEXTS or not isinstance(value, str)}
+    return ", ".join(f"{name} {value if value in _TEXTS else f'{value:.4g}'}" for name, value in numbers.items())[:60]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,7 @@ _HINT = (
     "A folder outside of the recorded code, a branch or address, and an index without a hash for each package, can hold"
     " anything."
 )
+_LIMIT_S = 60
 _INSTALL_UV = "Install it: pip install uv"
 _INDEX = re.compile(r"--(?:extra-)?index-url[ =]https?://\S+|--only-binary[ =]\S+")
 _INSTALLERS_NEED = re.compile(
@@ -292,6 +293,21 @@ def find_uv() -> str | None:
     """Return the path of uv, of this machine or beside this interpreter; None if there's none."""
     beside = Path(sys.executable).parent / "uv"
     return find_program("uv") or (str(beside) if beside.is_file() else None)
+
+
+def find_python(minor: str) -> str | None:
+    """Return a Python of this machine of a minor version such as 3.12; None if there's none. None is downloaded."""
+    uv, own = find_uv(), find_program(f"python{minor}")
+    asked = [[uv, "python", "find", "--no-project", "--no-config", "--no-python-downloads", minor]] if uv else []
+    asked += [[own, "-c", "import sys; print(sys.executable)"]] if own else []
+    for command in asked:
+        with suppress(OSError, subprocess.TimeoutExpired):
+            done = subprocess.run(  # noqa: S603 -- uv or a Python, of which neither is in the working folder
+                command, capture_output=True, text=True, cwd=os.sep, check=False, timeout=_LIMIT_S
+            )
+            if not done.returncode and os.access(path := done.stdout.strip(), os.X_OK):
+                return path
+    return None
 
 
 def _install(command: list[str], folder: str) -> None:

@@ -30,6 +30,7 @@ from blockchaintracer.core.errors import (
     StoreError,
 )
 from blockchaintracer.core.formats import OUTBOX
+from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import Domain, checksummed, to_hex
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.lab.chain.finality import final_block
@@ -543,7 +544,9 @@ class Outbox:
         if not balance:
             raise BlockchainTracerError(
                 f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
-                hint="Send it some coin of this chain, act with a key that has some (--key NAME), or let another send "
+                hint=f"`blockchaintracer node fund {signer.address}` gives it some."
+                if is_private(chain.chain_id)
+                else "Send it some coin of this chain, act with a key that has some (--key NAME), or let another send "
                 "what you sign (`blockchaintracer outbox sign FILE`: records and verdicts); what is stored here waits.",
                 address=signer.address,
                 balance="0",

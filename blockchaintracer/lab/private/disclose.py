@@ -16,7 +16,7 @@ from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import DISCLOSURE, UnknownVersion
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
-from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
+from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line, plain_name
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
@@ -188,7 +188,10 @@ def _checks(disclosure: Disclosure, key: RecordKey) -> list[Check]:
         require_own_salts(openings)
     except InputError as error:
         return failure(error.message)
-    names = {opening.field for opening in openings}
+    try:
+        names = {plain_name(opening.field) for opening in openings}
+    except ValueError as error:
+        return failure(f"expected {error}")
     if len(names) < len(openings):
         return failure("it shows one value twice")
     open_ = {f"{what}.{name}" for what in ("parameters", "metrics") for name in getattr(predicate, what)}

@@ -79,6 +79,11 @@ def recipients_of(home: Home, names: Sequence[str]) -> tuple[str, ...]:
     own = keys.names() if names else []
     for name in names:
         if name in own:
+            if new := keys.replaced_by(name):
+                raise InputError(
+                    f"expected a key to encrypt to, got {name!r}, which was replaced by {new!r}",
+                    hint=f"Name {new!r}. To encrypt to the old one in any case, give its recipient, age1….",
+                )
             recipients.add(keys.recipient(name))
         elif os.path.isfile(name):
             recipients.update(_listed(Path(name)))

@@ -18,6 +18,8 @@ from blockchaintracer.lab.private.age import (
     with_passphrase,
 )
 
+_REPLACED = "# replaced by "
+
 
 class EncryptionKeys(KeyFolder):
     """The encryption keys of one lab: ``NAME.age`` has the identity as ``age -p`` does, ``NAME.pub`` the recipient."""
@@ -31,13 +33,26 @@ class EncryptionKeys(KeyFolder):
         """Return the public half of a key, for others to encrypt to: ``age1…``."""
         if not self.path_of(name).exists():
             raise self.no_key(name)
-        path = self.path_of(name).with_suffix(".pub")
-        try:
-            recipient = path.read_text().strip()
-        except OSError as error:
-            raise KeyStoreError(f"expected the recipient of {name!r} in {path}: {error.strerror}") from None
+        recipient = self._public(name).partition("\n")[0].strip()
         recipient_of(recipient)
         return recipient
+
+    def replaced_by(self, name: str) -> str | None:
+        """Return the name of the key that took the place of another, or None."""
+        return self._public(name).partition(_REPLACED)[2].strip() or None
+
+    def replace(self, old: str, new: str) -> str:
+        """Make a key in the place of another, which still decrypts; the recipient of the new one."""
+        before, recipient = self.recipient(old), self.create(new)
+        write_whole(self.path_of(old).with_suffix(".pub"), f"{before}\n{_REPLACED}{new}\n".encode())
+        return recipient
+
+    def _public(self, name: str) -> str:
+        path = self.path_of(name).with_suffix(".pub")
+        try:
+            return path.read_text()
+        except OSError as error:
+            raise KeyStoreError(f"expected the recipient of {name!r} in {path}: {error.strerror}") from None
 
     def create(self, name: str) -> str:
         """Make a new key; its recipient."""

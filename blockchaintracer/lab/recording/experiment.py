@@ -10,7 +10,16 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from blockchaintracer.core.manifest.base import Part
-from blockchaintracer.core.manifest.predicates import Experiment, Line, Metric, MetricSource, Names, Tolerance, Utc
+from blockchaintracer.core.manifest.predicates import (
+    Experiment,
+    Line,
+    Metric,
+    MetricSource,
+    Names,
+    Number,
+    Tolerance,
+    Utc,
+)
 from blockchaintracer.core.plain_json import rfc3339
 
 DEFAULT_TOLERANCE = Tolerance(absolute=0.0, relative=1e-6)
@@ -23,13 +32,13 @@ class GivenMetric(Part):
     """A metric as people give it: a number, or ``{"value": number, "tolerance": {"absolute": 0.01}}``.
 
     Args:
-        value: finite; None if it's still to be measured.
+        value: None if it's still to be measured.
         tolerance: left out for the default; None (``null``) if it is reported and never compared.
         count: it counts something, so that another number is another result: the default is a tolerance of 0.
         source: where the program tells it, if not in its run document; what is declared is never compared.
     """
 
-    value: float | None = None
+    value: Number | None = None
     tolerance: Tolerance | None = None
     count: bool | None = None
     source: MetricSource | None = None

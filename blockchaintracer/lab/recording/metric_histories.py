@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from blockchaintracer.core.manifest import Artifact
+from blockchaintracer.core.plain_json import number_text
 from blockchaintracer.lab.recording.keep import keep_attachment
 from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, MAX_POINTS, DocumentHistory
 from blockchaintracer.lab.store.store import Store
@@ -72,6 +73,8 @@ def keep_histories(store: Store, histories: dict[str, DocumentHistory]) -> dict[
     artifacts = {}
     for number, (metric, history) in enumerate(sorted(histories.items())):
         points = zip(history.steps, history.values, history.times, strict=True)
-        data = json.dumps([{"step": step, "value": value, "time": at} for step, value, at in points]).encode()
+        data = json.dumps(
+            [{"step": step, "value": number_text(value), "time": at} for step, value, at in points]
+        ).encode()
         artifacts[metric] = keep_attachment(store, f"metrics/{number}.json", data)
     return artifacts

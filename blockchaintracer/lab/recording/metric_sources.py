@@ -15,7 +15,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Tolerance
-from blockchaintracer.core.manifest.predicates import MetricSource
+from blockchaintracer.core.manifest.predicates import MetricSource, plain_name
 from blockchaintracer.lab.capture.metric_files import TABLES, in_another_process
 from blockchaintracer.lab.recording.experiment import GivenMetric
 
@@ -114,6 +114,7 @@ def _named(tables: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, tuple[flo
         for pattern, files in tables.items()
         for path, values in files.items()
         for key, number in (values.items() if isinstance(values, dict) else ())
+        if _is_name(key)
     ]
     count = Counter(key for key, _ in {(key, path) for key, _, path, _ in found})
     named: dict[str, tuple[float, MetricSource]] = {}
@@ -127,6 +128,14 @@ def _named(tables: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, tuple[flo
         else:
             several.add(key)
     return named, several
+
+
+def _is_name(key: str) -> bool:
+    try:
+        return plain_name(key) == key
+    except ValueError:
+        # no record can hold it
+        return False
 
 
 def _merged(files: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -356,7 +356,11 @@ def _record_content(
 
 def _merged(document: RunDocument, request: Request) -> RunDocument:
     def values(texts: Sequence[str], what: str = "parameter") -> dict[str, Any]:
-        return dict(parse_assignment(text, what) for text in texts)
+        pairs = [parse_assignment(text, what) for text in texts]
+        names = [name for name, _ in pairs]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise InputError(f"expected one value for the {what} {twice}, got {names.count(twice)}")
+        return dict(pairs)
 
     added = RunDocument.from_plain(
         {
@@ -377,6 +381,9 @@ def _merged(document: RunDocument, request: Request) -> RunDocument:
     )
     parameters = {**document.parameters, **added.parameters}
     metrics = {**document.metrics, **added.metrics}
+    for name, value in added.private.fields().items():
+        if document.private.fields().get(name, value) != value:
+            raise InputError(f"expected one value for {name}, got another one in the run document")
     private = PrivateDocument(
         parameters={**document.private.parameters, **added.private.parameters},
         metrics={**document.private.metrics, **added.private.metrics},

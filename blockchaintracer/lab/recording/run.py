@@ -510,6 +510,5 @@ def parse_assignment(text: str, what: str) -> tuple[str, Any]:
     try:
         value = parse_yaml(match[2].encode())
     except InputError:
-        # NaN and the like are refused where the field's name is known; everything else is text
-        value = float(match[2].lstrip("+-.")) if match[2].lower().lstrip("+-.") in ("nan", "inf") else match[2]
+        value = match[2]
     return match[1].strip(), match[2] if isinstance(value, dict | list) else value

@@ -19,7 +19,9 @@ from blockchaintracer.core.manifest.predicates import (
     Experiment,
     Line,
     Metric,
+    Name,
     Names,
+    Number,
     ParameterSources,
     Prose,
     SeedDerivation,
@@ -27,7 +29,7 @@ from blockchaintracer.core.manifest.predicates import (
     Tolerance,
     Utc,
 )
-from blockchaintracer.core.plain_json import parse_json, plain, refuse
+from blockchaintracer.core.plain_json import number_text, parse_json, plain, refuse
 from blockchaintracer.core.record import Kind, Relation, is_hash, label, parse_number, written_id
 from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, GivenMetric
 
@@ -98,12 +100,12 @@ class DocumentHistory(_Written):
 
     Args:
         steps: not negative, strictly ascending.
-        values: at each step; finite.
+        values: at each step.
         times: when each was logged by the machine's clock, in milliseconds since 1970.
     """
 
     steps: Annotated[tuple[NonNegativeInt, ...], Field(strict=False, min_length=1)]
-    values: Annotated[tuple[float, ...], Field(strict=False)]
+    values: Annotated[tuple[Number, ...], Field(strict=False)]
     times: Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
 
     @field_validator("steps")
@@ -125,7 +127,7 @@ class PrivateDocument(_Written):
     """Values that the run commits to and does not show. They stay in the lab's folder, and nothing compares them."""
 
     parameters: Names = Field(default_factory=dict)
-    metrics: dict[Line, float] = Field(default_factory=dict)
+    metrics: dict[Name, Number] = Field(default_factory=dict)
     encrypt_to: Recipients = ()
 
     def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
@@ -138,7 +140,7 @@ class PrivateDocument(_Written):
     def fields(self) -> dict[str, Any]:
         """Return all values by the names that a disclosure gives them: ``parameters.lr``, ``metrics.accuracy``."""
         parameters = {f"parameters.{name}": value for name, value in self.parameters.items()}
-        return parameters | {f"metrics.{name}": value for name, value in self.metrics.items()}
+        return parameters | {f"metrics.{name}": number_text(value) for name, value in self.metrics.items()}
 
 
 class RunDocument(_Written):
@@ -156,8 +158,8 @@ class RunDocument(_Written):
     template: Template | None = None
     parameters: Names = Field(default_factory=dict)
     parameter_sources: ParameterSources = None
-    metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
-    histories: dict[Line, DocumentHistory] = Field(default_factory=dict)
+    metrics: dict[Name, GivenMetric] = Field(default_factory=dict)
+    histories: dict[Name, DocumentHistory] = Field(default_factory=dict)
     tolerance: Tolerance = DEFAULT_TOLERANCE
     seeds: Names = Field(default_factory=dict)
     private: PrivateDocument = Field(default_factory=PrivateDocument)
@@ -218,7 +220,7 @@ def load_run_document(path: str | Path) -> RunDocument:
         raise InputError(f"expected a run document named *.yaml, *.yml or *.json, got {path.name!r}")
     data = read_limited(path, MAX_DOCUMENT, "a run document")
     try:
-        fields = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
+        fields = parse_json(data, "document", constant=str) if suffix == ".json" else parse_yaml(data)
         if not isinstance(fields, dict):
             refuse("document", "an object", fields)
         schema = fields.get("schema")

@@ -7,16 +7,21 @@ an object is unneeded only if nothing here names it: a recording that was given 
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.core.manifest import MAX_BYTES
+from blockchaintracer.lab.files import locked
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.store import Store, StoredObject
 
@@ -97,6 +102,39 @@ def collect_garbage(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool = Fa
     """
     objects = lab.store.collect(lambda: needed(lab), older_than_s, dry_run=dry_run)
     return Collected(str(lab.store.folder), objects, dry_run)
+
+
+@dataclass(frozen=True)
+class KeptEnvironment:
+    """An environment that `reproduce` rebuilt and kept.
+
+    Args:
+        size: bytes that removing it frees: files that are also in the cache of the installer stay there.
+    """
+
+    name: str
+    lock: str
+    size: int
+
+
+def collect_environments(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool = False) -> list[KeptEnvironment]:
+    """Remove kept environments, those too that were never completed. Returns what was removed, or would be."""
+    found = []
+    for folder in sorted(path for path in lab.home.environments.iterdir() if path.is_dir()):
+        # whoever rebuilds it, or starts a run in it, holds this
+        with locked(folder.with_suffix(".lock")):
+            states = [path.lstat() for path in (folder, *folder.rglob("*"))]
+            if folder.stat().st_mtime > time.time() - older_than_s:
+                continue
+            size = sum(state.st_blocks * 512 for state in states if state.st_nlink == 1 or S_ISDIR(state.st_mode))
+            try:
+                lock = str(json.loads((folder / "complete.json").read_bytes())["name"])
+            except (OSError, ValueError, KeyError, TypeError):
+                lock = "not complete"
+            found.append(KeptEnvironment(folder.name, lock, size))
+            if not dry_run:
+                shutil.rmtree(folder)
+    return found
 
 
 def needed(lab: Lab) -> set[str]:

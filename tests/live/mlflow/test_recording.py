@@ -88,7 +88,8 @@ def test_a_run_is_recorded_with_all_of_it(lab, home, store):
     assert said.run_id.replace("-", "") == run_id
     assert (said.name, said.status) == ("fit", "completed")
     assert said.parameters == {"lr": 0.1, "api_key": "***"}
-    assert {name: metric.value for name, metric in said.metrics.items()} == {"loss": 0.25}
+    assert said.metrics["loss"].value == 0.25
+    assert math.isnan(said.metrics["odd"].value)
     assert said.environment.model_extra["packages"]["mlflow"] == mlflow.__version__
     assert said.environment.observed == "process"
     assert said.not_before is not None
