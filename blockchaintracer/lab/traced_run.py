@@ -129,7 +129,7 @@ class TracedRun:
         self._key = os.urandom(8).hex()
         self._start: RunStart | None = None
         self._seeding = seeding or Seeding()
-        self.recorded: Recorded = _unrecorded(name, "running")
+        self.recorded: Recorded = unrecorded(name, "running")
         self.problem: BaseException | None = None
         self._histories = Histories()
         self._without_history: set[str] = set()
@@ -388,7 +388,7 @@ class TracedRun:
             self.finish()
         except BaseException as problem:
             self.problem = problem
-            self.recorded = _unrecorded(self.document.name, "not-recorded")
+            self.recorded = unrecorded(self.document.name, "not-recorded")
             _warn(f"the run {self.document.name!r} is not recorded: {error_text(problem)}\n{self._keep()}")
             if error is None and not isinstance(problem, Exception):
                 raise
@@ -462,7 +462,7 @@ class TracedRun:
                 f"expected one run in a program that another records, got a second, {self.document.name!r}",
                 hint=f"The first is in {file}; unset ${RUN_FILE} to record each by itself.",
             ) from None
-        self.recorded = _unrecorded(self.document.name, "handed-over")
+        self.recorded = unrecorded(self.document.name, "handed-over")
         return Pending(None, file)
 
     def _take_checkpoints(self) -> None:
@@ -498,7 +498,7 @@ def masked(value: Any, field: str) -> Any:
     return masked_values(value, field, lambda name: _warn(f"{name} looks like a secret and is recorded as {MASK}"))
 
 
-def _unrecorded(name: str, state: str) -> Recorded:
+def unrecorded(name: str, state: str) -> Recorded:
     """What stands for the record of a run that has none here."""
     unknown: dict[str, Any] = dict.fromkeys(("id", "registry", "author", "subject", "manifest", "cid"), UNKNOWN)
     nowhere: dict[str, Any] = dict.fromkeys(("transaction", "block", "time"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.plain_json import rfc3339
+from blockchaintracer.core.plain_json import plain, rfc3339
 from blockchaintracer.core.record import Kind, named_hex, normal_id, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
 from blockchaintracer.lab.capture.random_seeds import seed_everything
@@ -231,7 +231,8 @@ class MLTracer:
         }
         data = ExperimentData.from_plain({key: value for key, value in values.items() if value is not None})
         if self._run is None:
-            run = self.start_run()
+            # a class of the user's own may start its runs in another way, and describe them there
+            run = MLTracer.start_run(self)
             run.begin()
             self._run = run
         self._data = self._data.merge(data)
@@ -263,6 +264,13 @@ class MLTracer:
         self._written = run.finish()
         self._run = None
         return self._written
+
+    def end_run(self) -> str | Pending | None:
+        """Record what `update_experiment` described and was not written yet; None if there is nothing.
+
+        For a class of your own, which overrides it and `start_run`. A with block of `start_run` ends by itself.
+        """
+        return None if self._run is None else self.write_to_blockchain()
 
     def get_transaction_details(self, tx: str | Pending) -> dict[str, Any]:
         """Return what the chain knows of a transaction.
@@ -321,7 +329,7 @@ class BlockchainTracer(MLTracer):
     """Records experiments that are over, each from one dictionary.
 
     Args:
-        use_mlflow: also records parameters and metrics of MLflow's active run.
+        use_mlflow: also records parameters and metrics of MLflow's active run; without one, an MLflow run is made.
         options: as `MLTracer` takes.
 
     Raises:
@@ -341,6 +349,8 @@ class BlockchainTracer(MLTracer):
         if not isinstance(data, Mapping):
             raise InputError(f"expected the experiment as a dictionary, got {type(data).__name__}")
         fields = {key: value for key, value in data.items() if value is not None}
+        if self._mlflow and self._mlflow.active_run() is None:
+            return self._track_in_mlflow(fields)
         parameters, metrics = self._from_mlflow()
         parameters |= fields.pop("parameters", {})
         if metrics:
@@ -349,7 +359,7 @@ class BlockchainTracer(MLTracer):
         if "model_path" in fields:
             fields["model_path"] = existing(fields["model_path"], "model_path")
         experiment = ExperimentData.from_plain(fields)
-        run = self.start_run(name)
+        run = MLTracer.start_run(self, name)
         run.log_params(parameters)
         if description:
             run.set_description(description)
@@ -360,11 +370,18 @@ class BlockchainTracer(MLTracer):
     def _from_mlflow(self) -> tuple[dict[str, Any], dict[str, Any]]:
         if self._mlflow is None:
             return {}, {}
-        active = self._mlflow.active_run()
-        if active is None:
-            raise InputError("expected an active MLflow run, got none", hint="Call it inside mlflow.start_run().")
-        logged = self._mlflow.get_run(active.info.run_id).data
+        logged = self._mlflow.get_run(self._mlflow.active_run().info.run_id).data
         return dict(logged.params), dict(logged.metrics)
+
+    def _track_in_mlflow(self, fields: dict[str, Any]) -> str | Pending:
+        """Make an MLflow run with what is given, and record it inside."""
+        assert self._mlflow is not None  # noqa: S101
+        described = {key: value for key, value in fields.items() if key not in ("name", "description", "parameters")}
+        metrics = ExperimentData.from_plain(described).metrics
+        with self._mlflow.start_run(run_name=fields.get("name")):
+            self._mlflow.log_params(masked(plain(fields.get("parameters", {}), "parameters"), "parameters"))
+            self._mlflow.log_metrics({name: metric.value for name, metric in (metrics or {}).items()})
+            return self.track_experiment(fields)
 
 
 def _jsonable(value: Any, name: str = "") -> Any:

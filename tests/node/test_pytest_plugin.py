@@ -92,6 +92,50 @@ def test_a_session_is_recorded_with_outcomes_and_metrics(lab, project, workers):
         assert verb("check", str(claims), home=lab.home.path).returncode == code
 
 
+def test_a_number_of_a_teardown_and_a_test_that_is_run_again(lab, project):
+    """The test is run again as pytest-rerunfailures does it: the item keeps the properties of the run before."""
+    (project / "conftest.py").write_text(
+        """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for last in (False, True):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        again = not last and any(report.failed for report in reports)
+        for report in reports:
+            if again and report.failed:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not again:
+            return True
+"""
+    )
+    (project / "test_suite.py").write_text(
+        """
+import pytest
+
+RUNS = []
+
+@pytest.fixture
+def measured(record_result):
+    yield
+    record_result("seconds", 2.5)
+
+def test_flaky(measured, record_result):
+    RUNS.append(1)
+    record_result("accuracy", len(RUNS) / 4)
+    assert len(RUNS) == 2
+"""
+    )
+    done = session(project, lab.home.path, "--record")
+    assert done.returncode == 0, done.stdout
+    key = lab.registry.find_record(recorded_id(done)).key
+    values = parse_manifest(lab.store.get_bytes(key.manifest)).predicate.values
+    assert (values["outcomes"], values["metrics"]) == ({"passed": 1}, {"accuracy": 0.5, "seconds": 2.5})
+    [test] = json.loads(lab.store.get_bytes(key.subject))["tests"]
+    assert (test["outcome"], test["reruns"]) == ("passed", 1)
+
+
 def test_nothing_is_recorded_unless_asked_for(lab, project):
     before = len(lab.outbox.entries(lab.chain_id))
     done = session(project, lab.home.path)

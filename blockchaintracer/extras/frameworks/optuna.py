@@ -17,7 +17,8 @@ from blockchaintracer.lab.traced_run import TracedRun
 
 
 def callback(run: TracedRun) -> Callable[[Any, Any], None]:
-    """Make a callback for ``study.optimize``, which logs each trial as it ends.
+    """Make a callback for ``study.optimize``, which logs each trial as it ends; of a study that is resumed, those of
+    before as well.
 
     Optuna passes a trial that raised to callbacks only if ``catch=`` names the error. `log_study` has those too.
     """
@@ -26,6 +27,7 @@ def callback(run: TracedRun) -> Callable[[Any, Any], None]:
 
     def on_trial(study: Any, trial: Any) -> None:
         with unfailing(f"trial {trial.number}"):
+            log.earlier(study, trial)
             log.trial(study, trial)
 
     return on_trial
@@ -45,6 +47,7 @@ class _Log:
         self._run = run
         self._sweep: Sweep | None = None
         self._space: dict[str, Any] = {}
+        self._logged: set[int] = set()
 
     def begin(self, study: Any) -> Sweep:
         if self._sweep is None:
@@ -54,7 +57,17 @@ class _Log:
             self._run.log_param("pruner", described(study.pruner))
         return self._sweep
 
+    def earlier(self, study: Any, trial: Any) -> None:
+        """Log the trials that ended before the first that is passed here."""
+        if self._sweep is None:
+            for known in study.get_trials(deepcopy=False):
+                if known.datetime_complete and known.datetime_complete < trial.datetime_start:
+                    self.trial(study, known)
+
     def trial(self, study: Any, trial: Any) -> None:
+        if trial.number in self._logged:
+            return
+        self._logged.add(trial.number)
         sweep = self.begin(study)
         to_json = require("optuna.distributions", "optuna").distribution_to_json
         known = len(self._space)

@@ -79,32 +79,35 @@ class _Recorder:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._tests: dict[str, dict[str, Any]] = {}
-        self._metrics: dict[str, float] = {}
-        self._twice: list[str] = []
+        self._properties: dict[str, int] = {}
+        self._chosen: dict[str, list[Any]] = {}
         self._message: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a phase of a test: the worst of its phases is its outcome."""
+        """Note a phase of a test: the worst of its phases is its outcome. Of a test that is run again, the last run."""
         test = self._tests.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
+        if report.when == "setup" and report.nodeid in self._properties:
+            test |= {"outcome": "passed", "reruns": test.get("reruns", 0) + 1}
         test["seconds"] += report.duration
         outcome: str = "error" if report.failed and report.when != "call" else report.outcome
         if hasattr(report, "wasxfail"):
             outcome = "xfailed" if report.skipped else "xpassed"
         if outcome != "passed":
             test["outcome"] = outcome
-        if report.when == "call":
-            chosen: list[Any] = [value for key, value in report.user_properties if key == METRIC]
-            for name, value in chosen:
-                self._twice += [name] if name in self._metrics else []
-                self._metrics[name] = value
+        if report.when == "teardown":
+            # it has the properties of all phases, and of the runs before
+            new = report.user_properties[self._properties.get(report.nodeid, 0) :]
+            self._properties[report.nodeid] = len(report.user_properties)
+            self._chosen[report.nodeid] = [value for key, value in new if key == METRIC]
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Record the session. A failure to record does not change the outcome of the tests."""
         if self._config.getoption("collectonly"):
             return
         try:
-            if self._twice:
-                raise ValueError(f"metrics named twice: {', '.join(sorted(set(self._twice)))}")
+            names = [name for chosen in self._chosen.values() for name, _ in chosen]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"metrics named twice: {', '.join(twice)}")
             if not _is_typed(self._config, "--record"):
                 raise ValueError("the project's settings ask for it: type --record, or set $BLOCKCHAINTRACER_RECORD=1")
             if not self._tests:
@@ -159,7 +162,7 @@ class _Recorder:
         summary = {
             "exitStatus": exit_status,
             "outcomes": dict(Counter(test["outcome"] for test in self._tests.values())),
-            "metrics": self._metrics,
+            "metrics": {name: value for chosen in self._chosen.values() for name, value in chosen},
             "commit": code.commit if code else None,
             "dirty": code.dirty if code else None,
             "python": platform.python_version(),

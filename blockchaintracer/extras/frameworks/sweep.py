@@ -14,6 +14,7 @@ import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal
 
 from blockchaintracer.core.errors import InputError
@@ -70,7 +71,9 @@ class Sweep:
             values: of the objective, one for each direction; None if there is none.
             state: how it ended; only a ``complete`` trial can be best.
         """
-        given = None if values is None else [float(values)] if isinstance(values, int | float) else [*values]
+        # a number may be NumPy's
+        one = isinstance(values, Real) or getattr(values, "shape", None) == ()
+        given = None if values is None else [float(values)] if one else [*values]  # type: ignore[arg-type,misc]
         if given is not None and len(given) != len(self.directions):
             raise InputError(f"expected {len(self.directions)} values of a trial, got {len(given)}")
         if given is None and state == "complete":

@@ -9,8 +9,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +35,7 @@ from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.traced_run import unrecorded
 
 _SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
 _log = logging.getLogger(__name__)
@@ -226,6 +226,22 @@ def autolog(*, disable: bool = False, **options: Any) -> None:
         _watch_process()
 
 
+class _OpenRun:
+    """A run that is open: MLflow's active run, whose end is its tracer's."""
+
+    def __init__(self, tracer: MLflowBlockchainTracer, run: Any) -> None:
+        self._tracer, self._run = tracer, run
+
+    def __enter__(self) -> Any:
+        return self._run
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._tracer.end_run("FINISHED" if kind is None else "FAILED")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._run, name)
+
+
 class MLflowBlockchainTracer:
     """Records the MLflow runs that begin and end inside its with blocks.
 
@@ -238,7 +254,8 @@ class MLflowBlockchainTracer:
         options: as `autolog` takes.
 
     Attributes:
-        recorded: the record of the last run; None before, and if it could not be recorded, which a warning explains.
+        recorded: the record of the last run. It is never None: before, and if the run could not be recorded, which a
+            warning explains, it is false.
     """
 
     def __init__(self, tracking_uri: str | None = None, experiment: str | None = None, **options: Any) -> None:
@@ -246,12 +263,16 @@ class MLflowBlockchainTracer:
         self._tracking_uri = tracking_uri
         self._experiment = experiment
         self._target = Target(**options)
-        self.recorded: Recorded | None = None
+        self.recorded: Recorded = unrecorded("MLflow run", "running")
         self._run_id: str | None = None
+        self._open: list[Any] = []
 
-    @contextmanager
-    def start_run(self, **named: Any) -> Iterator[Any]:
-        """Open a run in a with block, which gives MLflow's active run; `named` as ``mlflow.start_run`` takes."""
+    def start_run(self, **named: Any) -> _OpenRun:
+        """Start a run, until the end of the with block, which gives MLflow's active run, or until `end_run`.
+
+        Args:
+            named: as ``mlflow.start_run`` takes.
+        """
         import mlflow
 
         if self._tracking_uri:
@@ -259,16 +280,31 @@ class MLflowBlockchainTracer:
         if self._experiment:
             mlflow.set_experiment(self._experiment)
         _watch_all_stores()
-        run = None
         _recording.targets.append(self._target)
         try:
-            with mlflow.start_run(**named) as run:
-                yield run
+            self._open.append(mlflow.start_run(**named))
+        except BaseException:
+            _recording.targets.remove(self._target)
+            raise
+        return _OpenRun(self, self._open[-1])
+
+    def end_run(self, status: str = "FINISHED") -> Recorded:
+        """End the run that `start_run` started last, as ``mlflow.end_run``, and return its record."""
+        import mlflow
+
+        if not self._open:
+            raise InputError("expected a run that was started, got none", hint="Call start_run first.")
+        run_id = self._open.pop().info.run_id
+        active = mlflow.active_run()
+        try:
+            # the program may have ended it by MLflow's own function
+            if active and active.info.run_id == run_id:
+                mlflow.end_run(status)
         finally:
             _recording.targets.remove(self._target)
-            if run is not None:
-                self._run_id = run.info.run_id
-                self.recorded = _recording.recorded.get(self._run_id)
+            self._run_id = run_id
+            self.recorded = _recording.recorded.get(run_id) or unrecorded("MLflow run", "not-recorded")
+        return self.recorded
 
     def flush(self) -> list[dict[str, Any]]:
         """Send what waits and tag the runs, as `blockchaintracer.mlflow.flush`."""

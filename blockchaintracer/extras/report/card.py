@@ -35,14 +35,13 @@ _KNOWN_LICENCES = {
 
 
 def model_card(facts: ReportFacts, templates: Path | None = None) -> ModelCard:
-    """Make the card of a run's model."""
+    """Make the card of a run's model. Required fields that are missing are named in it."""
     hub = require("huggingface_hub", "reports")
     if not facts.has_card or facts.run is None:
         raise InputError(
             f"expected a run, or a model that a run wrote, got {facts.asked.record.kind} {facts.asked.id}",
             hint="`blockchaintracer query --kind run` lists runs.",
         )
-    facts.require_fields()
     run = facts.run.run
     metrics = sorted(run.metrics.items()) if run else []
     dataset_name, dataset_type = _measured_on(facts)
@@ -65,8 +64,18 @@ def model_card(facts: ReportFacts, templates: Path | None = None) -> ModelCard:
         tags=["blockchaintracer"],
         blockchaintracer=_reference(facts),
     )
-    made: ModelCard = hub.ModelCard(_document(data, render(MODEL_CARD, template_values(facts), templates)))
+    values = template_values(facts)
+    missing = {"text": "MISSING", "source": "neither recorded nor declared"}
+    values["fields"] |= {name: {"name": name, **missing} for name in facts.missing}
+    made: ModelCard = hub.ModelCard(_document(data, render(MODEL_CARD, values, templates)))
     return made
+
+
+def whole_model_card(facts: ReportFacts, templates: Path | None) -> bytes:
+    """Make the card of a run's model as a file, for others to read: no required field may be missing."""
+    if facts.has_card:
+        facts.require_fields()
+    return str(model_card(facts, templates)).encode()
 
 
 def dataset_card(facts: ReportFacts, templates: Path | None = None) -> DatasetCard:

@@ -26,7 +26,8 @@ from blockchaintracer.extras.report.sheet import sheet
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import EntryState, Op
-from blockchaintracer.lab.tracer import lab_of_tracer
+from blockchaintracer.lab.traced_run import TracedRun
+from blockchaintracer.lab.tracer import MLTracer, lab_of_tracer
 
 if TYPE_CHECKING:
     import pandas
@@ -143,20 +144,25 @@ class DocumentationTracer:
         templates: str | os.PathLike[str] | None = None,
         **declared: str,
     ) -> None:
+        self._options: dict[str, Any] = {"home": home, "rpc": rpc, "registry": registry, "group": group, "key": key}
         chosen = {"named_chain": chain_id, "only_known": True}
         self._lab = lab_of_tracer(logging.getLogger(__name__), home, rpc, registry, group, key, **chosen)
-        self._record = record
+        self._record: Any = record
         self._mlflow_run = mlflow_run
         self._fields = {**(fields or {}), **declared}
         self._sources = sources
         self._templates = Path(templates) if templates is not None else None
 
+    def start_run(self, name: str | None = None, **named: Any) -> TracedRun:
+        """Return a run to use in a ``with`` block, as `MLTracer.start_run`; it is what is documented then."""
+        self._record = run = MLTracer(**self._options).start_run(name, **named)
+        return run
+
     def generate_documentation(self) -> Documentation:
-        """Verify the record and document it.
+        """Verify the record and document it. Required fields that are missing are named in the card.
 
         Raises:
-            InputError: naming the required fields that neither the records nor the caller give; or if there is no
-                such record, or it leads to no run.
+            InputError: if there is no such record, or it leads to no run.
             StoreError, NotVerified, ChainUnavailable: as `blockchaintracer.extras.report.report_facts.gather`.
         """
         facts = gather(self._lab, self._id(), self._fields, sources=self._sources)

@@ -34,7 +34,7 @@ FORMATS: dict[str, tuple[str, Maker]] = {
     "xlsx": ("experiments.xlsx", lambda facts, _: sheet.xlsx(facts)),
     "parquet": ("experiments.parquet", lambda facts, _: sheet.parquet(facts)),
     "json": ("report.json", lambda facts, _: json_text(plain_values(facts))),
-    "model-card": ("model-card.md", lambda facts, templates: str(card.model_card(facts, templates)).encode()),
+    "model-card": ("model-card.md", card.whole_model_card),
     "dataset-card": ("dataset-card.md", lambda facts, templates: str(card.dataset_card(facts, templates)).encode()),
 }
 """By name: the file, and what makes it of the facts and the folder of the user's templates."""

@@ -36,7 +36,8 @@ def sheet(facts: ReportFacts) -> pandas.DataFrame:
     """
     pd = require("pandas", "tables")
     frame: pandas.DataFrame = pd.DataFrame([_row(facts, run) for run in facts.runs], columns=list(COLUMNS))
-    frame["date"] = pd.to_datetime(frame["date"], utc=True)
+    # UTC without a zone: DataFrame.to_excel takes no time that has one
+    frame["date"] = pd.to_datetime(frame["date"], utc=True).dt.tz_localize(None)
     return frame
 
 

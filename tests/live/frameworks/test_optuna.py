@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
+import numpy as np
 import optuna
 import pytest
 
@@ -59,6 +60,15 @@ def test_a_study_is_recorded_trial_by_trial(traced, direction):
     assert told[0]["intermediate"] == {"1": found.trials[0].params["lr"]}
 
 
+def test_a_study_that_is_resumed_is_recorded_whole(traced):
+    found = study()
+    found.optimize(objective, n_trials=3)
+    with traced.tracer.start_run("search") as run:
+        found.optimize(objective, n_trials=2, callbacks=[callback(run)], catch=ValueError)
+    assert [one["trial"] for one in lines(traced.outputs(run))] == [0, 1, 2, 3, 4]
+    assert traced.said(run).metrics["best_value"].value == found.best_value
+
+
 def test_a_study_that_is_over_and_one_of_two_objectives(traced):
     found = optuna.create_study(directions=["minimize", "maximize"])
     found.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 1.0), n_trials=3)
@@ -79,14 +89,16 @@ def test_a_plain_sweep_from_several_threads(traced):
                           product(*sweep.space.values())))  # fmt: skip
         sweep.log_trial({"lr": 9, "depth": 9}, None, state="failed", why="diverged")
         sweep.log_trial({"lr": 9, "depth": 9}, float("inf"))
+        sweep.log_trial({"lr": np.float32(0.5), "depth": np.int64(1)}, np.float32(0.5))
     said = traced.said(run)
     assert said.metrics["best_value"].value == pytest.approx(0.8)
     assert said.parameters["best_parameters"] == {"lr": 0.1, "depth": 8}
     assert said.parameters["search_space"] == {"lr": [0.1, 0.01, 0.001], "depth": [2, 4, 8]}
     told = lines(traced.outputs(run))
-    assert sorted(one["number"] for one in told) == list(range(11))
+    assert sorted(one["number"] for one in told) == list(range(12))
     assert (told[9]["why"], told[10]["values"]) == ("diverged", ["inf"])
-    assert said.metrics["trials"].value == 11
+    assert (told[11]["parameters"], told[11]["values"]) == ({"lr": 0.5, "depth": 1}, [0.5])
+    assert said.metrics["trials"].value == 12
 
 
 def test_wrong_trials_are_refused(traced):

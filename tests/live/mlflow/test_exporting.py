@@ -79,9 +79,11 @@ def test_a_run_is_named_by_mlflows_id(lab, home, recorded, folder):
     refused = called(main, ["report", "mlflow:0a1b", "-o", "no"])
     assert refused.exit_code == 2
     assert "got none of '0a1b'" in refused.output
-    with pytest.raises(InputError) as missing:
-        DocumentationTracer(f"mlflow:{run}", home=home).generate_documentation()
-    assert missing.value.values["missing"] == ["dataset", "preprocessing", "validation", "limitations"]
+    made = DocumentationTracer(f"mlflow:{run}", home=home).generate_documentation()
+    assert made.facts.missing == ("dataset", "preprocessing", "validation", "limitations")
+    assert str(made.model_card).count("MISSING") == 4
+    with pytest.raises(InputError, match="got no dataset, preprocessing, validation, limitations") as missing:
+        made.save("docs", ["model-card"])
     assert "DocumentationTracer(…, preprocessing=" in missing.value.hint
 
 

@@ -285,7 +285,8 @@ def test_no_lab_is_a_warning_and_no_more(store, tmp_path):
     told = "(?s)is not recorded: .*this lab has no registry yet.*`blockchaintracer deploy`.*mlflow import"
     with pytest.warns(RecordingWarning, match=told), tracer.start_run() as run:
         mlflow.log_metric("loss", 1.0)
-    assert tracer.recorded is None
+    assert not tracer.recorded
+    assert tracer.recorded.state == "not-recorded"
     assert mlflow.get_run(run.info.run_id).info.status == "FINISHED"
 
 
