@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -122,8 +123,8 @@ def log_dataset(
     if digest.kind in ("file", "folder"):
         run.log_input(data, relation=relation, name=name)
         return digest
-    copy = _write_copy(data, name, run.place) if keep else None
-    document = run.place(f"{name}.dataset.json")
+    copy = _write_copy(data, name, partial(run.place, unused=True)) if keep else None
+    document = run.place(f"{name}.dataset.json", unused=True)
     document.write_bytes(digest.document)
     run.log_input(document, relation=relation, name=name)
     if copy:

@@ -34,10 +34,10 @@ from blockchaintracer.lab.drafts import UNKNOWN, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
-from blockchaintracer.lab.private.encrypt import recipients_of
+from blockchaintracer.lab.private.encrypt import digest_of, recipients_of
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
-from blockchaintracer.lab.recording.keep import require_apart, run_keeping
+from blockchaintracer.lab.recording.keep import keep, require_apart, run_keeping
 from blockchaintracer.lab.recording.metric_histories import Histories
 from blockchaintracer.lab.recording.run import (
     RunFacts,
@@ -135,6 +135,7 @@ class TracedRun:
         self._without_history: set[str] = set()
         self._encrypt_to = self._checked_recipients(encrypt_to)
         self._refused: list[Path] = []
+        self._logged: dict[Path, str] = {}
         self.document = RunDocument.from_plain({"schema": 1, "name": name})
         named: dict[str, Any] = {}
         if template is not None:
@@ -147,6 +148,25 @@ class TracedRun:
         self._checkpoints = CheckpointLog(None if RUN_FILE in os.environ else lab, anchor_every)
 
     # -- what is logged
+
+    def _note(self, path: Path, *, kept: bool) -> None:
+        """Hash what is logged, unless another program records the run, or it is a file of this run that grows."""
+        if self._start is None or (not kept and path.is_relative_to(self._lab.home.placed)):
+            return
+        try:
+            digest = digest_of(self._lab.hashes, path).sha256
+            if kept:
+                keep(self._lab, path)
+        except (BlockchainTracerError, OSError) as problem:
+            _warn(f"{path} is not hashed yet: {error_text(problem)}")
+            return
+        if kept and self._logged.get(path, digest) != digest:
+            raise InputError(
+                f"inputs: {path} was logged before, and has changed since",
+                hint="Log each content under a path of its own.",
+                field="inputs",
+            )
+        self._logged[path] = digest
 
     def log_param(self, name: str, value: Any, *, private: bool = False) -> None:
         """Log one parameter; a `private` one is committed to and not shown (docs/privacy.md).
@@ -239,7 +259,8 @@ class TracedRun:
         name: str | None = None,
         encrypt_to: Sequence[str] | None = None,
     ) -> None:
-        """Log something that the run reads: a file or folder, a record by its id, or both.
+        """Log something that the run reads: a file or folder, a record by its id, or both. A file is hashed and kept
+        now: if it changes later, the run is recorded with what was logged.
 
         Args:
             encrypt_to: recipients, if `path` is to be recorded encrypted; the run's if not said, ``()`` for nobody.
@@ -252,10 +273,14 @@ class TracedRun:
         entry: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if path is not None:
             entry["encrypt_to"] = self._recipients(path, encrypt_to)
-        self._change(inputs=self.document.inputs + self._read(inputs=[entry])["inputs"])
+        read = self._read(inputs=[entry])["inputs"]
+        if place is not None:
+            self._note(Path(place), kept=not entry["encrypt_to"])
+        self._change(inputs=self.document.inputs + read)
 
     def log_output(self, path: PathLike, role: str = "artifact", *, encrypt_to: Sequence[str] | None = None) -> None:
-        """Log a file or folder that the run wrote; one of role ``model`` is recorded as a model, too.
+        """Log a file or folder that the run wrote; one of role ``model`` is recorded as a model, too. It is hashed now
+        and at the end, which counts: a warning says that it changed.
 
         Args:
             encrypt_to: recipients, if it is to be recorded encrypted; the run's if not said, ``()`` for nobody.
@@ -271,18 +296,27 @@ class TracedRun:
                 raise InputError(
                     f"outputs: expected names that differ, got {other.path} and {output.path}", field="outputs"
                 )
+        self._note(Path(output.path), kept=False)
         self._change(outputs=(*others, output))
 
-    def place(self, name: str) -> Path:
+    def place(self, name: str, *, unused: bool = False) -> Path:
         """Return a path in the lab's folder for a file of this run, to write and then to log as input or output.
 
         For a file that nothing else needs: once the run is recorded it is in the store, and removed here.
+
+        Args:
+            unused: number the name if a file has it already: ``model-2.joblib``.
         """
         if Path(name).name != name or name in ("", ".", ".."):
             raise InputError(f"expected the name of a file, got {name!r}")
         folder = self._lab.home.placed / self._key
         folder.mkdir(mode=0o700, exist_ok=True)
-        return folder / name
+        path, number = folder / name, 1
+        while unused and path.exists():
+            number += 1
+            start, dot, rest = name.partition(".")
+            path = folder / f"{start}-{number}{dot}{rest}"
+        return path
 
     def log_initial_state(self, path: PathLike) -> None:
         """Commit to what the training starts from, such as the initial weights; before the first checkpoint."""
@@ -416,7 +450,12 @@ class TracedRun:
         document = self.document
         outputs = [(output.role, Path(output.path)) for output in document.outputs]
         keeping = run_keeping(self._lab, document, self._folder, self._start.git, also=self._refused)
-        inputs = record_inputs(self._lab, document, self._folder, keeping)
+        inputs = record_inputs(self._lab, document, self._folder, keeping, logged=self._logged)
+        read = {used.path for used in inputs}
+        for path, digest in self._logged.items():
+            if not path.exists() or digest_of(self._lab.hashes, path).sha256 != digest:
+                which = "it is recorded as it was logged" if path in read else "it is recorded as it is now"
+                _warn(f"{path} changed after it was logged: {which}")
         record_models(self._lab, [path for role, path in outputs if role == "model"], inputs, keeping)
         facts = RunFacts(
             document=document,

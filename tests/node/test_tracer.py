@@ -17,7 +17,9 @@ from blockchaintracer import BlockchainTracer, MLTracer, RecordingWarning
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.manifest import Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.extras.frameworks.sklearn import log_estimator
 from blockchaintracer.lab.capture.program import RUN_FILE
+from blockchaintracer.lab.datasets import log_dataset
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.recording.run_document import load_run_document
 from blockchaintracer.lab.tracer import Pending
@@ -521,3 +523,36 @@ def test_a_plan_is_sealed_and_revealed(lab, home, folder):
         tracer.seal(plan)
     with pytest.raises(InputError, match="expected a file or folder"):
         tracer.seal(folder / "nowhere")
+
+
+def test_what_a_run_read_is_what_it_was_when_it_was_logged(lab, home, folder):
+    import numpy as np
+    from sklearn.linear_model import LinearRegression
+
+    table, result = folder / "table.csv", folder / "result.txt"
+    table.write_text("first")
+    result.write_text("first")
+    with pytest.warns(RecordingWarning) as warned, MLTracer(home=home).start_run() as run:
+        run.log_input(table, name="table")
+        run.log_output(result)
+        for last in (1, 2):
+            log_dataset(run, np.array([1, last]), "fold")
+            log_estimator(run, LinearRegression(positive=last == 2).fit([[0], [1]], [0, last]))
+        table.write_text("second")
+        result.write_text("second")
+        with pytest.raises(InputError, match="was logged before, and has changed since"):
+            run.log_input(table, name="table")
+    assert {str(one.message).partition("changed after it was logged: ")[2] for one in warned} == {
+        "it is recorded as it was logged",
+        "it is recorded as it is now",
+    }
+    said = parse_manifest(lab.store.get_bytes(run.recorded.manifest)).predicate
+    inputs = {entry.name: entry.sha256 for entry in said.inputs}
+    assert inputs["table.csv"] == hashlib.sha256(b"first").hexdigest()
+    assert lab.store.get_bytes(inputs["table.csv"]) == b"first"
+    assert inputs.keys() == {"table.csv", "fold.dataset.json", "fold-2.dataset.json"}
+    assert len(set(inputs.values())) == 3
+    outputs = {entry.artifact.path: entry.artifact.sha256 for entry in said.outputs}
+    assert outputs["result.txt"] == hashlib.sha256(b"second").hexdigest()
+    assert {"model.joblib", "model-2.joblib", "model.state.json", "model-2.state.json"} <= outputs.keys()
+    assert [said.parameters[name]["parameters"]["positive"] for name in ("model", "model-2")] == [False, True]

@@ -6,10 +6,11 @@ with tracer.start_run("fit") as run:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import InputError, RecordingWarning
 from blockchaintracer.extras.frameworks.framework_run import described, log_digest
 from blockchaintracer.extras.frameworks.training_state import StateDigest, Tensor, array_tensor, digest_state, refused
 from blockchaintracer.lab.optional import require
@@ -31,14 +32,19 @@ def log_estimator(run: TracedRun, estimator: Any, name: str = "model") -> StateD
     Raises:
         InputError: if it is not an estimator, or scikit-learn is not installed.
     """
-    run.log_param(name, describe(estimator))
-    path = run.place(f"{name}.joblib")
+    described = describe(estimator)
+    path = run.place(f"{name}.joblib", unused=True)
+    # another estimator may have the name already
+    name = path.stem
+    run.log_param(name, described)
     require("joblib", "sklearn").dump(estimator, path)
     run.log_output(path, role="model")
     try:
         digest = digest_fitted(estimator)
-    except InputError as undefined:
-        run.log_param(f"{name}.stateNotDigested", undefined.message)
+    except (InputError, RecursionError, TypeError) as undefined:
+        message = undefined.message if isinstance(undefined, InputError) else type(undefined).__name__
+        run.log_param(f"{name}.stateNotDigested", message)
+        warnings.warn(f"the fitted state of {name} is not digested: {message}", RecordingWarning, stacklevel=2)
         return None
     return log_digest(run, digest, name)
 
@@ -103,7 +109,28 @@ def _read(place: str, value: Any) -> Tensor | Mapping[Any, Any] | None:
         return {"format": "csr", "shape": [*kept.shape], "data": kept.data, "at": kept.indices, "rows": kept.indptr}
     if isinstance(value, slice):
         return {"start": value.start, "stop": value.stop, "step": value.step}
-    return {"class": _class_of(value), **dict(value)} if type(value).__qualname__ == "Bunch" else None
+    if isinstance(value, np.random.Generator):
+        return {"class": _class_of(value), "state": value.bit_generator.state}
+    if isinstance(value, np.dtype):
+        return {"dtype": str(value)}
+    if type(value).__qualname__ == "Bunch":
+        return {"class": _class_of(value), **dict(value)}
+    if isinstance(value, type) or (callable(getattr(value, "__code__", value)) and hasattr(value, "__qualname__")):
+        # of others, equal names do not mean equal code
+        return {"name": f"{value.__module__}.{value.__qualname__}"} if _is_known(value.__module__) else None
+    return _parts(value) if type(value).__module__.startswith(("scipy.", "sklearn.")) else None
+
+
+def _is_known(module: str | None) -> bool:
+    return (module or "").partition(".")[0] in ("builtins", "copyreg", "numpy", "scipy", "sklearn")
+
+
+def _parts(value: Any) -> Mapping[Any, Any]:
+    """Return what an object of scikit-learn's own, such as a loss, a splitter or a search tree, is made of."""
+    if hasattr(value, "__dict__"):
+        return {"class": _class_of(value), **vars(value)}
+    made = value.__reduce_ex__(2)
+    return {"class": _class_of(value), "made": [*made[:2]], "state": made[2] if len(made) > 2 else None}
 
 
 def _array(place: str, array: Any) -> Tensor | Mapping[Any, Any]:

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from numbers import Integral
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -79,7 +80,7 @@ def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
             if not part and place:
                 values[place] = {}
             for key, inner in part.items():
-                if not isinstance(key, str | int):
+                if not isinstance(key, str | Integral):
                     raise refused(place, f"text or numbers as names, got {type(key).__name__}")
                 take(f"{place}/{key}" if place else str(key), inner)
         elif isinstance(value, list | tuple) and not all(_is_plain(item) for item in value):

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,7 @@ from blockchaintracer.extras.mlflow.recorder import (
     warn,
 )
 from blockchaintracer.extras.mlflow.run_checks import verify_run
-from blockchaintracer.extras.mlflow.run_facts import Captured
+from blockchaintracer.extras.mlflow.run_facts import Captured, note_source
 from blockchaintracer.extras.mlflow_reader.logged_content import watch_datasets, watch_models
 from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.lab.capture.secret_masking import error_text
@@ -67,6 +68,17 @@ class _Recording:
             self.captured[run_id] = capture(target)
         except Exception as error:
             warn(f"code and time of the MLflow run {run_id} are not captured: {error_text(error)}")
+
+    def read(self, uri: str, run_id: str, datasets: Sequence[Any]) -> None:
+        """Hash and keep the files of datasets that a run logs, as they are now."""
+        target, captured = self.target(uri), self.captured.get(run_id)
+        if target is None or captured is None:
+            return
+        for entity in datasets:
+            try:
+                note_source(target.offline_lab(), captured, entity)
+            except Exception as error:
+                warn(f"the dataset {entity.dataset.name} is hashed when the run ends: {error_text(error)}")
 
     def end(self, store: Any, uri: str, run_id: str) -> None:
         """Record a run that ended. A failure is a warning."""
@@ -122,6 +134,10 @@ class _Anchored:
         run = super().create_run(*arguments, **named)  # type: ignore[misc]
         _recording.start(self.blockchaintracer_uri, run.info.run_id)
         return run
+
+    def log_inputs(self, run_id: str, datasets: Any = None, models: Any = None) -> None:
+        super().log_inputs(run_id, datasets, models)  # type: ignore[misc]
+        _recording.read(self.blockchaintracer_uri, run_id, datasets or ())
 
     def update_run_info(self, run_id: str, run_status: Any, end_time: Any, run_name: Any) -> Any:
         from mlflow.entities import RunStatus

@@ -33,7 +33,8 @@ from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Snapshot, con
 from blockchaintracer.lab.capture.program import command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.recording.content import record_path, used_record
+from blockchaintracer.lab.private.encrypt import digest_of
+from blockchaintracer.lab.recording.content import as_logged, record_path, used_record
 from blockchaintracer.lab.recording.keep import keep
 from blockchaintracer.lab.recording.run import RunFacts, RunStart, Used, parse_assignment
 from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, DocumentHistory, RunDocument
@@ -74,6 +75,17 @@ class Captured:
     not_before: NotBefore | None = None
     error: str | None = None
     children: list[str] = field(default_factory=list)
+    read: dict[tuple[str, str, str | None], tuple[Path, str]] = field(default_factory=dict)
+
+
+def note_source(lab: Lab, captured: Captured, entity: Any) -> None:
+    """Hash and keep the file or folder that a dataset was read from, as it is when the dataset is logged."""
+    if path := local_source(entity.dataset):
+        key = entity.dataset.name, entity.dataset.digest, context_of(entity)
+        digest = digest_of(lab.hashes, path).sha256
+        if captured.read.setdefault(key, (path, digest))[1] != digest:
+            raise InputError(f"{path} was logged before by this name, and has changed since: the first counts")
+        keep(lab, path)
 
 
 def facts_of(
@@ -89,7 +101,7 @@ def facts_of(
     Args:
         before: what is recorded of the run already: it stands, where nothing new is known.
     """
-    inputs, datasets = _inputs(lab, run, before)
+    inputs, datasets = _inputs(lab, run, before, captured.read if captured else {})
     linked = [entry for entry in before.inputs if entry.record in _shown_by(datasets)] if before else []
     trained_on = [
         Link(record, relation)
@@ -156,7 +168,12 @@ def _keep_models(
             yield Artifact.of(f"models/{model.model_id}/{LISTING}", listing), details
 
 
-def _inputs(lab: Lab, run: Snapshot, before: RunPredicate | None) -> tuple[list[Used], list[dict[str, Any]]]:
+def _inputs(
+    lab: Lab,
+    run: Snapshot,
+    before: RunPredicate | None,
+    read: Mapping[tuple[str, str, str | None], tuple[Path, str]],
+) -> tuple[list[Used], list[dict[str, Any]]]:
     """Record the datasets that are on this machine and not recorded yet, and describe all of them."""
     known = {(it.get("name"), it.get("digest"), it.get("context")): it for it in _described(before, "datasets")}
     inputs: dict[tuple[str, int], Used] = {}
@@ -165,13 +182,15 @@ def _inputs(lab: Lab, run: Snapshot, before: RunPredicate | None) -> tuple[list[
         dataset = entity.dataset
         description = {key: shown[key] for key in ("name", "digest", "sourceType", "schema", "profile") if shown[key]}
         description |= {"context": context_of(entity), "content": noted_contents.get((dataset.name, dataset.digest))}
-        earlier = known.get((dataset.name, dataset.digest, context_of(entity)))
+        key = dataset.name, dataset.digest, context_of(entity)
+        earlier, noted = known.get(key), read.get(key, (None, None))
         if earlier:
             # a file may be another one by now
             description = description | {name: earlier[name] for name in _READ if name in earlier}
-        elif path := local_source(dataset):
+        elif path := noted[0] or local_source(dataset):
             relation = _relation(context_of(entity))
-            record = used_record(lab, Kind.DATASET, path, name=path.name)
+            with as_logged(lab, path, noted[1]) as place:
+                record = used_record(lab, Kind.DATASET, place, name=path.name)
             inputs[record.id, relation] = Used(record, relation, path)
             description |= {"record": record.id, "sha256": record.subject}
         descriptions.append(description)

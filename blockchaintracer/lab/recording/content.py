@@ -5,8 +5,10 @@ Recording the same content again is free: you get the existing record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from blockchaintracer.core.digest import FolderDigest, Progress
@@ -112,6 +114,29 @@ def used_record(lab: Lab, kind: int, path: Path, *, keeping: Keeping = OPEN, **m
     recipients = keeping.recipients_for(path)
     known = known_record(lab, kind, path, recipients if recipients or keeping.in_the_open else None)
     return known or record_path(lab, kind, path, keeping=keeping, **more)
+
+
+@contextmanager
+def as_logged(lab: Lab, path: Path, digest: str | None) -> Iterator[Path]:
+    """Give what a path had when it was logged: itself, or if it has changed, a copy from the store.
+
+    Args:
+        digest: of what was kept then; None if nothing was.
+
+    Raises:
+        StoreError: if it has changed, and the store has no copy.
+    """
+    if digest is None or (path.exists() and digest_of(lab.hashes, path).sha256 == digest):
+        yield path
+        return
+    with TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        copy = Path(scratch, path.name)
+        if path.is_dir():
+            lab.store.restore_folder(digest, copy)
+        else:
+            with copy.open("wb") as file:
+                lab.store.copy(digest, file.write)
+        yield copy
 
 
 def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | None = None) -> Recorded | None:

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from blockchaintracer.core.errors import InputError
@@ -77,6 +78,7 @@ from blockchaintracer.lab.private.field_tree import FieldTree
 from blockchaintracer.lab.programs import find_program
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
 from blockchaintracer.lab.recording.content import (
+    as_logged,
     named_parents,
     not_before,
     parse_parent,
@@ -313,16 +315,26 @@ def run_command(
 
 
 def record_inputs(
-    lab: Lab, document: RunDocument, base: Path, keeping: Keeping = OPEN, progress: Progress | None = None
+    lab: Lab,
+    document: RunDocument,
+    base: Path,
+    keeping: Keeping = OPEN,
+    progress: Progress | None = None,
+    logged: Mapping[Path, str] = MappingProxyType({}),
 ) -> list[Used]:
     """Return the inputs that a run document names by path, each with the group's record of it; what has none is
-    recorded."""
+    recorded.
+
+    Args:
+        logged: digests of what was kept of inputs when they were logged.
+    """
     inputs = []
     for entry in document.inputs:
         if entry.path is not None:
             kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
             path = base / entry.path
-            record = used_record(lab, kind, path, name=entry.name, keeping=keeping, progress=progress)
+            with as_logged(lab, path, logged.get(path)) as place:
+                record = used_record(lab, kind, place, name=entry.name, keeping=keeping, progress=progress)
             inputs.append(Used(record, int(relation), path))
     return inputs
 

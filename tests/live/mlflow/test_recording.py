@@ -159,6 +159,27 @@ def test_what_was_changed_since_is_named(lab, home, store):
     assert json.loads(shown.stdout)["proves"][-1] == "What MLflow shows now is not what was committed to."
 
 
+def test_a_dataset_is_what_it_was_when_it_was_logged(lab, home, store):
+    import pandas
+
+    tracer = MLflowBlockchainTracer(home=home, background=False)
+    logged = Path("data.csv").read_bytes()
+    with tracer.start_run() as run:
+        dataset = mlflow.data.from_pandas(pandas.read_csv("data.csv"), source="data.csv", name="table")
+        mlflow.log_input(dataset, context="training")
+        Path("data.csv").write_bytes(logged + b"0,0\n")
+        with pytest.warns(RecordingWarning, match="the first counts"):
+            mlflow.log_input(dataset, context="training")
+        Path("data.csv").unlink()
+    [read] = predicate(lab, tracer.recorded).inputs
+    assert lab.store.get_bytes(read.sha256) == logged
+    tracer.flush()
+    [unknown] = tracer.verify().unknown
+    assert unknown.detail == f"its source is not here any more: {read.sha256}"
+    Path("data.csv").write_bytes(logged + b"0,0\n")
+    assert failed(sealed.verify_run(lab, run.info.run_id)) == {"mlflow dataset table"}
+
+
 def test_mlflows_own_digest_reads_ten_thousand_rows_only(folder):
     import pandas
 
