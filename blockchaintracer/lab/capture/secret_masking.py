@@ -7,7 +7,9 @@ on the side of finding too much.
 
 from __future__ import annotations
 
+import logging
 import re
+import warnings
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -259,7 +261,12 @@ def _patterns(by_name: bool) -> dict[str, re.Pattern[str]]:
 @cache
 def _services(by_name: bool) -> list[Any]:
     places = [place.split(".") for place in (_SERVICES_BY_NAME if by_name else _SERVICES).split()]
-    return [getattr(import_module(f"detect_secrets.plugins.{module}"), f"{name}Detector")() for module, name in places]
+    shown = warnings.showwarning
+    modules = [(import_module(f"detect_secrets.plugins.{module}"), f"{name}Detector") for module, name in places]
+    if warnings.showwarning is not shown:
+        # it sends every warning of this process to a log that nobody reads
+        logging.captureWarnings(False)
+    return [getattr(module, name)() for module, name in modules]
 
 
 def _findings(text: str) -> Iterator[tuple[str, int, int]]:
