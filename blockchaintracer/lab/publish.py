@@ -35,6 +35,7 @@ from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.published_secrets import require_no_secrets
+from blockchaintracer.lab.recording.keep import hidden_content
 from blockchaintracer.lab.recording.repeatable import what_lacks
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
@@ -151,7 +152,7 @@ def publish(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
-    not_searched = require_no_secrets(lab.store, needed, allowed)
+    not_searched = require_no_secrets(lab.store, needed, allowed, hidden_content(lab))
     version = {VERSION_FILE: lab.store.put_bytes(canonical(PUBLISHED.header()))}
     address, states = put({object_name(digest): digest for digest in unique} | proofs | version)
     objects = [

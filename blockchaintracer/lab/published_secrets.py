@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
@@ -23,14 +24,17 @@ Found = tuple[str, str, str]
 """What an object is to a record, its name, and its SHA-256. Of the files of a commit the name is ``commit HASH``."""
 
 
-def require_no_secrets(store: Store, found: Iterable[Found], allowed: Collection[str] = ()) -> list[str]:
+def require_no_secrets(
+    store: Store, found: Iterable[Found], allowed: Collection[str] = (), hidden: Collection[str] = ()
+) -> list[str]:
     """Search objects of the store, each file of a commit too, and return what was not searched, with the reason.
 
     Args:
         allowed: ``PATH:LINE`` of what a person looked at and lets pass.
+        hidden: digests of what is not to be shown in the open.
 
     Raises:
-        InputError: naming path, line and kind of what looks like a secret.
+        InputError: if something is hidden, or naming path, line and kind of what looks like a secret.
     """
     findings, skipped, room = list[tuple[str, SecretFinding]](), list[str](), TOTAL
     for entry in dict.fromkeys(entry for entry in found if entry[0] not in _MADE):
@@ -38,6 +42,11 @@ def require_no_secrets(store: Store, found: Iterable[Found], allowed: Collection
         if entry not in _searched or _searched[entry].room > room:
             _searched[entry] = _search(store, *entry, room)
         searched = _searched[entry]
+        if shown := sorted(name for name, digest in searched.digests.items() if digest in hidden):
+            raise InputError(
+                f"what is to be published was hidden before: {', '.join(shown[:_NAMED])}. Nothing was published.",
+                hint="It was encrypted, decrypted or private. `record --in-the-open` shows it for good.",
+            )
         room -= searched.size
         skipped += searched.skipped
         findings += [(name, secret) for name, secret in searched.findings if f"{name}:{secret.line}" not in allowed]
@@ -59,6 +68,7 @@ class _Searched:
     size: int = 0
     findings: list[tuple[str, SecretFinding]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 _searched: dict[Found, _Searched] = {}
@@ -68,6 +78,8 @@ def _search(store: Store, what: str, name: str, digest: str, room: int) -> _Sear
     searched = _Searched(room)
     for path, file in _files(store, what, name, digest):
         size = file.stat().st_size
+        with file.open("rb") as opened:
+            searched.digests[path] = hashlib.file_digest(opened, "sha256").hexdigest() if what == "code" else digest
         if size > min(SCANNED, room - searched.size):
             searched.skipped.append(f"{path} ({size:,} bytes)")
             continue

@@ -3,24 +3,111 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.archive.registry_archive import export_registry
+from blockchaintracer.lab.private.decrypt import decrypt_record
 from blockchaintracer.lab.private.disclose import disclose
-from blockchaintracer.lab.private.encrypt import recipients_of
+from blockchaintracer.lab.private.encrypt import keep_encrypted, recipients_of
 from blockchaintracer.lab.private.field_tree import FieldTree
 from blockchaintracer.lab.private.identities import EncryptionKeys
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.recording.keep import Keeping
 from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
-from tests.support.labs import typed
+from tests.support.labs import holding, secret_file, typed
 
 pytestmark = pytest.mark.node
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.lab import Lab
+
+
+def git(folder: Path, *words: str) -> None:
+    """git with a name, which this machine may not have."""
+    named = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    subprocess.run(["git", *named, *words], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: Any) -> Path:
+    """A repository with a commit, the working folder."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "train.py").write_text("print(1)\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "first")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def recorded(lab: Lab, folder: Path) -> Any:
+    return finish_run(lab, start_run(lab, folder), RunFacts(document=document(parameters={"a": 1}), folder=folder))
+
+
+@pytest.mark.parametrize("how", ["a file", "a file of a folder", "decrypted", "a run document"])
+def test_no_later_record_keeps_what_was_hidden(lab: Lab, reader: Any, code: Path, how: str) -> None:
+    data = secret_file(code)
+    content = data.read_bytes()
+    if how == "a file":
+        keep_encrypted(lab, data, [reader[1]])
+    elif how == "a file of a folder":
+        (code / "all").mkdir()
+        data.rename(code / "all/patients.csv")
+        keep_encrypted(lab, code / "all", [reader[1]])
+    elif how == "decrypted":
+        run = record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
+        (lab.home.private / "hidden-content").unlink()
+        data.unlink()
+        decrypt_record(lab, run.id, code / "copy.csv", identities=[reader[0]])
+    else:
+        data.unlink()
+        content = json.dumps({"schema": 1, "name": "run", "private": {"parameters": {"dose": content.hex()}}}).encode()
+        (code / "run.json").write_bytes(content)
+        done = typed("record", "--from", "run.json", home=lab.home.path)
+        assert done.returncode == 0, done.stderr
+        assert not holding(lab.store.folder, content)
+    (code / "new.py").write_text("print(2)\n")
+    run = recorded(lab, code)
+    diff = parse_manifest(lab.store.get_bytes(run.manifest)).predicate.code.diff
+    assert b"new.py" in lab.store.get_bytes(diff.sha256)
+    assert content.splitlines()[0] not in lab.store.get_bytes(diff.sha256)
+    git(code, "add", ".")
+    git(code, "commit", "-q", "-m", "second")
+    with pytest.raises(InputError, match="no hidden content in the recorded code"):
+        recorded(lab, code)
+
+
+def test_what_is_hidden_later_is_not_published(lab: Lab, reader: Any, code: Path, tmp_path: Path) -> None:
+    secret_file(code)
+    git(code, "add", ".")
+    git(code, "commit", "-q", "-m", "second")
+    run = recorded(lab, code)
+    (tmp_path / "copy.csv").write_bytes((code / "patients.csv").read_bytes())
+    keep_encrypted(lab, tmp_path / "copy.csv", [reader[1]])
+    with pytest.raises(InputError, match=r"was hidden before: patients\.csv"):
+        publish(lab, run.id, tmp_path / "published")
+    with pytest.raises(InputError, match="was hidden before"):
+        export_registry(lab, tmp_path / "all.tar", artifacts=True)
+    assert not (tmp_path / "published").exists()
+
+
+def test_a_folder_with_a_hidden_file_is_refused(lab: Lab, reader: Any, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = secret_file(tmp_path / "data")
+    (tmp_path / "data/other.csv").write_text("a\n")
+    keep_encrypted(lab, data, [reader[1]])
+    with pytest.raises(InputError, match="recorded encrypted before"):
+        record_content(lab, Kind.DATASET, tmp_path / "data")
 
 
 def document(**fields: Any) -> RunDocument:

@@ -38,6 +38,7 @@ from blockchaintracer.lab.files import output
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.published_secrets import Found, require_no_secrets
+from blockchaintracer.lab.recording.keep import hidden_content
 from blockchaintracer.lab.store.store import Store
 
 Progress = Callable[[int], None]
@@ -142,7 +143,7 @@ def export_registry(
         objects.add(digest)
     for key in [*_keys(logs).values(), *(proof.key for proof in proofs)]:
         objects.add_record(key)
-    not_searched = require_no_secrets(lab.store, objects.files, allowed)
+    not_searched = require_no_secrets(lab.store, objects.files, allowed, hidden_content(lab))
     members: dict[str, bytes | ArchiveFile] = {
         HEAD: head.to_bytes(),
         EVENTS: b"".join(event_lines(events)),

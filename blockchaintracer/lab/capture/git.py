@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,31 @@ def _held(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> set[str]:
                 held.add(known)
             held |= {known for known in new if _same(state.root / known, file, size)}
     return held
+
+
+def content_in(state: GitState, wanted: Mapping[str, int]) -> tuple[set[Path], set[str]]:
+    """Find files by their content: the new ones of the difference, and the names of those that the commit holds or that
+    it held before they were changed.
+
+    Args:
+        wanted: SHA-256 and size of each file.
+    """
+    sizes, new, held = {*wanted.values()} - {0}, set[Path](), set[str]()
+    if not sizes:
+        return new, held
+    for at, inner in (("", state), *state.nested):
+        blobs = _blobs(inner)
+        for blob, size, name in blobs:
+            if size in sizes and sha256(_run(inner.root, "cat-file", "blob", blob).stdout).hexdigest() in wanted:
+                held.add(os.path.join(at, name))
+        for name in {name for _, _, name in blobs} | {*inner.untracked} | {*inner.whole}:
+            path = inner.root / name
+            if path.is_file() and not path.is_symlink() and path.stat().st_size in sizes:
+                with path.open("rb") as file:
+                    if file_digest(file, "sha256").hexdigest() in wanted:
+                        new |= {path} if name in inner.untracked else set()
+                        held |= set() if name in inner.untracked else {os.path.join(at, name)}
+    return new, held
 
 
 def recorded_names(state: GitState) -> frozenset[str]:

@@ -30,7 +30,7 @@ _NAME = (
     r"|(?:api|access|account|private|signing|encryption)[_-]?key|(?<![a-z])auth(?:orization)?(?![a-z]))"
 )
 _PLACEHOLDER = (
-    r"(?!(?:none|null|true|false|undefined|changeme|example|your|xxx|\*\*\*|\.\.\.|[<%{\[$]))"
+    r"(?!(?:none|null|true|false|undefined|changeme|example|your|xxx|\*\*\*|[^\s\"']{0,40}(?:\.\.\.|\*\*\*)|[<%{\[$(]))"
     # a name of a secret, as code is full of them
     rf"(?![a-z_.:/{{}}-]{{0,64}}{_NAME}[a-z_.:/{{}}-]{{0,64}}(?:[\"'\s,;)\]]|$))"
     # a version, a file
@@ -71,7 +71,7 @@ _EVERYWHERE = {
     "bearer token": r"\b[Bb]earer[ \t]{1,4}(?=[A-Za-z._~+/=-]{0,255}\d)[\w.~+/-]{16}",
 }
 _BY_NAME = {
-    "password in an address": r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@\"'<>{}]{0,255}:[^\s/@\"'<>${}*%]{1,255}@"
+    "password in an address": r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://(?!user(?:name)?:pass(?:word)?@)[^\s/:@\"'<>{}]{0,255}:[^\s/@\"'<>${}*%]{1,255}@"
     # names that nobody can have
     r"(?!(?:[\w-]{1,63}\.){0,4}(?:example|test|invalid|localhost)(?:\.(?:com|org|net))?(?![\w.-])|127\.0\.0\.1)",
     "signed address": r"[?&;](?:sig|x-(?:amz|goog)-(?:signature|credential|security-token)|signature)=[\w%+/=-]{16}",

@@ -17,6 +17,7 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.private.age import decrypt
+from blockchaintracer.lab.private.encrypt import digest_of, note_hidden
 from blockchaintracer.lab.private.field_tree import Context, FieldTree
 from blockchaintracer.lab.private.sealed_content import OPENING_LIMIT, ContentOpening, decrypt_content
 from blockchaintracer.lab.store.store import FETCH_LIMIT
@@ -74,6 +75,7 @@ def decrypt_record(
     lab.store.fetch(artifact.sha256, sources, min(artifact.size, FETCH_LIMIT))
     with lab.store.path_of(artifact.sha256).open("rb") as source:
         decrypt_content(source, opening, target, identities, progress)
+    note_hidden(lab.home, digest_of(lab.hashes, target))
     return Decrypted(record.id, str(target), opening.subject_type, opening.sha256, opening.name)
 
 

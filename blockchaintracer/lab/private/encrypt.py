@@ -33,6 +33,7 @@ CONTENT_NAME = "content"
 """What encrypted content is called where its own name is no part of the record."""
 
 _NOTE_LIMIT = 1 << 20
+_HIDDEN = "hidden-content"
 
 
 class EncryptionNote(Part):
@@ -114,7 +115,9 @@ def keep_encrypted(
 ) -> EncryptionNote:
     """Put a file or folder into the store, encrypted. The same content for the same recipients is encrypted once."""
     context = context_of(lab)
-    digest = digest_of(lab.hashes, path, exclude, progress).sha256
+    content = digest_of(lab.hashes, path, exclude, progress)
+    digest = content.sha256
+    note_hidden(lab.home, content)
     about = {**context.as_json(), "sha256": digest, "name": path.name, "recipients": [*recipients]}
     place = lab.home.private / f"{digest}.{sha256(canonical(about)).hexdigest()}.content.json"
     known = _read_note(place) if place.exists() else None
@@ -154,9 +157,35 @@ def kept_commitments(lab: Lab, digest: str, recipients: Sequence[str] = ()) -> s
     }
 
 
+def note_hidden(home: Home, content: FileDigest | FolderDigest) -> None:
+    """Note a file or folder, and each file in it, as content that is not to be shown: what is encrypted or decrypted,
+    and run documents with private values."""
+    files = content.files if isinstance(content, FolderDigest) else (content,)
+    # an empty file says nothing
+    new = {file.sha256: file.size for file in files if file.size}
+    if isinstance(content, FolderDigest):
+        new[content.sha256] = 0
+    known = hidden_files(home)
+    if lines := "".join(f"{digest} {size}\n" for digest, size in new.items() if digest not in known):
+        home.private.mkdir(mode=0o700, exist_ok=True)
+        with (home.private / _HIDDEN).open("a") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def hidden_files(home: Home) -> dict[str, int]:
+    """Return the digest in the open, and the size, of every file that was noted as hidden; 0 for a folder's listing."""
+    try:
+        lines = (home.private / _HIDDEN).read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return {digest: int(size) for digest, _, size in (line.partition(" ") for line in lines) if size.isdigit()}
+
+
 def encrypted_digests(home: Home) -> set[str]:
-    """Return the digests, in the open, of everything that this lab ever encrypted, for whatever signer and group."""
-    return {note.name.partition(".")[0] for note in home.private.glob("*.content.json")}
+    """Return the digests, in the open, of everything that this lab ever hid, for whatever signer and group."""
+    return {note.name.partition(".")[0] for note in home.private.glob("*.content.json")} | {*hidden_files(home)}
 
 
 def digest_of(

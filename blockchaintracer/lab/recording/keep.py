@@ -21,6 +21,7 @@ from blockchaintracer.lab.private.encrypt import (
     EncryptionNote,
     digest_of,
     encrypted_digests,
+    hidden_files,
     keep_encrypted,
     recipients_of,
 )
@@ -106,6 +107,13 @@ def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:
     """Put what the package itself made into the store, in the open; how a manifest names it."""
     store.put_bytes(data)
     return Artifact.of(name, digest_bytes(data))
+
+
+def hidden_content(lab: Lab) -> dict[str, int]:
+    """Return digest and size of each file that is not to be shown: hidden once, and never recorded in the open."""
+    hidden = hidden_files(lab.home)
+    in_the_open = {entry.write.key.subject for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)} if hidden else ()
+    return {digest: size for digest, size in hidden.items() if digest not in in_the_open}
 
 
 def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[str] = ()) -> None:

@@ -18,7 +18,7 @@ from blockchaintracer.lab.capture.reads import Seen
 from blockchaintracer.lab.capture.workflows import WorkflowFiles, metric_files, tool_of, workflow_files
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.private.encrypt import recipients_of
+from blockchaintracer.lab.private.encrypt import digest_of, note_hidden, recipients_of
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.content import parse_parent, record_path, record_reference, used_record
 from blockchaintracer.lab.recording.experiment import GivenMetric
@@ -111,7 +111,7 @@ def _record_request(
     lab: Lab, request: Request, program: Sequence[str], progress: Progress
 ) -> tuple[list[Recorded], int | None]:
     parents = [parse_parent(lab, text) for text in request.parents]
-    document = load_run_document(request.document) if request.document else None
+    document = _read_document(lab, request.document) if request.document else None
     keeping = Keeping(recipients_of(lab.home, request.encrypt_to), request.in_the_open)
     foreign = GlobalId.parse(request.reproduces) if request.reproduces else None
     if not request.is_run:
@@ -230,6 +230,14 @@ def _with_workflow(lab: Lab, request: Request, since: float) -> Request:
     for address in flow.remote:
         lab.say(f"{address} is an input of the workflow that is not recorded")
     return replace(request, datasets=(*request.datasets, *inputs), artifacts=(*request.artifacts, *outputs))
+
+
+def _read_document(lab: Lab, path: Path) -> RunDocument:
+    document = load_run_document(path)
+    if document.private.fields():
+        # it shows what is private: it is no part of the code that is published
+        note_hidden(lab.home, digest_of(lab.hashes, path))
+    return document
 
 
 def _told_elsewhere(request: Request, document: RunDocument, root: Path) -> tuple[MetricReader, dict[str, str]]:

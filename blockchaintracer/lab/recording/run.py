@@ -40,7 +40,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
-from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit, without_new_files
+from blockchaintracer.lab.capture.git import GitState, capture_git, content_in, pack_commit, without_new_files
 from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
@@ -87,7 +87,7 @@ from blockchaintracer.lab.recording.content import (
     used_record,
 )
 from blockchaintracer.lab.recording.experiment import GivenMetric
-from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep, keep_attachment
+from blockchaintracer.lab.recording.keep import OPEN, Keeping, hidden_content, keep, keep_attachment
 from blockchaintracer.lab.recording.metric_histories import keep_histories
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document, parse_yaml
 from blockchaintracer.lab.recording.templates import validate_against_template
@@ -171,7 +171,20 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
     Args:
         exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
     """
-    git = capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude])
+    exclude = [lab.home.path, *exclude]
+    git = capture_git(folder or Path.cwd(), exclude=exclude)
+    if git and (hidden := hidden_content(lab)):
+        new, held = content_in(git, hidden)
+        if held:
+            raise InputError(
+                f"expected no hidden content in the recorded code, got {', '.join(sorted(held)[:5])}: it was encrypted,"
+                " decrypted or private before, and the commit and the difference are published",
+                hint="Take it out of the repository (`git rm --cached`, .gitignore) and commit; or record it by itself "
+                "with `record --in-the-open`.",
+            )
+        if new:
+            lab.say(f"hidden before, and so no part of the recorded code: {', '.join(sorted(map(str, new)))}")
+            git = capture_git(folder or Path.cwd(), exclude=[*exclude, *new])
     if git and git.unused:
         names = ", ".join(git.unused)
         lab.say(f"the filters {names} of {git.root} were not started: if they are yours, `git config --global` them")
