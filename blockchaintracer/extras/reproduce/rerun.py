@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from glob import glob
 from hashlib import sha256
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from blockchaintracer.core.digest import digest_folder, list_folder, sha256_file
@@ -106,7 +107,7 @@ class Workspace:
     Attributes:
         inputs: the ``{inputs}`` of the recorded command: what did not lie in the working folder.
         output: the ``{output}`` of the recorded command.
-        started: a file as old as the start of the run.
+        started_ns: the time of the file system at the start of the run.
     """
 
     def __init__(self, root: Path, levels: int = 0) -> None:
@@ -117,7 +118,13 @@ class Workspace:
         self.log = root / "output.log"
         self.errors = root / "errors.log"
         self.run_file = root / "run.json"
-        self.started = root / "started"
+        self.started_ns = 0
+
+    def start(self) -> None:
+        """Note the time: what is written later is the run's."""
+        clock = self.root / "started"
+        clock.touch()
+        self.started_ns = clock.stat().st_mtime_ns
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,9 @@ def rerun(
     """Fetch, restore, rebuild and run. What can't be fetched, or is not what was recorded, is an error."""
     folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
     start = start_run(lab, folder, placed)
-    place.started.touch()
+    # git reads nothing there any more once the program may have changed it
+    start.kept_code.result()
+    place.start()
     environment: dict[str, Any] | None = None
     confined: dict[str, Any] | None = None
     failure: str | None = None
@@ -288,11 +297,7 @@ def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: 
     """Puts an input in its place; whether it wasn't part of the code."""
     subject, is_folder = record.key.subject, record.key.subject_type == SubjectType.FOLDER
     for parent in reversed(target.parents):
-        if (
-            parent.is_relative_to(place.code)
-            and parent.is_symlink()
-            and not parent.resolve().is_relative_to(place.root)
-        ):
+        if parent.is_relative_to(place.code) and parent.is_symlink() and not _is_inside(parent, place.root):
             lab.say(f"{parent.relative_to(place.code)} of the code leads out of it: the recorded input is put there")
             parent.unlink()
     real = _inside(target.parent, place.root).resolve() / target.name
@@ -329,9 +334,14 @@ def _executable(lab: Lab, record: RecordView, sources: Sequence[str]) -> frozens
 
 def _inside(path: Path, root: Path) -> Path:
     """The path, if following its links doesn't lead out of `root`."""
-    if not path.resolve().is_relative_to(root):
+    if not _is_inside(path, root):
         raise NotVerified(f"expected a path inside {root}, got one that leads out of it: {path}")
     return path
+
+
+def _is_inside(path: Path, root: Path) -> bool:
+    # unlike `Path.resolve`, it takes links that lead to themselves
+    return Path(os.path.realpath(path)).is_relative_to(root)
 
 
 def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> tuple[Path, list[Path]]:
@@ -468,7 +478,8 @@ def _tail(log: Path) -> list[str]:
 def written_output(done: Rerun, recorded: Artifact) -> Path | None:
     """Find what a repeated run wrote for an output of the record; None if it wrote nothing.
 
-    A link, which may lead to a file of this user's, is not taken for an output.
+    A link, which may lead to a file of this user's, is not taken for an output, nor is what is no file, or larger than
+    the disk.
     """
     place, folder = done.place, done.folder
     path = Path(recorded.path)
@@ -476,12 +487,16 @@ def written_output(done: Rerun, recorded: Artifact) -> Path | None:
     name = path.parent.name if is_folder else path.name
     named = [folder / output.path for output in done.document.outputs if Path(output.path).name == name]
     for candidate in (*named, place.output / name, folder / name):
-        if not candidate.resolve().is_relative_to(place.root) or candidate.is_symlink():
+        if not _is_inside(candidate, place.root) or candidate.is_symlink():
             continue
-        with suppress(InputError, FileNotFoundError):
+        with suppress(InputError, OSError):
             # a link out of the folder is refused here
             files = [file for _, file in list_folder(candidate)] if is_folder else [os.fspath(candidate)]
-            if any(os.stat(file).st_mtime_ns > place.started.stat().st_mtime_ns for file in files):
+            states = [os.stat(file) for file in files]
+            # of a file with holes, the size is what it takes to read and to keep it
+            fits = sum(state.st_size for state in states) < shutil.disk_usage(place.root).free
+            fits = fits and all(map(S_ISREG, (state.st_mode for state in states)))
+            if fits and any(state.st_mtime_ns > place.started_ns for state in states):
                 return candidate
     return None
 

@@ -97,7 +97,9 @@ def _exported(data: bytes, project: Path, beneath: str, *, all_groups: bool) -> 
         place.mkdir(parents=True, exist_ok=True)
         (place / "uv.lock").write_bytes(data)
         exported = place / "pylock.exported.toml"
-        command = [uv, "export", "--quiet", "--frozen", "--format", "pylock.toml", "--output-file", str(exported)]
+        # by its own settings a stranger's project could choose where uv writes
+        command = [uv, "export", "--no-config", "--quiet", "--frozen", "--format", "pylock.toml"]
+        command += ["--output-file", str(exported)]
         try:
             _install([*command, *(["--all-extras", "--all-groups"] if all_groups else [])], str(place))
         except InputError:

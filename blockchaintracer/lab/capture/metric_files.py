@@ -69,16 +69,16 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     """Look for files, or read what changed since then.
 
     Args:
-        question: ``root``, which nothing is read outside of; ``files`` and ``texts``: patterns of paths, from the
-            folder ``folder``; of texts each with a regular expression. ``streams``: paths by the names that texts have
-            instead of a pattern. ``before``: what an earlier answer had in ``state``; None to look only. ``began``:
-            when, in milliseconds since 1970.
+        question: ``root``, which nothing is read outside of, a path without links; ``files`` and ``texts``: patterns of
+            paths, from the folder ``folder``; of texts each with a regular expression. ``streams``: paths by the names
+            that texts have instead of a pattern. ``before``: what an earlier answer had in ``state``; None to look
+            only. ``began``: when, in milliseconds since 1970.
 
     Returns:
         ``state``: a mark of each file that is there. ``tables``: for each pattern, path and metrics of each file that
         changed. ``numbers``: for each text the last match's first group. What can't be read is text that says why.
     """
-    root, folder, before = os.path.realpath(question["root"]), question["folder"], question["before"]
+    root, folder, before = question["root"], question["folder"], question["before"]
     state: dict[str, Any] = {}
     changed: dict[str, list[str]] = {}
     patterns = [*question["files"], *(pattern for pattern, _ in question["texts"])]
@@ -108,7 +108,7 @@ def _matching(root: str, folder: str, pattern: str) -> Iterator[str]:
     seen: set[str] = set()
     named = [escape(pattern), pattern, *(f"{path}/*/*/metrics/**" for path in (escape(pattern), pattern))]
     for one in named:
-        for path in glob(os.path.join(folder, one), recursive=True, include_hidden=True):
+        for path in glob(os.path.join(escape(folder), one), recursive=True, include_hidden=True):
             real = os.path.realpath(path)
             if os.path.isfile(real) and real.startswith(root + os.sep) and path not in seen:
                 seen.add(path)

@@ -173,23 +173,22 @@ class SourceBuilder:
             shown = [builder, *python_folders(python)]
             return self._run(command, work, [place], shown, network=self._network)["answer"]
 
-        self._provide(python, said["requires"])
-        self._provide(python, ask(hook.replace("build_", "get_requires_for_build_")))
+        self._provide(builder, said["requires"])
+        self._provide(builder, ask(hook.replace("build_", "get_requires_for_build_")))
         ask(hook, str(out))
         [wheel] = out.glob("*.whl")
         return wheel
 
-    def _provide(self, python: Path, required: object) -> None:
-        """Install what a build needs, wheels alone."""
+    def _provide(self, builder: Path, required: object) -> None:
+        """Install what a build needs, wheels alone. uv asks a Python about itself: another one, where none of it is."""
         lines = [str(line) for line in required] if isinstance(required, list) else [str(required)]
         for line in lines:
             if not _REQUIRED.fullmatch(line):
                 raise InputError(f"expected a build that needs packages by name and version, got {line[:100]!r}")
         if lines:
             file = self._file("\n".join(lines))
-            self._install(
-                [self._uv, "pip", "install", "--quiet", "--python", str(python), "--no-build", "-r", str(file)]
-            )
+            command = [self._uv, "pip", "install", "--quiet", "--python", str(self._python), "--no-build"]
+            self._install([*command, "--prefix", str(builder), "-r", str(file)])
 
     def _run(
         self, command: list[str], work: Path, writable: list[Path], readable: list[Path], network: bool = False

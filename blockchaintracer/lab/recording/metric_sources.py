@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
@@ -40,6 +41,7 @@ class MetricReader:
 
     Attributes:
         missing: why there is no number for a metric, or for a file of metrics, once it was read.
+        left_out: what of a file of metrics is no number, and why.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class MetricReader:
     sources: Mapping[str, MetricSource]
     tables: Sequence[str] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     _question: dict[str, Any] | None = None
 
     @property
@@ -62,7 +65,8 @@ class MetricReader:
         """
         keyed = [place_of(source) for source in self.sources.values() if source.key]
         question: dict[str, Any] = {
-            "root": str(self.root),
+            # followed before the program runs, which may put a link there
+            "root": os.path.realpath(self.root),
             "folder": str(self.folder),
             "files": list(dict.fromkeys((*self.tables, *keyed))),
             "texts": [(place_of(source), source.pattern) for source in self.sources.values() if source.pattern],
@@ -104,7 +108,12 @@ class MetricReader:
         missing |= dict.fromkeys(several, "several MLflow runs of the program have it")
         if len(read) > MAX_METRICS:
             missing["metrics"] = f"expected at most {MAX_METRICS} metrics, got {len(read)}"
-        return {**read, **told}
+        numbers = {**read, **told}
+        for name in [name for name, (number, _) in numbers.items() if not math.isfinite(number)]:
+            number, _ = numbers.pop(name)
+            why = f"the program told {number}, which is no number to compare"
+            (missing if name in self.sources else self.left_out)[name] = why
+        return numbers
 
 
 def _named(tables: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, tuple[float, MetricSource]], set[str]]:
