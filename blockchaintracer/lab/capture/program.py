@@ -39,7 +39,8 @@ def start_program(
     observation: Observation,
     streams: Mapping[str, Path] | None = None,
 ) -> int:
-    """Run a program to its end, observed and without the lab's secrets; its exit code.
+    """Run a program to its end, observed and without the lab's secrets; its exit code. Like whoever repeats the run, it
+    has no standard input.
 
     Args:
         streams: files for what it prints to ``stdout`` and ``stderr``, to be read later; it is shown at once, too.
@@ -54,7 +55,7 @@ def start_program(
         targets |= {name: shown.enter_context(_shown(file)) for name, file in (streams or {}).items()}
         try:
             done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
-                [*command], cwd=folder, env=variables, check=False, **targets
+                [*command], cwd=folder, env=variables, stdin=subprocess.DEVNULL, check=False, **targets
             )
         except OSError as error:
             raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None

@@ -193,6 +193,9 @@ def main() -> int:
     given = arguments(options.given)
     values = parameters(given)
     notebook = load_notebook_node(str(path))
+    for cell in notebook.cells:
+        # what a cell showed when it was saved is no finding of this run, if the cell is skipped
+        cell.update({"outputs": [], "execution_count": None} if cell.cell_type == "code" else {})
     described = notebook.metadata.get("kernelspec", {})
     kernel = given.kernel or described.get("name") or "python3"
     if values:
