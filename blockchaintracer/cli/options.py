@@ -439,6 +439,7 @@ _request_options = _bundle(
         help="Lock file of the run's environment. [default: the one of the folder or repository; else one is made "
         "from what is installed]",
     ),
+    click.option("--image", metavar="NAME@DIGEST", help="Container image that the run is in, by name@sha256:DIGEST."),
     click.option("--look-up-hashes", is_flag=True, help="Ask the package index for the hashes of a lock that is made."),
     click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
     agreed_option,

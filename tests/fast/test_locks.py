@@ -17,6 +17,7 @@ from blockchaintracer.lab.capture.locks import (
     requirement_lines,
     unhashed,
 )
+from blockchaintracer.lab.recording.request import Request
 
 pytestmark = pytest.mark.fast
 
@@ -177,3 +178,31 @@ def test_a_lock_of_other_versions_than_ran_is_seen() -> None:
     text = b"a==1.0\nb==2024.01\nc==1\nd==2\n"
     had = {"a": "1", "b": "2024.1", "c": "1.0.1", "e": "5"}
     assert differences(read_packages("requirements.txt", text), had) == ["c 1.0.1 (not 1)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [
+        ("conda-lock.yml", "conda-lock"),
+        ("conda-linux-64.lock", "conda"),
+        ("environment.yml", "conda"),
+        ("pixi.lock", "pixi"),
+        ("renv.lock", "Rscript"),
+        ("Manifest.toml", "julia"),
+    ],
+)
+def test_a_lock_of_another_tool_is_one_and_names_it(name: str, tool: str, tmp_path: Path) -> None:
+    lock = tmp_path / name
+    lock.write_text("anything")
+    assert is_lock(lock)
+    assert find_lock(tmp_path) == (None if name == "environment.yml" else lock)
+    assert unhashed(name, b"anything") is None
+    with pytest.raises(InputError, match=f"{name} is a lock file of {tool}, which is"):
+        requirements_from(lock)
+
+
+@pytest.mark.parametrize("image", ["python:3.12", "python@sha256:abc", f"u:p@host.example/x@sha256:{DIGEST}"])
+def test_an_image_is_named_by_its_digest(image: str) -> None:
+    assert Request(image=f"host.example:5000/lab/x@sha256:{DIGEST}").image
+    with pytest.raises(InputError, match="expected an image as name@sha256:DIGEST"):
+        Request(image=image)

@@ -124,3 +124,19 @@ def test_a_python_that_is_not_here_is_named_before_anything_is_built(lab: Lab, t
     assert result.verdict == "inconclusive"
     assert "the run had Python 3.99.1, and no Python 3.99 is here" in str(result.reason)
     assert not list(other.home.environments.glob("*/venv"))
+
+
+def test_a_lock_of_another_tool_is_recorded_and_undecided(lab: Lab, tmp_path: Path) -> None:
+    study = Study.of(lab, tmp_path / "study", {"run.py": TELL + "tell(total=5)\n", "renv.lock": "{}"})
+    other = second_lab(lab, tmp_path / "other")
+    run = study.record("--lock", "renv.lock", program=(sys.executable, "run.py"))
+    assert run_predicate(lab, run).environment.lock_from == "given"
+    result = study.repeat(other, run, record=False)
+    assert result.verdict == "inconclusive"
+    assert "renv.lock is a lock file of Rscript, which is" in str(result.reason)
+    image = f"host.example/lab/python@sha256:{'a' * 64}"
+    run = study.record("--image", image, "--lock", "requirements.lock", program=(sys.executable, "run.py"))
+    assert run_predicate(lab, run).environment.image == image
+    result = study.repeat(other, run, record=False)
+    assert result.verdict == "inconclusive"
+    assert f"the run was in the container {image}" in str(result.reason)

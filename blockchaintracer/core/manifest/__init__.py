@@ -11,6 +11,7 @@ True
 from blockchaintracer.core.manifest.base import Part as Part
 from blockchaintracer.core.manifest.paths import LISTING as LISTING
 from blockchaintracer.core.manifest.paths import is_listing as is_listing
+from blockchaintracer.core.manifest.predicates import IMAGE as IMAGE
 from blockchaintracer.core.manifest.predicates import Artifact as Artifact
 from blockchaintracer.core.manifest.predicates import CheckpointAnchor as CheckpointAnchor
 from blockchaintracer.core.manifest.predicates import Checkpoints as Checkpoints

@@ -137,6 +137,7 @@ def _profile(name: str) -> str:
 
 Line = Annotated[str, AfterValidator(_line)]
 Prose = Annotated[str, Field(min_length=1, max_length=10_000)]
+IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}")
 RecordedPath = Annotated[str, AfterValidator(normal_path)]
 Utc = Annotated[str, AfterValidator(_utc)]
 Digest = Annotated[str, BeforeValidator(_bare), _matching(_HEX, "a SHA-256 of 64 hex digits")]
@@ -461,6 +462,7 @@ class RunEnvironment(Part):
     Args:
         lock_from: where the lock file is from: named by the user, found beside the code, made from the packages that
             were installed, or resolved by them from requirements that left versions open, which are `requirements`.
+        image: of the container that it ran in, as its author says: ``name@sha256:…``.
         lock_folder: where in the repository it lay, from where the folders count that it names.
     """
 
@@ -469,6 +471,7 @@ class RunEnvironment(Part):
     lock: Artifact | None = None
     lock_from: Literal["given", "found", "made", "resolved"] | None = None
     lock_folder: RecordedPath | None = None
+    image: Annotated[str, _matching(IMAGE, "an image as name@sha256:DIGEST")] | None = None
     requirements: Artifact | None = None
     observed: Literal["program", "process"] | None = None
 

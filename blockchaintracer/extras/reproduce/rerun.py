@@ -358,10 +358,18 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
     file = lab.store.export(lock.sha256, place.root / "lock" / Path(lock.path).name, sources)
     version, interpreter = _interpreter(lab, plan.python)
     described = plan.run.environment
+    if described.image:
+        tool = next(filter(find_program, ("podman", "docker")), None)
+        where = f"{tool} is here" if tool else "neither podman nor docker is here"
+        raise _Undecided(
+            f"the run was in the container {described.image} ({where}): run `reproduce` in it, with --python"
+        )
     try:
         wanted = requirements_from(file, place.code, described.lock_folder or ".", installed_packages(described))
     except InputError as error:
-        raise _Undecided(f"the recorded lock file can't be used here: {error.message}") from None
+        raise _Undecided(
+            " ".join(filter(None, (f"the recorded lock file can't be used here: {error.message}.", error.hint)))
+        ) from None
     if installs_folders(wanted.text):
         # an environment with the code of this commit in it is no other commit's
         kept = place.root / "environment"

@@ -286,7 +286,7 @@ def container(evidence: RunEvidence) -> Finding:
     for entry in evidence.inputs:
         if entry.read.record.key.kind == Kind.ENVIRONMENT and entry.read.is_hashed:
             return passed(f"a recorded environment, SHA-256 {entry.read.record.subject}")
-    image = _declared(evidence, "container_digest")
+    image = evidence.run.environment.image or _declared(evidence, "container_digest")
     if image is None:
         return failed("no container is named")
     if not isinstance(image, str) or not _IMAGE.fullmatch(image):

@@ -25,6 +25,7 @@ from blockchaintracer.lab.capture.locks import (
     Requirements,
     file_problem,
     is_structured,
+    other_tool,
     read_lock,
     read_packages,
     requirement_lines,
@@ -66,6 +67,13 @@ def requirements_from(
         InputError: if it can't be read, or names what could be anything.
     """
     name, data = lock.name, read_lock(lock)
+    if tool := other_tool(name):
+        where = "is here" if find_program(tool.name) else "is not here"
+        command = tool.command.format(name)
+        raise InputError(
+            f"{name} is a lock file of {tool.name}, which {where}",
+            hint=f"Make its environment by `{command}`, and name the Python in it by --python.",
+        )
     if not is_structured(name):
         return Requirements(data.decode(errors="replace"))
     if name.endswith("uv.lock"):

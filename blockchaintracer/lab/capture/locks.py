@@ -85,6 +85,37 @@ class Requirements:
     pylock: str = ""
 
 
+@dataclass(frozen=True)
+class OtherTool:
+    """A tool whose lock files are recorded and not rebuilt from here."""
+
+    name: str
+    file: re.Pattern[str]
+    command: str
+
+
+OTHER_TOOLS = (
+    OtherTool("conda-lock", re.compile(r"(?:.*[.-])?conda-lock\.ya?ml"), "conda-lock install --prefix PREFIX {}"),
+    OtherTool(
+        "conda", re.compile(r"conda-(?:linux|osx|win)-\w+\.lock|explicit\.txt"), "conda create -p PREFIX --file {}"
+    ),
+    OtherTool("conda", re.compile(r"environment\.ya?ml"), "conda env create -p PREFIX -f {}"),
+    OtherTool("pixi", re.compile(r"pixi\.lock"), "pixi install --frozen"),
+    OtherTool("Rscript", re.compile(r"renv\.lock"), "Rscript -e 'renv::restore()'"),
+    OtherTool("Rscript", re.compile(r"sessionInfo\.txt"), "Rscript, with the packages that it lists"),
+    OtherTool(
+        "julia",
+        re.compile(r"(?:Julia)?Manifest(?:-v[\d.]+)?\.toml"),
+        "julia --project -e 'import Pkg; Pkg.instantiate()'",
+    ),
+)
+
+
+def other_tool(name: str) -> OtherTool | None:
+    """Return the tool that a lock file is of, by the file's name; None for one of Python packages alone."""
+    return next((tool for tool in OTHER_TOOLS if tool.file.fullmatch(name)), None)
+
+
 def find_lock(folder: Path, root: Path | None = None) -> Path | None:
     """Find the lock file of a folder, or of the next one above it that has any, up to `root`.
 
@@ -95,7 +126,8 @@ def find_lock(folder: Path, root: Path | None = None) -> Path | None:
     """
     folder, top = folder.absolute(), (root or folder).absolute()
     for place in (folder, *(one for one in folder.parents if one.is_relative_to(top))):
-        names = (*_FOUND, *sorted(file.name for file in place.glob("pylock.*.toml")))
+        listed = sorted(file.name for file in place.iterdir())
+        names = [name for name in listed if name in _FOUND or _NAMED.fullmatch(name)]
         paths = [path for name in names if (path := place / name).is_file()]
         locks = [path for path in paths if is_lock(path)]
         if len(locks) > 1:
@@ -108,7 +140,16 @@ def find_lock(folder: Path, root: Path | None = None) -> Path | None:
     return None
 
 
-_FOUND = ("requirements.lock", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml", "requirements.txt")
+_FOUND = (
+    "requirements.lock",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "Pipfile.lock",
+    "requirements.txt",
+    "conda-lock.yml",
+)
+_NAMED = re.compile(r"pylock(?:\.[^.]+)?\.toml|pixi\.lock|renv\.lock|Manifest\.toml|conda-(?:linux|osx|win)-\w+\.lock")
 
 
 def is_lock(path: Path) -> bool:
@@ -145,6 +186,8 @@ def read_packages(name: str, data: bytes) -> list[LockedPackage]:
     Raises:
         InputError: if it can't be read as one.
     """
+    if tool := other_tool(name):
+        raise InputError(f"expected a lock file of Python packages, got {name} of {tool.name}")
     try:
         reader = next((one for suffix, one in _READERS.items() if name.endswith(suffix)), _of_requirements)
         packages = list(reader(data.decode(), name))
@@ -166,7 +209,7 @@ def unhashed(name: str, data: bytes) -> tuple[int, list[str]] | None:
 
 def is_structured(name: str) -> bool:
     """Return whether a lock file is of another kind than requirements."""
-    return name.endswith(tuple(_READERS))
+    return other_tool(name) is not None or name.endswith(tuple(_READERS))
 
 
 def requirements_of(

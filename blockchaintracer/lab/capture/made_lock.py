@@ -107,6 +107,9 @@ def _source(name: str, origin: Mapping[str, Any], root: Path) -> str | None:
     folder, inside = Path(os.path.realpath(url2pathname(parts.path))), Path(os.path.realpath(root))
     if folder.is_relative_to(inside):
         return folder_line(os.path.relpath(folder, inside), bool(kinds["dir_info"].get("editable")))
+    if not (folder.is_dir() or kinds["dir_info"].get("editable")):
+        # where it was built, by conda or a distribution
+        return None
     try:
         state = capture_git(folder)
     except BlockchainTracerError:

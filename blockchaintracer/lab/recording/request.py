@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import IMAGE
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
 from blockchaintracer.lab.capture.locks import find_lock
 from blockchaintracer.lab.capture.notebook import as_program
@@ -85,9 +86,17 @@ class Request:
     reproduces: str | None = None
     lock: Path | None = None
     look_up_hashes: bool = False
+    image: str | None = None
     with_host_name: bool = False
     with_user_name: bool = False
     program: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.image and not IMAGE.fullmatch(self.image):
+            raise InputError(
+                f"expected an image as name@sha256:DIGEST, got {self.image!r}",
+                hint="`docker image inspect --format '{{.RepoDigests}}' NAME` shows it; a tag can be moved.",
+            )
 
     @property
     def paths(self) -> list[Path]:
@@ -179,6 +188,7 @@ def _record_request(
             observed="program" if request.program else None,
             lock=request.lock,
             look_up_hashes=request.look_up_hashes,
+            image=request.image,
             error=ending(code) if code else None,
             host_name=request.with_host_name,
             user_name=request.with_user_name,

@@ -132,6 +132,7 @@ class RunFacts:
         given: of a command that is as a manifest names it already, `Code.given`; None if it isn't.
         observed: as in `RunEnvironment`; None if nothing was seen to run.
         checkpoints: what was committed to while it went on; None for the document's.
+        image: the container that it ran in, as its author says.
         look_up_hashes: whether a lock that is made asks the package index for hashes.
         host_name, user_name: whether to record these.
         ended_at: when it ended; None for now.
@@ -151,6 +152,7 @@ class RunFacts:
     folder: Path = field(default_factory=Path.cwd)
     lock: Path | None = None
     look_up_hashes: bool = False
+    image: str | None = None
     environment: RunEnvironment | None = None
     error: str | None = None
     checkpoints: Checkpoints | None = None
@@ -463,7 +465,7 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironm
         lab.say(f"which Python {command[0]} starts is not known: the first on PATH is recorded, with its packages")
         captured["assumed"] = True
     described = _lock(lab, facts, root, captured, str(python))
-    return RunEnvironment(**{**recorded_parts(captured), **described})
+    return RunEnvironment(image=facts.image, **{**recorded_parts(captured), **described})
 
 
 def _lock(lab: Lab, facts: RunFacts, root: Path, captured: Mapping[str, Any], python: str) -> dict[str, Any]:
