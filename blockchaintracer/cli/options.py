@@ -444,6 +444,8 @@ _request_options = _bundle(
     click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
     agreed_option,
     click.option("--with-user-name", is_flag=True, help="Record your user name."),
+    click.option("--sandbox", "sandboxed", is_flag=True, help="Run the program shut in, as `reproduce` does."),
+    click.option("--allow-network", is_flag=True, help="Let a program in --sandbox use the network."),
     click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[FILE... | -- PROGRAM [ARGUMENT]...]"),
     group_option,
 )

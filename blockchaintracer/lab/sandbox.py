@@ -20,7 +20,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import parse_json
@@ -182,11 +182,11 @@ def run_program(
     command: Sequence[str],
     folder: Path,
     variables: Mapping[str, str],
-    output: BinaryIO | int,
+    output: IO[Any] | int,
     sandbox: Sandbox | None,
     limits: Limits,
     *,
-    errors: BinaryIO | int = subprocess.STDOUT,
+    errors: IO[Any] | int = subprocess.STDOUT,
 ) -> int:
     """Run a program to its end, and end all that it started. Returns its exit code, below 0 for a signal.
 
@@ -335,6 +335,28 @@ def folders_of(python: Path) -> list[Path]:
             *(Path(name) for name in named if os.path.isabs(name) and os.path.exists(name)),
         ]
     raise InputError(f"expected a Python that runs, got {python}: {done.stderr.strip()[-200:]}")
+
+
+def sandbox_of_own(
+    root: Path, program: Sequence[str], files: Sequence[Path], hidden: Path, network: bool = False
+) -> Sandbox:
+    """Give the sandbox of a program of this user's: it may change the repository at `root`, but for what git keeps.
+
+    Args:
+        files: what it reads; the folder of one that is not there yet it may write to.
+        hidden: the lab's folder.
+    """
+    there = [path.resolve() for path in files if path.exists()]
+    outputs = [path.resolve().parent for path in files if not path.exists()]
+    found = [Path(path) for name in (program[0], "python") if (path := shutil.which(name))]
+    python = [path for path in found if path.name.startswith("python")][:1]
+    readable = [*there, *([root / ".git"] if (root / ".git").exists() else [])]
+    # a program of the interpreter's own folder is shown with it
+    readable += folders_of(python[0]) if python else []
+    readable += [path for path in found[:1] if not any(path.is_relative_to(one) for one in (root, *readable))]
+    system = tuple(f"{path}/" for path in _SYSTEM)
+    shown = [path for path in dict.fromkeys(readable) if not str(path).startswith(system)]
+    return Sandbox([root, *outputs], shown, [hidden], network, bool(gpu_devices()))
 
 
 def gpu_devices() -> list[Path]:

@@ -206,7 +206,8 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     assert (code, found["verdict"]) == (0, "reproduced")
     [environment] = (home / "environments").glob("*/complete.json")
     built = environment.stat().st_mtime_ns
-    code, again = verb(*reproduce_it, "--no-attest", folder=folder, home=home)
+    allowed = ("--allow-network", "--allow-build-network", "--memory", "4", "--processes", "500", "--timeout", "300")
+    code, again = verb(*reproduce_it, "--no-attest", *allowed, folder=folder, home=home)
     assert (code, again["comparisons"][0]) == (0, found["comparisons"][0])
     # the environment was kept
     assert environment.stat().st_mtime_ns == built
@@ -232,6 +233,10 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     assert repeated.environment.lock == original.environment.lock
     # what it ran on is the rebuilt environment, not the one of this test
     assert set((repeated.environment.model_extra or {})["packages"]) == {"numpy"}
+    confined = (repeated.environment.model_extra or {})["sandbox"]
+    assert (confined["tool"].split()[0], confined["network"], confined["seconds"]) == ("bubblewrap", False, 3600)
+    code, free = verb(*reproduce_it, "--no-attest", "--unsandboxed", folder=folder, home=home)
+    assert (code, free["verdict"]) == (0, "reproduced")
     assert repeated.environment.observed == original.environment.observed == "program"
     assert repeated.experiment.additional_info
     told = repeated.experiment.additional_info["reproduction"]

@@ -38,15 +38,23 @@ def start_program(
     run_file: Path,
     observation: Observation,
     streams: Mapping[str, Path] | None = None,
+    sandbox: Sandbox | None = None,
 ) -> int:
     """Run a program to its end, observed and without the lab's secrets; its exit code. Like whoever repeats the run, it
     has no standard input.
 
     Args:
+        sandbox: what shuts the program in, which then gets no variables but those that can change a result.
         streams: files for what it prints to ``stdout`` and ``stderr``, to be read later; it is shown at once, too.
     """
     # the program has no need to sign
-    variables = observation.variables(without_secrets(os.environ) | {RUN_FILE: str(run_file)})
+    variables = without_secrets(os.environ)
+    if sandbox:
+        home = run_file.with_name("home")
+        home.mkdir()
+        kept = {name: value for name, value in variables.items() if name in interpreter.VARIABLES or name == "PATH"}
+        variables = {**kept, "HOME": str(home), "TMPDIR": str(home)}
+    variables = observation.variables(variables | {RUN_FILE: str(run_file)})
     if streams:
         # Python would keep back what does not go to a terminal
         variables.setdefault("PYTHONUNBUFFERED", "1")
@@ -54,11 +62,16 @@ def start_program(
         targets: dict[str, Any] = {"stdout": sys.stderr}
         targets |= {name: shown.enter_context(_shown(file)) for name, file in (streams or {}).items()}
         try:
+            if sandbox:
+                errors = targets.pop("stderr", sys.stderr)
+                return run_program(command, folder, variables, targets["stdout"], sandbox, Limits(), errors=errors)
             done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
                 [*command], cwd=folder, env=variables, stdin=subprocess.DEVNULL, check=False, **targets
             )
         except OSError as error:
             raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
+        except OverLimitError as problem:
+            raise InputError(str(problem)) from None
     return done.returncode
 
 

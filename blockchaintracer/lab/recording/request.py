@@ -13,7 +13,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import IMAGE
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
 from blockchaintracer.lab.capture.locks import find_lock
-from blockchaintracer.lab.capture.notebook import as_program
+from blockchaintracer.lab.capture.notebook import as_program, is_notebook
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.capture.reads import Seen
 from blockchaintracer.lab.capture.workflows import WorkflowFiles, metric_files, tool_of, workflow_files
@@ -47,6 +47,7 @@ from blockchaintracer.lab.recording.run import (
     start_run,
 )
 from blockchaintracer.lab.recording.run_document import PrivateDocument, RunDocument, load_run_document
+from blockchaintracer.lab.sandbox import Limits, Sandbox, require_bubblewrap, sandbox_of_own
 from blockchaintracer.lab.seals import SealedVerdict, holding_evidence, seal_verdict
 
 
@@ -89,6 +90,8 @@ class Request:
     image: str | None = None
     with_host_name: bool = False
     with_user_name: bool = False
+    sandboxed: bool = False
+    allow_network: bool = False
     program: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -112,6 +115,11 @@ class Request:
 
 def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list[Recorded], int | None]:
     """Record what is asked for. Returns the records, the run last, and the exit code of the program."""
+    fits = request.sandboxed and request.program and not is_notebook(request.program)
+    if (request.sandboxed or request.allow_network) and not fits:
+        raise InputError("expected --sandbox, with or without --allow-network, beside a program that is no notebook")
+    if request.sandboxed:
+        require_bubblewrap()
     with as_program(request.program, Path.cwd()) as program:
         return _record_request(lab, request, program, progress)
 
@@ -151,9 +159,9 @@ def _record_request(
     hidden = request.paths if keeping.recipients else ()
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
     reader, tolerances = _told_elsewhere(request, document, start.git.root if start.git else Path.cwd())
-    code = seen = None
+    code, seen, sandbox = None, None, _sandbox(lab, request, reader.root)
     if request.program:
-        code, document, seen = _run_program(lab, replace(request, program=program), document, reader)
+        code, document, seen = _run_program(lab, replace(request, program=program), document, reader, sandbox)
     try:
         document = _with_tolerances(lab, document, tolerances, reader.missing, code)
         if not code:
@@ -186,6 +194,7 @@ def _record_request(
             parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(lab, document)],
             command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
             observed="program" if request.program else None,
+            sandbox=sandbox.recorded(Limits()) if sandbox else None,
             lock=request.lock,
             look_up_hashes=request.look_up_hashes,
             image=request.image,
@@ -269,8 +278,14 @@ def _told_elsewhere(request: Request, document: RunDocument, root: Path) -> tupl
     return MetricReader(folder, root, sources, tables), tolerances
 
 
+def _sandbox(lab: Lab, request: Request, root: Path) -> Sandbox | None:
+    if not request.sandboxed:
+        return None
+    return sandbox_of_own(root, request.program, request.paths, lab.home.path, request.allow_network)
+
+
 def _run_program(
-    lab: Lab, request: Request, document: RunDocument, reader: MetricReader
+    lab: Lab, request: Request, document: RunDocument, reader: MetricReader, sandbox: Sandbox | None
 ) -> tuple[int, RunDocument, Seen]:
     """Run the program; its exit code, `document` with what it told, and what it read. What it told of a metric in a
     run document is what counts."""
@@ -278,7 +293,7 @@ def _run_program(
         streams = {name: Path(scratch, name) for name in reader.streams}
         reader.begin(streams)
         parameters = ParameterReader(request.program, Path.cwd(), request.paths)
-        code, written, seen = run_command(request.program, Path.cwd(), lab.home, streams)
+        code, written, seen = run_command(request.program, Path.cwd(), lab.home, streams, sandbox)
         read = reader.read()
     if reader.missing and tool_of(request.program):
         lab.say(

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -91,6 +91,7 @@ from blockchaintracer.lab.recording.keep import OPEN, Keeping, hidden_content, k
 from blockchaintracer.lab.recording.metric_histories import keep_histories
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document, parse_yaml
 from blockchaintracer.lab.recording.templates import validate_against_template
+from blockchaintracer.lab.sandbox import Sandbox
 from blockchaintracer.lab.store.store import Store
 
 
@@ -149,6 +150,7 @@ class RunFacts:
     command: Sequence[str] | None = None
     given: Mapping[str, str] | None = None
     observed: Literal["program", "process"] | None = None
+    sandbox: Mapping[str, Any] | None = None
     folder: Path = field(default_factory=Path.cwd)
     lock: Path | None = None
     look_up_hashes: bool = False
@@ -230,6 +232,8 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     environment = facts.environment or _environment(lab, facts, start.git)
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
+    if facts.sandbox:
+        environment = environment.model_copy(update={"sandbox": facts.sandbox})
     inputs = [*facts.linked]
     for used in facts.inputs:
         # a program may tell by its suffix how to read it, wherever it's placed
@@ -308,10 +312,14 @@ def record_models(
 
 
 def run_command(
-    command: Sequence[str], folder: Path, home: Home, streams: Mapping[str, Path] | None = None
+    command: Sequence[str],
+    folder: Path,
+    home: Home,
+    streams: Mapping[str, Path] | None = None,
+    sandbox: Sandbox | None = None,
 ) -> tuple[int, RunDocument | None, Seen]:
     """Run a program. Returns its exit code, the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it
-    writes one, and what it was seen to read. `streams` as in `start_program`.
+    writes one, and what it was seen to read. `streams` and `sandbox` as in `start_program`.
 
     Raises:
         InputError: if it can't be read as one: it is kept in the lab's folder, to be mended.
@@ -319,7 +327,9 @@ def run_command(
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
         observation = Observation(Path(scratch, "reads"))
-        code = start_program(command, folder, file, observation, streams)
+        if sandbox:
+            sandbox = replace(sandbox, writable=[*sandbox.writable, Path(scratch)])
+        code = start_program(command, folder, file, observation, streams, sandbox)
         try:
             return code, load_run_document(file) if file.exists() else None, observation.seen()
         except InputError as error:
