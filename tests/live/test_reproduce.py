@@ -240,7 +240,7 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     assert repeated.environment.observed == original.environment.observed == "program"
     assert repeated.experiment.additional_info
     told = repeated.experiment.additional_info["reproduction"]
-    assert (told["of"], told["verdict"], len(told["metrics"])) == (run, "reproduced", 3)
+    assert (told["record"], told["verdict"], len(told["metrics"])) == (run, "reproduced", 3)
     assert str(tmp_path) not in other.store.get_bytes(event.key.manifest).decode()
 
 

@@ -325,7 +325,7 @@ def _document(done: Rerun, result: Reproduction, attest_anyway: str | None) -> R
     """What the repeated run's manifest says by word: what its program told, and the comparison."""
     experiment = done.document.experiment or Experiment()
     comparison: dict[str, Any] = {
-        "of": result.record_id,
+        "record": result.record_id,
         "verdict": result.verdict,
         "metrics": [asdict(row) for row in result.comparisons],
         "outputs": [asdict(row) for row in result.outputs],
