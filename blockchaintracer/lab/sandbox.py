@@ -32,9 +32,12 @@ MIB = 1 << 20
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/sys/devices/system")
 _SETTINGS = (
     *("alternatives", "ca-certificates", "crypto-policies", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d"),
-    *("localtime", "magic", "mime.types", "nsswitch.conf", "OpenCL", "pki", "protocols", "services", "ssl", "timezone"),
+    *("localtime", "magic", "mime.types", "nsswitch.conf", "OpenCL", "protocols", "services", "timezone"),
+    *(f"pki/{name}" for name in ("ca-trust", "java", "tls/cert.pem", "tls/certs", "tls/openssl.cnf")),
+    *(f"ssl/{name}" for name in ("ca-bundle.pem", "cert.pem", "certs", "openssl.cnf")),
 )
-"""What of /etc is shown: nothing of it is a secret, or names who else uses the machine."""
+"""What of /etc is shown: nothing of it is a secret (private keys lie beside certificates), or names who else uses the
+machine."""
 _FOR_NETWORK = ("/etc/resolv.conf", "/etc/hosts", "/etc/gai.conf")
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 -- the sandbox's own
 _FORMS = (

@@ -110,6 +110,14 @@ def test_root_changes_no_setting_of_the_kernel(place: Place) -> None:
     assert "GOT" in place.run(code, shut_in=False)
 
 
+def test_certificates_are_shown_without_their_keys(place: Place) -> None:
+    """To root's sandbox, root's files are its own: the keys of this machine's servers were shown."""
+    code = "print([os.listdir(f'/etc/{name}') for name in ('ssl', 'pki', 'pki/tls') if os.path.exists(f'/etc/{name}')])"
+    shown = place.run(code, shut_in=True)
+    assert "private" not in shown
+    assert ("certs" in shown) == any(map(os.path.exists, ("/etc/ssl/certs", "/etc/pki/tls/certs")))
+
+
 def test_a_program_that_works_within_its_workspace(place: Place) -> None:
     code = "open('x', 'w').write('y'); import multiprocessing, getpass; print(getpass.getuser(), os.getuid())\n"
     code += f"print(multiprocessing.get_context('fork').Pool(2).map(abs, [-1]), os.listdir({str(place.home)!r}))"
