@@ -15,6 +15,7 @@ import re
 import stat
 import threading
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -36,7 +37,9 @@ RAW, DAG_PB = 0x55, 0x70
 """Codecs of an IPFS block: the bytes alone, or a node with links."""
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
-_LISTED = re.compile(r"([0-9a-f]{64})  (.+)")
+_LISTED = re.compile(r"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r"})
+"""As `sha256sum` writes them, in a line that begins with a backslash."""
 _UNKEEPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
 
 
@@ -120,8 +123,8 @@ class FolderDigest:
 
     @property
     def executable(self) -> tuple[str, ...]:
-        """Paths of the files that their owner may execute, in the order of the listing."""
-        return tuple(entry.path for entry in self.files if entry.mode & 0o100)
+        """Paths of files that their owner may execute, as far as a manifest can hold them, in the listing's order."""
+        return tuple(entry.path for entry in self.files if entry.mode & 0o100 and is_plain_path(entry.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,9 +304,8 @@ def digest_folder(
         exclude: names of files and folders to leave out wherever they stand, such as ``__pycache__``.
 
     Raises:
-        InputError: naming the path, if it holds no file, a name that another system could not keep (see `check_path`),
-            names that differ only in case or Unicode form, a link that leaves it or points to a folder, a device, FIFO
-            or socket, or a file that can't be read or changes while it's read.
+        InputError: naming the path, if it holds no file, a name that is not UTF-8, a link that leaves it or points to a
+            folder, a device, FIFO or socket, or a file that can't be read or changes while it's read.
     """
     report = locked(progress)
     return folder_digest(
@@ -352,10 +354,13 @@ def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> 
             entries = list(os.scandir(folder))
         except OSError as error:
             raise InputError(f"can't read the folder {folder}: {error.strerror}") from error
+        forms = Counter(_normal(entry.name, entry.path) for entry in entries)
         for entry in entries:
             if entry.name in exclude:
                 continue
-            name = prefix + _normal_name(entry.name, entry.path)
+            normal = _normal(entry.name, entry.path)
+            # of two that are one in NFC each keeps its own form
+            name = prefix + (normal if forms[normal] == 1 else entry.name)
             if entry.is_dir(follow_symlinks=False):
                 folders.append((name + "/", entry.path))
             elif entry.is_symlink():
@@ -369,21 +374,26 @@ def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> 
                 )
     if not files:
         raise InputError(f"expected a folder that holds at least one file, got {root}")
-    check_distinct(name for name, _ in files)
     return sorted(files, key=lambda file: file[0].encode())
 
 
 def format_listing(files: Iterable[tuple[str, str]]) -> bytes:
-    """Write the canonical SHA256SUMS of (path, sha256): ``<hex>  <path>`` lines, sorted by the paths' UTF-8 bytes."""
-    lines = sorted((path.encode(), sha256) for path, sha256 in files)
-    return b"".join(b"%s  %s\n" % (sha256.encode(), path) for path, sha256 in lines)
+    """Write the canonical SHA256SUMS of (path, sha256): ``<hex>  <path>`` lines, sorted by the paths' UTF-8 bytes. Of a
+    path with a backslash, newline or carriage return the line is as `sha256sum` escapes it."""
+    lines = sorted((path.encode(), path, sha256) for path, sha256 in files)
+    return "".join(f"{_escaped(sha256, path)}\n" for _, path, sha256 in lines).encode()
+
+
+def _escaped(sha256: str, path: str) -> str:
+    escaped = path.translate(_ESCAPES)
+    return f"{'' if escaped == path else chr(92)}{sha256}  {escaped}"
 
 
 def parse_listing(listing: bytes) -> tuple[tuple[str, str], ...]:
     """Read the (path, sha256) of a canonical SHA256SUMS of any origin. No path in it leaves its folder.
 
     Raises:
-        InputError: if it isn't exactly what `format_listing` writes, or holds a path that `check_path` refuses.
+        InputError: if it isn't exactly what `format_listing` writes, or holds a path that `check_listed` refuses.
     """
     try:
         text = listing.decode()
@@ -394,11 +404,43 @@ def parse_listing(listing: bytes) -> tuple[tuple[str, str], ...]:
         match = _LISTED.fullmatch(line)
         if not match:
             raise InputError(f"expected '<64 hex digits>  <path>' in line {number} of a listing, got {line[:120]!r}")
-        files.append((check_path(match[2]), match[1]))
+        path = match[3]
+        if match[1]:
+            path = re.sub(r"\\([\\nr])", lambda escape: {"n": "\n", "r": "\r"}.get(escape[1], "\\"), path)
+        files.append((path, match[2]))
     if not files or format_listing(files) != listing:
         raise InputError("expected a listing of at least one file, sorted by the bytes of the paths")
-    check_distinct(path for path, _ in files)
+    check_listed([path for path, _ in files])
     return tuple(files)
+
+
+def check_listed(paths: Collection[str]) -> None:
+    """Refuse paths that can't be written below one folder.
+
+    Raises:
+        InputError: for a path that is absolute or leads out of the folder, that comes twice or is a folder, too, or
+            that is not in NFC with no other beside it that is the same in NFC.
+    """
+    forms: dict[tuple[str, str], set[str]] = {}
+    is_mixed = any(_normal(path, path) != path for path in paths)
+    for path in paths:
+        parts = path.split("/")
+        if {"", ".", ".."} & {*parts} or "\0" in path or (os.sep != "/" and os.sep in path):
+            raise InputError(f"expected a relative path without '.', '..' or empty parts, got {path!r}")
+        for at, part in enumerate(parts if is_mixed else ()):
+            forms.setdefault(("/".join(parts[:at]), _normal(part, path)), set()).add(part)
+    for (_, normal), alike in forms.items():
+        if len(alike) == 1 and normal not in alike:
+            raise InputError(f"expected a path in Unicode form NFC, got {min(alike)!r}")
+    check_distinct(paths)
+
+
+def is_plain_path(path: str) -> bool:
+    """Return whether a manifest can hold a path."""
+    try:
+        return check_path(path) == path
+    except InputError:
+        return False
 
 
 def check_path(path: str) -> str:
@@ -411,37 +453,25 @@ def check_path(path: str) -> str:
     parts = path.split("/")
     if "" in parts or "." in parts or ".." in parts:
         raise InputError(f"expected a relative path without '.', '..' or empty parts, got {path!r}")
-    for part in parts:
-        if _normal_name(part, path) != part:
-            raise InputError(f"expected a path in Unicode form NFC, got {path!r}")
+    if _UNKEEPABLE.search(path):
+        raise InputError(f"expected a name without backslash, newline or other control characters, got {path!r}")
+    if _normal(path, path) != path:
+        raise InputError(f"expected a path in Unicode form NFC, got {path!r}")
     return path
 
 
 def check_distinct(paths: Iterable[str]) -> None:
-    """Refuse paths that are one file where a file system ignores case or Unicode form."""
-    folders: dict[str, str] = {}
-    files: dict[str, str] = {}
-
-    def refuse(one: str, other: str) -> InputError:
-        return InputError(
-            f"expected names that differ by more than case or Unicode form, got {one!r} and {other!r}",
-            hint="Rename one: some systems would keep only one of them.",
-        )
-
+    """Refuse a path that comes twice, or is a file to one and a folder to another."""
+    files: set[str] = set()
+    folders: set[str] = set()
     for path in paths:
-        folded = unicodedata.normalize("NFC", path.casefold())
-        if folded in files:
-            raise refuse(files[folded], path)
-        files[folded] = path
-        end = path.rfind("/")
-        while end > 0:
-            folder = path[:end]
-            other = folders.setdefault(unicodedata.normalize("NFC", folder.casefold()), folder)
-            if other != folder:
-                raise refuse(other, folder)
-            end = path.rfind("/", 0, end)
-    for folded in files.keys() & folders.keys():
-        raise refuse(files[folded], folders[folded])
+        if path in files:
+            raise InputError(f"expected each path once, got {path!r} twice")
+        files.add(path)
+        while path := path.rpartition("/")[0]:
+            folders.add(path)
+    if both := files & folders:
+        raise InputError(f"expected files that are no folders, too, got {min(both)!r}")
 
 
 @contextmanager
@@ -503,13 +533,11 @@ def _changed(path: str | os.PathLike[str]) -> InputError:
     )
 
 
-def _normal_name(name: str, path: str) -> str:
+def _normal(name: str, path: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError as error:
         raise InputError(f"expected a name in UTF-8, got {path!r}") from error
-    if _UNKEEPABLE.search(name):
-        raise InputError(f"expected a name without backslash, newline or other control characters, got {path!r}")
     return unicodedata.normalize("NFC", name)
 
 

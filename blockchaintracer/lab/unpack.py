@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from blockchaintracer.core.digest import check_distinct, check_path
+from blockchaintracer.core.digest import check_listed
 from blockchaintracer.core.errors import InputError, NotVerified
 
 MAX_FILES = 1_000_000
@@ -35,12 +35,11 @@ def unpack_tar(packed: BinaryIO, folder: Path, what: str, *, limit: int) -> list
                 # a sparse file of a few bytes could unpack to more than any disk holds
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
                     raise NotVerified(f"expected plain files alone in {what}, got {member.name!r}")
-                check_path(member.name)
                 members.append(member)
                 size += member.size
                 if size > limit or len(members) > MAX_FILES:
                     raise NotVerified(f"expected at most {MAX_FILES:,} files and {limit:,} bytes in {what}, got more")
-            check_distinct(member.name for member in members)
+            check_listed([member.name for member in members])
             for member in members:
                 place = folder / member.name
                 place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -229,10 +230,10 @@ def test_a_link_to_a_folder_whose_name_begins_like_the_root_is_refused(tmp_path:
 @pytest.mark.parametrize(
     "names", [("A.txt", "a.txt"), ("é", "e\u0301"), ("Dir/x", "dir/y"), ("ß", "SS"), ("Ω/x", "ω/y")]
 )
-def test_names_that_some_systems_take_for_one_are_refused(tmp_path: Path, names: tuple[str, str]):
+def test_names_that_some_systems_take_for_one_are_both_listed(tmp_path: Path, names: tuple[str, str]):
     folder = write(tmp_path, dict.fromkeys(names, b""))
-    with pytest.raises(InputError, match="case or Unicode form"):
-        digest_folder(folder)
+    listing = digest_folder(folder).listing
+    assert {path for path, _ in parse_listing(listing)} == {*names}
 
 
 def test_names_are_listed_in_one_unicode_form(tmp_path: Path):
@@ -241,12 +242,17 @@ def test_names_are_listed_in_one_unicode_form(tmp_path: Path):
     assert digest_folder(decomposed).sha256 == digest_folder(composed).sha256
 
 
-@pytest.mark.parametrize(
-    "name", [b"new\nline", b"back\\slash", b"tab\t", b"\xff", b"\x7f", "\u2028".encode(), b"\xc2\x85"]
-)
-def test_names_that_a_listing_cannot_carry_are_refused(tmp_path: Path, name: bytes):
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"")
-    with pytest.raises(InputError, match="expected a name"):
+@pytest.mark.parametrize("name", ["new\nline", "back\\slash", "\\n", "\r", "tab\t", "\x7f", "\u2028", "\x85", " "])
+def test_odd_names_are_listed_as_sha256sum_escapes_them(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(b"")
+    listing = digest_folder(tmp_path).listing
+    assert parse_listing(listing) == ((name, hashlib.sha256().hexdigest()),)
+    assert listing.startswith(b"\\") == any(part in name for part in "\\\n\r")
+
+
+def test_a_name_that_is_no_utf8_is_refused(tmp_path: Path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).write_bytes(b"")
+    with pytest.raises(InputError, match="expected a name in UTF-8"):
         digest_folder(tmp_path)
 
 
@@ -328,10 +334,12 @@ def test_one_bad_file_stops_the_folder(tmp_path: Path):
 
 @given(st.dictionaries(PATH, st.binary(max_size=8), min_size=1, max_size=6))
 def test_listings_round_trip(files: dict[str, bytes]):
-    parts = {path[:end] for path in files for end in range(1, len(path) + 1) if path[end : end + 1] in ("", "/")}
-    distinct = len({unicodedata.normalize("NFC", part.casefold()) for part in parts}) == len(parts)
     folders = {path[:end] for path in files for end in range(len(path)) if path[end] == "/"}
-    keepable = distinct and not folders & set(files) and all(unicodedata.is_normalized("NFC", path) for path in files)
+    parts = {path[:end] for path in files for end in range(1, len(path) + 1) if path[end : end + 1] in ("", "/")}
+    alike = Counter((part.rpartition("/")[0], unicodedata.normalize("NFC", part.rpartition("/")[2])) for part in parts)
+    names = ((part.rpartition("/")[0], part.rpartition("/")[2]) for part in parts)
+    normal = all(alike[place, name] or alike[place, unicodedata.normalize("NFC", name)] > 1 for place, name in names)
+    keepable = normal and not folders & set(files)
     digests = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     listing = format_listing(digests.items())
     if keepable:
@@ -363,7 +371,6 @@ ZERO = "0" * 64
         f"{ZERO.replace('0', 'A')}  a\n",
         f"{ZERO}  b\n{ZERO}  a\n",
         f"{ZERO}  a\n{ZERO}  a\n",
-        f"{ZERO}  A\n{ZERO}  a\n",
         f"{ZERO}  a\n{ZERO}  a/b\n",
         f"{ZERO}  a\n\n",
         f"{ZERO}  a\x00b\n",

@@ -599,9 +599,7 @@ def test_a_path_is_kept_in_nfc() -> None:
     assert artifact(unicodedata.normalize("NFD", "données/é.csv")).path == unicodedata.normalize("NFC", "données/é.csv")
 
 
-@pytest.mark.parametrize(
-    "paths", [["a", "A"], ["data/x", "Data/y"], ["straße", "STRASSE"], ["é", "É"], ["a", "a/b"], ["a", "a"]]
-)
+@pytest.mark.parametrize("paths", [["a", "a/b"], ["a", "a"], ["é", "e\u0301"]])
 def test_paths_that_collide(paths: list[str]) -> None:
     with pytest.raises(InputError, match=r"^path: expected"):
         check_paths(paths)

@@ -146,7 +146,7 @@ def test_a_folder_is_not_restored_over_files(store: Store, folder: Path, tmp_pat
         store.restore_folder(found.sha256, tmp_path / "link")
 
 
-@pytest.mark.parametrize("path", ["../escaped", "/tmp/escaped", "a/../../escaped", "a\\..\\escaped"])
+@pytest.mark.parametrize("path", ["../escaped", "/tmp/escaped", "a/../../escaped"])
 def test_a_listing_that_leaves_its_folder_is_refused(store: Store, tmp_path: Path, path: str):
     content = store.put_bytes(b"x")
     listing = store.put_bytes(format_listing([(path, content)]))

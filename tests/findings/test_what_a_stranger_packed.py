@@ -94,9 +94,9 @@ def test_a_file_that_is_cut_off_is_not_restored(tmp_path, key, content) -> None:
     assert files(tmp_path / "home") == []
 
 
-def test_names_that_are_one_where_case_does_not_count(tmp_path, key) -> None:
-    with pytest.raises(NotVerified, match="differ by more than case"):
-        restored(tmp_path, key, backup("keys/mine.json", "keys/MINE.json"))
+def test_a_name_that_comes_twice(tmp_path, key) -> None:
+    with pytest.raises(NotVerified, match="each path once"):
+        restored(tmp_path, key, backup("keys/mine.json", "keys/mine.json"))
     assert files(tmp_path / "home") == []
 
 
@@ -131,8 +131,8 @@ def test_an_entry_that_is_no_plain_file(tmp_path, kind) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["../a", "a/../../b", "/a", "a//b", "./a", "a\\b", "a\nb", "e\u0301"])
-def test_a_name_that_leaves_the_folder_or_no_system_keeps(tmp_path, name) -> None:
+@pytest.mark.parametrize("name", ["../a", "a/../../b", "/a", "a//b", "./a", "a/..", "e\u0301"])
+def test_a_name_that_leaves_the_folder_or_is_in_another_form(tmp_path, name) -> None:
     with pytest.raises(NotVerified):
         unpack_tar(io.BytesIO(tar("b", name)), tmp_path / "out", "an archive", limit=100)
     assert os.listdir(tmp_path) == []

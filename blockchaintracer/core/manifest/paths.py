@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from blockchaintracer.core.digest import check_distinct
 from blockchaintracer.core.digest import check_path as check_digest_path
@@ -13,6 +14,8 @@ from blockchaintracer.core.errors import InputError
 LISTING = "SHA256SUMS"
 """Last part of an output's path where the output is a folder: the artifact is its listing."""
 
+_SAFE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) not in "%:\\")
+_LOOKS_ESCAPED = re.compile("%[0-9A-F]{2}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -37,12 +40,22 @@ def normal_path(path: str) -> str:
         raise ValueError(error.message.removeprefix("expected ").rpartition(", got ")[0]) from None
 
 
+def escaped_path(path: str) -> str:
+    """Return a path that a manifest can hold. Of one that it can't, or that looks escaped, the odd bytes and ``%`` are
+    written ``%XX``: `urllib.parse.unquote` gives it back."""
+    try:
+        if not _LOOKS_ESCAPED.search(path):
+            return normal_path(path)
+    except (UnicodeEncodeError, ValueError):
+        pass
+    return quote(unicodedata.normalize("NFC", path), safe=_SAFE, errors="surrogateescape")
+
+
 def check_paths(paths: Iterable[str], field: str = "path") -> None:
     """Refuse paths that cannot all be written to one folder on every system.
 
     Raises:
-        InputError: if a path breaks the rules of `normal_path`, comes twice, differs from another (or from a folder of
-            another) in case alone, or is a file to one and a folder to another.
+        InputError: if a path breaks the rules of `normal_path`, comes twice, or is a file and a folder.
     """
     seen: set[str] = set()
     for given in paths:

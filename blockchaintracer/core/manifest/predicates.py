@@ -27,7 +27,7 @@ from pydantic import (
 from blockchaintracer.core.digest import PROFILES, FileDigest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part
-from blockchaintracer.core.manifest.paths import check_paths, normal_path
+from blockchaintracer.core.manifest.paths import check_paths, escaped_path, normal_path
 from blockchaintracer.core.plain_json import number_text, rfc3339
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
 
@@ -182,7 +182,13 @@ class Artifact(Part):
     @classmethod
     def of(cls, path: str, digest: FileDigest) -> Artifact:
         """Name a file of this digest as a manifest does."""
-        return cls(path=path, size=digest.size, sha256=digest.sha256, cid=digest.cid, cid_profile=digest.cid_profile)
+        return cls(
+            path=escaped_path(path),
+            size=digest.size,
+            sha256=digest.sha256,
+            cid=digest.cid,
+            cid_profile=digest.cid_profile,
+        )
 
 
 class Encrypted(Part):

@@ -16,8 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from blockchaintracer.core.digest import check_path
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.digest import is_plain_path
 from blockchaintracer.core.manifest import Reads
 from blockchaintracer.lab.capture import observer
 from blockchaintracer.lab.capture.git import GitState, recorded_names
@@ -177,7 +176,7 @@ def undeclared(
         file_count=len(places),
         addresses=tuple(_line(mask(one)) for one in addresses[:MOST_NAMES]),
         programs=tuple(_line(one) for one in sorted(seen.programs - _OF_PLATFORM)[:MOST_NAMES]),
-        code=tuple(sorted(code)) if len(code) <= MOST_CODE and all(map(_is_kept, code)) else None,
+        code=tuple(sorted(code)) if len(code) <= MOST_CODE and all(map(is_plain_path, code)) else None,
     )
     return Undeclared(reads, tuple(sorted(places.values())), tuple(addresses))
 
@@ -196,7 +195,7 @@ def leftovers(git: GitState, seen: Seen | None) -> tuple[str, ...]:
                 is_made = path in written or (seen and max(told.st_ctime_ns, told.st_mtime_ns) > seen.since_ns)
                 if path not in read and (is_made or (told.st_dev, told.st_ino) in sinks):
                     found.append(os.path.join(at, name))
-    return tuple(name for name in found if _is_kept(name))
+    return tuple(name for name in found if is_plain_path(name))
 
 
 def _open(*descriptors: int) -> Iterator[int]:
@@ -240,13 +239,6 @@ def _is_here(host: str) -> bool:
         return address.is_loopback or address.is_unspecified
     except ValueError:
         return host.lower() == "localhost"
-
-
-def _is_kept(path: str) -> bool:
-    try:
-        return check_path(path) == path
-    except InputError:
-        return False
 
 
 def _line(text: str) -> str:

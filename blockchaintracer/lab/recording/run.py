@@ -23,6 +23,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
+from blockchaintracer.core.digest import is_plain_path
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import (
     Artifact,
@@ -38,6 +39,7 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
     WholeFile,
 )
+from blockchaintracer.core.manifest.paths import escaped_path
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
 from blockchaintracer.lab.capture.git import GitState, capture_git, content_in, pack_commit, without_new_files
@@ -238,8 +240,8 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     for used in facts.inputs:
         # a program may tell by its suffix how to read it, wherever it's placed
         name, place = used.path.name or used.record.name, recorded_place(used.path, facts.folder, facts.command or ())
-        found: dict[str, Any] = {"name": name}
-        if place:
+        found: dict[str, Any] = {"name": escaped_path(name or "").strip()[:256] or None}
+        if place and is_plain_path(place[1]):
             found |= {"path": place[1], "up": place[0] or None}
         inputs.append(RunInput(record=used.record.id, relation=used.relation, sha256=used.record.subject, **found))
     histories = keep_histories(lab.store, document.histories)

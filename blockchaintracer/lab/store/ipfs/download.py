@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from blockchaintracer.core.digest import Progress, check_distinct, check_path
+from blockchaintracer.core.digest import Progress, check_listed
 from blockchaintracer.core.errors import NotVerified, StoreError
 from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.store.ipfs.blocks import Cid, DagNode
@@ -70,12 +70,12 @@ def _files(gateways: Gateways, cid: Cid, node: DagNode) -> list[tuple[str, Cid, 
         if entries > MAX_ENTRIES or prefix.count("/") > _MAX_DEPTH:
             raise NotVerified(f"expected a folder of at most {MAX_ENTRIES} entries, {_MAX_DEPTH} deep, {cid} has more")
         for link in folder.links:
-            path = check_path(prefix + link.name)
+            path = prefix + link.name
             child = gateways.node(link.cid)
             if child.kind == "folder":
                 waiting.append((path + "/", child))
             else:
                 # the root block of a small file is the file: held, it would be all of them at once
                 files.append((path, link.cid, child.size))
-    check_distinct(path for path, _, _ in files)
+    check_listed([path for path, _, _ in files])
     return files
