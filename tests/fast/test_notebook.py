@@ -8,6 +8,7 @@ import nbformat.v4 as v4
 import pytest
 
 from blockchaintracer.lab.capture.run_notebook import PAPERMILL, SCRAP, arguments, figures, metrics, parameters
+from blockchaintracer.lab.recording.metric_sources import given_sources
 
 
 @pytest.mark.parametrize(
@@ -84,3 +85,8 @@ def test_figures(tmp_path: Path) -> None:
     files = list(figures(notebook, tmp_path))
     assert [file.name for file in files] == ["cell-002-1.png", "cell-002-2.svg"]
     assert [file.read_bytes() for file in files] == [b"a picture", b"<svg/>"]
+
+
+def test_a_metric_in_what_a_cell_shows(tmp_path: Path) -> None:
+    source = given_sources(["accuracy=cell:accuracy (.*)"], tmp_path, tmp_path)["accuracy"]
+    assert (source.kind, source.pattern, source.path) == ("stdout", "accuracy (.*)", None)

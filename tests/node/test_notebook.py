@@ -29,11 +29,12 @@ def test_a_notebook_is_recorded_and_repeated(lab: Lab, tmp_path: Path) -> None:
     files = {"sub/sum.ipynb": notebook(*cells[:3], keys, cells[3]), "sub/data.py": "N = 40\n"}
     study = Study.of(lab, tmp_path / "study", files)
     before = (study.folder / "sub" / "sum.ipynb").read_bytes()
-    run = study.record(program=("sub/sum.ipynb", "-p", "seed=2"))
+    shown = ("--metric-from", "shown=cell:seed (.*)")
+    run = study.record(*shown, program=("sub/sum.ipynb", "-p", "seed=2"))
     recorded = run_predicate(lab, run)
     assert recorded.name == "sum"
     assert recorded.parameters == {"seed": 2}
-    assert {name: metric.value for name, metric in recorded.metrics.items()} == {"total": 42, "key": 0}
+    assert {name: metric.value for name, metric in recorded.metrics.items()} == {"total": 42, "key": 0, "shown": 2}
     assert [(output.role, output.artifact.path) for output in recorded.outputs] == [
         ("notebook", "sum.ipynb"),
         ("figure", "cell-004-1.png"),

@@ -198,7 +198,7 @@ def portable_pattern(given: str, folder: Path, root: Path) -> str:
 
 
 def given_sources(texts: Sequence[str], folder: Path, root: Path) -> dict[str, MetricSource]:
-    """Read ``name=stdout:REGEX``, with ``stderr`` or a file in the place of stdout."""
+    """Read ``name=stdout:REGEX``, with ``stderr``, a file, or ``cell`` of a notebook in the place of stdout."""
     sources: dict[str, MetricSource] = {}
     for text in texts:
         match = _ASSIGNED.fullmatch(text)
@@ -206,7 +206,8 @@ def given_sources(texts: Sequence[str], folder: Path, root: Path) -> dict[str, M
             raise InputError(
                 f"expected a metric as name=stdout:REGEX, name=stderr:REGEX or name=FILE:REGEX, got {text!r}"
             )
-        name, place, pattern = match[1].strip(), match[2], match[3]
+        # a notebook prints what its cells show
+        name, place, pattern = match[1].strip(), "stdout" if match[2] == "cell" else match[2], match[3]
         try:
             groups = re.compile(pattern, re.MULTILINE).groups
         except (re.error, RecursionError, OverflowError) as error:
