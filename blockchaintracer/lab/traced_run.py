@@ -453,7 +453,9 @@ class TracedRun:
         inputs = record_inputs(self._lab, document, self._folder, keeping, logged=self._logged)
         read = {used.path for used in inputs}
         for path, digest in self._logged.items():
-            if not path.exists() or digest_of(self._lab.hashes, path).sha256 != digest:
+            now = digest_of(self._lab.hashes, path).sha256 if path.exists() else None
+            # an output that is gone is that of a failed run, and not recorded
+            if now != digest and (now or path in read):
                 which = "it is recorded as it was logged" if path in read else "it is recorded as it is now"
                 _warn(f"{path} changed after it was logged: {which}")
         record_models(self._lab, [path for role, path in outputs if role == "model"], inputs, keeping)
