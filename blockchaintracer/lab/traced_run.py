@@ -458,7 +458,6 @@ class TracedRun:
             if now != digest and (now or path in read):
                 which = "it is recorded as it was logged" if path in read else "it is recorded as it is now"
                 _warn(f"{path} changed after it was logged: {which}")
-        record_models(self._lab, [path for role, path in outputs if role == "model"], inputs, keeping)
         facts = RunFacts(
             document=document,
             inputs=inputs,
@@ -471,6 +470,7 @@ class TracedRun:
             keeping=keeping,
         )
         self.recorded = finish_run(self._lab, self._start, facts)
+        record_models(self._lab, self.recorded, [path for role, path in outputs if role == "model"], inputs, keeping)
         self._report(self.recorded)
         shutil.rmtree(self._lab.home.path / PLACED / self._key, ignore_errors=True)
         if self.recorded.transaction is None or self.recorded.block is None:

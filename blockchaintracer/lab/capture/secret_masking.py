@@ -42,7 +42,8 @@ _OTHER = r"(?![\w-]{0,32}(?:file|path|env|name|type|id)\b)"
 _GAP = r"[ \t]{0,8}"
 _ASSIGNED = rf"{_NAME}[\w-]{{0,64}}[\"']?(?:{_GAP}:{_GAP}\w{{1,64}})?{_GAP}[:=]{_GAP}"
 _DIGEST_NAME = (
-    "(?:hash|digest|sha|id(?![a-z])|root|pub|addr|code|salt|commit|record|tx|block|parent|leaf|proof|subject)"
+    "(?:hash|digest|sha|id(?![a-z])|root|pub|addr|code|salt|commit|record|tx|block|parent|leaf|proof|subject"
+    "|report|document|manifest|dataset|model|run(?![a-z])|evidence|reproduc|supersede|derived)"
 )
 _KEY_NAME = rf"(?!\w{{0,40}}{_DIGEST_NAME})(?:priv|secret|sign|deployer|wallet|account|owner|sender|eth|evm)\w{{0,40}}"
 

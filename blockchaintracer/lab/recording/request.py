@@ -186,7 +186,6 @@ def _record_request(
         inputs += [used for used in record_inputs(lab, document, base, **more) if used.record.id not in ids]
         references = [record_reference(lab, foreign)] if foreign else []
         models = [path for role, path in outputs if role == "model"]
-        trained = record_models(lab, models, inputs, **more)
         facts = RunFacts(
             document=document,
             inputs=inputs,
@@ -205,6 +204,7 @@ def _record_request(
             seen=seen,
         )
         run = finish_run(lab, start, facts, progress)
+        trained = record_models(lab, run, models, inputs, **more)
         return [*references, *(used.record for used in inputs), *trained, run], code
     except BaseException:
         if request.program:

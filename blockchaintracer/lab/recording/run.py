@@ -305,11 +305,18 @@ def check_template(document: RunDocument, *, complete: bool) -> None:
 
 
 def record_models(
-    lab: Lab, paths: Sequence[Path], inputs: Sequence[Used], keeping: Keeping = OPEN, progress: Progress | None = None
+    lab: Lab,
+    run: Recorded,
+    paths: Sequence[Path],
+    inputs: Sequence[Used],
+    keeping: Keeping = OPEN,
+    progress: Progress | None = None,
 ) -> list[Recorded]:
-    """Record what a run trained as models, each trained on those inputs that the run was."""
-    trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
-    more: dict[str, Any] = {"parents": trained_on, "keeping": keeping, "progress": progress}
+    """Record what a run trained as models: each was made by the run, and trained on those inputs that the run was. So
+    a retraction of the run reaches them."""
+    parents = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
+    parents.append(Link(run.id, Relation.GENERATED_BY))
+    more: dict[str, Any] = {"parents": parents, "keeping": keeping, "progress": progress}
     return [record_path(lab, Kind.MODEL, path, **more) for path in paths]
 
 

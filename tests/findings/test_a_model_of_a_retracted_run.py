@@ -1,0 +1,39 @@
+"""A model names the run that trained it: a retraction of the run reaches the model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer import MLTracer
+from blockchaintracer.lab.lab import Lab
+from tests.support.labs import typed
+
+pytestmark = pytest.mark.node
+
+
+def test_a_retraction_of_the_training_reaches_its_model(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = lab.home.path
+    Path("data.csv").write_text("1\n")
+    Path("model.bin").write_text("weights")
+    done = typed(
+        "record", "--dataset", "data.csv", "--model", "model.bin", "--metric", "accuracy=0.9", "--json", home=home
+    )
+    assert done.returncode == 0, done.stderr
+    records = {one["kind"]: one["id"] for one in json.loads(done.stdout)["records"]}
+    with MLTracer(home).start_run("python") as run:
+        Path("other.bin").write_text("other weights")
+        run.log_output("other.bin", role="model")
+    python = json.loads(typed("verify", "other.bin", "--json", home=home).stdout)["records"][0]["id"]
+    for made, model in ((records["run"], records["model"]), (run.recorded.id, python)):
+        assert model[:10] in typed("impact", made, home=home).stdout
+        assert typed("verify", model, home=home).returncode == 0
+        assert typed("retract", made, "--reason", "wrong labels", "--yes", home=home).returncode == 0
+        told = typed("verify", model, "--json", home=home)
+        assert made in told.stdout
+        lineage = typed("lineage", model, home=home).stdout
+        assert "generated-by run" in lineage
+        assert "stands on a retracted record" in lineage or "RETRACTED" in lineage.upper()
