@@ -36,7 +36,7 @@ def test_no_option_takes_a_key_or_a_passphrase():
         for param in command.params:
             for option in param.opts:
                 # a value that is not shown is no key, and the name of a file none either
-                assert option in ("--private-param", "--private-metric", "--secret-file") or not any(
+                assert option in ("--private-param", "--private-metric", "--secret-file", "--allow-secret") or not any(
                     word in option for word in ("private", "passphrase", "password", "secret", "mnemonic")
                 ), (
                     name,
