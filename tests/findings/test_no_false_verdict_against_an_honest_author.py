@@ -70,7 +70,7 @@ def test_a_number_that_is_none(lab: Lab, other: Lab, tmp_path: Path) -> None:
     run = study.record("--metric-from", r"n=stdout:n (\S+)", program=(sys.executable, "n.py"))
     result = study.repeat(other, run)
     assert result.verdict == "inconclusive"
-    assert "the program told nan" in str(result.reason)
+    assert "no number for n (nan)" in str(result.reason)
 
 
 LOOP = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import time
@@ -41,7 +40,6 @@ class MetricReader:
 
     Attributes:
         missing: why there is no number for a metric, or for a file of metrics, once it was read.
-        left_out: what of a file of metrics is no number, and why.
     """
 
     folder: Path
@@ -49,7 +47,6 @@ class MetricReader:
     sources: Mapping[str, MetricSource]
     tables: Sequence[str] = ()
     missing: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
     _question: dict[str, Any] | None = None
 
     @property
@@ -108,12 +105,7 @@ class MetricReader:
         missing |= dict.fromkeys(several, "several MLflow runs of the program have it")
         if len(read) > MAX_METRICS:
             missing["metrics"] = f"expected at most {MAX_METRICS} metrics, got {len(read)}"
-        numbers = {**read, **told}
-        for name in [name for name, (number, _) in numbers.items() if not math.isfinite(number)]:
-            number, _ = numbers.pop(name)
-            why = f"the program told {number}, which is no number to compare"
-            (missing if name in self.sources else self.left_out)[name] = why
-        return numbers
+        return {**read, **told}
 
 
 def _named(tables: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, tuple[float, MetricSource]], set[str]]:

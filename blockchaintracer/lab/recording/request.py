@@ -299,8 +299,6 @@ def _run_program(
         lab.say(
             "what is up to date was not made again: `make -B`, `snakemake --forceall` or `dvc repro --force` does it"
         )
-    for name, why in reader.left_out.items():
-        lab.say(f"{name} is not recorded: {why}")
     metrics = written.metrics if written else {}
     told = {
         name: metric.model_copy(update={"source": None}) for name, metric in metrics.items() if metric.value is not None
