@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tomllib
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from glob import escape, glob
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -78,32 +80,34 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
             only. ``began``: when, in milliseconds since 1970.
 
     Returns:
-        ``state``: a mark of each file that is there. ``tables``: for each pattern, path and metrics of each file that
-        changed. ``numbers``: for each text the last match's first group. What can't be read is text that says why.
+        ``state``: mark and digest of each file that is there, to look only. ``tables``: for each pattern, path and
+        metrics of each file that changed. ``numbers``: for each text the last match's first group. What can't be read
+        is text that says why. Of a file that was only added to, what was added counts.
     """
     root, folder, before = question["root"], question["folder"], question["before"]
-    state: dict[str, Any] = {}
-    changed: dict[str, list[str]] = {}
-    patterns = [*question["files"], *(pattern for pattern, _ in question["texts"])]
-    for pattern in patterns:
-        if pattern not in question["streams"]:
-            found = {path: mark_of(path) for path in _matching(root, folder, pattern)}
-            state |= found
-            changed[pattern] = sorted(path for path in found if (before or {}).get(path) != found[path])
+    patterns = {*question["files"], *(pattern for pattern, _ in question["texts"])} - {*question["streams"]}
+    found = {pattern: sorted(_matching(root, folder, pattern)) for pattern in patterns}
     if before is None:
-        return {"state": state}
+        paths = {path for files in found.values() for path in files}
+        return {"state": {path: [*(mark := mark_of(path)), _digest(path, mark[1])] for path in paths}}
+    changed = {
+        pattern: {path: _kept(path, before.get(path)) for path in files if before.get(path, ())[:3] != mark_of(path)}
+        for pattern, files in found.items()
+    }
+    began = question["began"]
     tables = [
-        [[name, values] for path in changed[pattern] for name, values in _tables(path, folder, question["began"])]
+        [[*table] for path, kept in changed[pattern].items() for table in _tables(path, folder, began, kept)]
         for pattern in question["files"]
     ]
     numbers = []
     for pattern, expression in question["texts"]:
-        files = [question["streams"][pattern]] if pattern in question["streams"] else changed[pattern]
+        files = {question["streams"][pattern]: 0} if pattern in question["streams"] else changed[pattern]
         if len(files) == 1:
-            numbers.append(_number_in(files[0], expression, pattern))
+            [(path, kept)] = files.items()
+            numbers.append(_number_in(path, expression, f"what was added to {pattern}" if kept else pattern, kept))
         else:
             numbers.append(f"expected one file that the program wrote at {pattern}, got {len(files)}")
-    return {"state": state, "tables": tables, "numbers": numbers}
+    return {"tables": tables, "numbers": numbers}
 
 
 def _matching(root: str, folder: str, pattern: str) -> Iterator[str]:
@@ -126,7 +130,37 @@ def mark_of(path: str | Path) -> list[int]:
     return [state.st_ino, state.st_size, state.st_ctime_ns]
 
 
-def _tables(path: str, folder: str, began: int) -> Iterator[tuple[str, dict[str, float] | str]]:
+def _digest(path: str, size: int) -> str:
+    """The digest of the first `size` bytes of a file; of many, of their end."""
+    with suppress(OSError), open(path, "rb") as file:
+        file.seek(max(0, size - MAX_FILE))
+        return sha256(file.read(min(size, MAX_FILE))).hexdigest()
+    return ""
+
+
+def _kept(path: str, before: Sequence[Any] | None) -> int:
+    """How many bytes were there before, if a file was only added to: the program did not tell them."""
+    _, size, _, digest = before or (0, 0, 0, "")
+    return size if os.stat(path).st_size > size and _digest(path, size) == digest else 0
+
+
+def _added(data: bytes, suffix: str, kept: int) -> bytes:
+    """The whole lines behind the first `kept` bytes, below the names of columns."""
+    rest = data[kept:]
+    if not kept or (suffix == ".json" and not rest.strip()):
+        # nothing is added to a JSON document: it was written anew, with another end
+        return data
+    if data[kept - 1] not in b"\r\n":
+        rest = rest.partition(b"\n")[2]
+    if suffix in (".csv", ".tsv"):
+        head = next(filter(str.strip, data[:kept].decode("utf-8-sig").splitlines()), "")
+        [cells] = csv.reader([head], delimiter="\t" if suffix == ".tsv" else ",")
+        if all(_cell(cell) is None for cell in cells):
+            rest = f"{head}\n".encode() + rest
+    return rest
+
+
+def _tables(path: str, folder: str, began: int, kept: int) -> Iterator[tuple[str, dict[str, float] | str]]:
     """The metrics of a file by the name of the file or, in MLflow's database, by the id of each run."""
     name = os.path.relpath(path, folder)
     suffix = os.path.splitext(path)[1].lower()
@@ -135,14 +169,14 @@ def _tables(path: str, folder: str, began: int) -> Iterator[tuple[str, dict[str,
             yield from _mlflow_runs(path, began).items()
         elif (run := re.fullmatch(r"(.*)/metrics/(.+)", name)) and suffix not in TABLES:
             # a line of MLflow's files is time, value and step; its own system metrics are none of the program's
-            last = read_limited(Path(path), MAX_FILE, "metrics").split(b"\n")
+            last = _added(read_limited(Path(path), MAX_FILE, "metrics"), "", kept).split(b"\n")
             values = [line.split() for line in last if line.strip()]
             if values and not run[2].startswith("system/"):
                 yield run[1], {run[2]: float(values[-1][1])}
         elif suffix not in TABLES:
             yield name, f"expected a file of metrics named *{', *'.join((*TABLES, *DATABASES))}"
         else:
-            yield name, numbers_of(read_limited(Path(path), MAX_FILE, "metrics"), suffix)
+            yield name, numbers_of(_added(read_limited(Path(path), MAX_FILE, "metrics"), suffix, kept), suffix)
     except BlockchainTracerError as error:
         yield name, error.message
     except (ValueError, LookupError, RecursionError, OSError, csv.Error) as error:
@@ -248,10 +282,10 @@ def _mlflow_runs(path: str, began: int) -> dict[str, dict[str, float]]:
     return runs
 
 
-def _number_in(path: str, expression: str, where: str) -> float | str:
-    """The number in the first group of the last match in a text."""
+def _number_in(path: str, expression: str, where: str, kept: int) -> float | str:
+    """The number in the first group of the last match in a text, behind its first `kept` bytes."""
     with open(path, "rb") as file:
-        file.seek(max(0, os.stat(path).st_size - MAX_FILE))
+        file.seek(max(kept, os.stat(path).st_size - MAX_FILE))
         text = _COLOUR.sub("", file.read(MAX_FILE).decode(errors="replace").replace("\r", "\n"))
     try:
         matches = deque(re.finditer(expression, text, re.MULTILINE), maxlen=1)
