@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from blockchaintracer.cli.options import RPC_VARIABLE, Verb, home_option
@@ -15,7 +17,7 @@ from blockchaintracer.lab.lab_folder import Home
 @click.command(cls=Verb)
 @click.option("--network", "names", multiple=True, metavar="NAME", help="Only this network; repeatable.")
 @click.option("--gas-price", type=float, metavar="GWEI", help="Use this price instead of asking the networks.")
-@click.option("--rpc", metavar="URL", envvar=RPC_VARIABLE, help=f"Ask this node, of any chain. [env: {RPC_VARIABLE}]")
+@click.option("--rpc", metavar="URL", help=f"Ask this node, of any chain. [env: {RPC_VARIABLE}]")
 @home_option
 def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, home: str | None) -> Answer:
     """What recording, sealing, anchoring a batch and storing from it cost on each network, at the price of this moment.
@@ -31,6 +33,7 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
     """
     price = None if gas_price is None else int(gas_price * 10**9)
     lab = Lab(Home(home))
+    rpc = rpc or (None if names else os.environ.get(RPC_VARIABLE))
     chosen = [find_network(lab, name) for name in names] + ([network_at(rpc)] if rpc else [])
     costs, prices = estimate(chosen or None, price)
     away = {} if chosen else {c.network: c.note for c in costs if c.wei is None}

@@ -36,7 +36,8 @@ HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _ANY_HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
 _NAME, _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"), re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _EXTRA = re.compile(r"extra\s*==\s*(\"[^\"]*\"|'[^']*')")
-_PYPI = "https://pypi.org/simple"
+_USUAL_INDEX = re.compile(r"https://pypi\.[a-z]{3}/simple")
+"""Whichever it is: packages are taken from the index of whoever repeats the run."""
 
 
 @dataclass(frozen=True)
@@ -406,13 +407,13 @@ _READERS: dict[str, Callable[[str, str], Iterator[LockedPackage]]] = {
 def _locked(
     entry: Mapping[str, Any], hashes: tuple[str, ...], marker: str, line: str, index: str = "", *, optional: bool
 ) -> LockedPackage:
-    index = index.rstrip("/")
-    if index and index != _PYPI and public_remote(index) != index:
+    index = "" if _USUAL_INDEX.fullmatch(index.rstrip("/")) else index.rstrip("/")
+    if index and public_remote(index) != index:
         raise InputError(f"expected the address of an index without credentials in a lock, got {mask(index)!r}")
     # which extras were asked for is known by what was installed
     marker = _EXTRA.sub("python_version >= '3'", marker)
     version = str(entry.get("version", "") if line else entry["version"])
-    index, is_own = "" if index == _PYPI else index, line.startswith(("-e ", ".", "file:"))
+    is_own = line.startswith(("-e ", ".", "file:"))
     return LockedPackage(normal(entry["name"]), version, hashes, marker, line, index, optional, is_own=is_own)
 
 
