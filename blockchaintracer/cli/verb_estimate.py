@@ -8,6 +8,7 @@ import click
 
 from blockchaintracer.cli.options import RPC_VARIABLE, Verb, home_option
 from blockchaintracer.cli.render import Answer, coins, table, when
+from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.lab.chosen_network import find_network, network_at
 from blockchaintracer.lab.estimate import Met, estimate
 from blockchaintracer.lab.lab import Lab
@@ -32,9 +33,10 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
       blockchaintracer estimate --rpc http://10.0.0.5:8545
     """
     price = None if gas_price is None else int(gas_price * 10**9)
-    lab = Lab(Home(home))
     rpc = rpc or (None if names else os.environ.get(RPC_VARIABLE))
-    chosen = [find_network(lab, name) for name in names] + ([network_at(rpc)] if rpc else [])
+    built_in = {network.name: network for network in NETWORKS}
+    chosen = [built_in.get(name) or find_network(Lab(Home(home)), name) for name in names]
+    chosen += [network_at(rpc)] if rpc else []
     costs, prices = estimate(chosen or None, price)
     away = {} if chosen else {c.network: c.note for c in costs if c.wei is None}
     rows = [[c.network, c.operation, f"{c.gas:,}", coins(c.wei), c.note or ""] for c in costs if c.network not in away]
