@@ -83,7 +83,8 @@ def test_a_program_that_fails_elsewhere(lab: Lab, other: Lab, tmp_path: Path) ->
 
 def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> tuple[str, str | None]:
     """What follows of metrics that were found in an environment with these packages."""
-    environment = {"python": {"version": plan.python or "3.12.1"}, "packages": packages}
+    python = {"version": plan.python or "3.12.1", "implementation": "CPython"}
+    environment = {"python": python, "packages": packages}
     document = RunDocument.from_plain({"schema": 1, "name": "fit", "metrics": metrics})
     done = Rerun(Workspace(Path("nowhere")), Path("nowhere"), None, environment, document, None)  # type: ignore[arg-type]
     return module._decided(plan, done, compare_metrics(plan.run.metrics, metrics))
@@ -103,6 +104,10 @@ def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> 
         ({"a": 1.5, "b": 2.0}, {}, {"numpy": "1.9"}, "inconclusive", "had numpy 2.1, and its own lock file gives 1.9"),
         ({"a": 1.5, "b": 2.0}, {"python": ""}, {"numpy": "2.1"}, "inconclusive", "are not known"),
         ({"a": 1.5, "b": 2.0}, {"architecture": "m68k"}, {"numpy": "2.1"}, "inconclusive", "on m68k, this one on"),
+        # PyPy has other hashes, another order and another garbage collector
+        ({"a": 1.5, "b": 2.0}, {"implementation": "PyPy"}, {"numpy": "2.1"}, "inconclusive", "PyPy, this one on CPyt"),
+        ({"a": 1.5, "b": 2.0}, {"os": {"system": "Plan 9"}}, {"numpy": "2.1"}, "inconclusive", "Plan 9, this one on"),
+        ({"a": 1.5, "b": 2.0}, {"os": "Plan 9"}, {"numpy": "2.1"}, "not-reproduced", "a was 1.0"),
         # what bash reads is not seen: a run that went on from what its last one left was attested as NotReproduced
         ({"a": 1.5, "b": 2.0}, {"leftovers": ("runs.txt",)}, {"numpy": "2.1"}, "inconclusive", "not hold: runs.txt"),
         ({"a": 1.5, "b": 2.0}, {"reads": ("https://lab.example/x",)}, {"numpy": "2.1"}, "inconclusive", "lab.example"),
@@ -113,9 +118,10 @@ def test_the_first_rule_that_fits(
     metrics: dict[str, float], changed: dict[str, object], packages: dict[str, str], verdict: str, because: str | None
 ) -> None:
     recorded = {"a": Metric(value=1.0, tolerance=Tolerance()), "b": Metric(value=2.0, tolerance=Tolerance())}
-    environment = RunEnvironment.from_plain({"packages": {"numpy": "2.1", "pip": "24"}})
     changed = dict(changed)
-    hardware = {name: changed.pop(name) for name in ("architecture",) if name in changed}
+    python = {"version": "3.12.1", "implementation": changed.pop("implementation", "CPython")}
+    environment = RunEnvironment.from_plain({"python": python, "packages": {"numpy": "2.1", "pip": "24"}})
+    hardware = {name: changed.pop(name) for name in ("architecture", "os") if name in changed}
     code = Code.from_plain({"leftovers": list(changed.pop("leftovers", ()))})  # type: ignore[call-overload]
     reads = Reads.from_plain({"processes": 1, "addresses": list(changed.pop("reads", ()))})  # type: ignore[call-overload]
     run = RunPredicate(

@@ -229,21 +229,33 @@ def _other_environment(plan: Plan, done: Rerun) -> str | None:
     """What tells that the repeated run ran in another environment than the recorded one; None if nothing does."""
     if plan.lock is None:
         return f"it ran in an environment of yours, {plan.interpreter}, not in the recorded one"
-    recorded = (plan.run.environment.model_extra or {}).get("packages", {})
-    if not (plan.python and isinstance(recorded, dict) and done.environment):
+    recorded, there, here = plan.run.environment.model_extra, plan.run.hardware, capture_hardware()
+    packages = _part(recorded, "packages")
+    if not (plan.python and isinstance(packages, dict) and done.environment):
         return "Python and packages of the recorded run are not known"
-    python = done.environment["python"]["version"]
-    if python.split(".")[:2] != plan.python.split(".")[:2]:
-        return f"the recorded run had Python {plan.python}, this one {python}"
+    python = done.environment["python"]
+    if python["version"].split(".")[:2] != plan.python.split(".")[:2]:
+        return f"the recorded run had Python {plan.python}, this one {python['version']}"
     for name, version in sorted(done.environment.get("packages", {}).items()):
-        if name not in _INSTALLERS and recorded.get(name, version) != version:
-            return f"the recorded run had {name} {recorded[name]}, and its own lock file gives {version}"
-    here, there = capture_hardware(), plan.run.hardware
+        if name not in _INSTALLERS and packages.get(name, version) != version:
+            return f"the recorded run had {name} {packages[name]}, and its own lock file gives {version}"
     if there.get("gpus") and not here["gpus"]:
         return "the recorded run was on a machine with a GPU, and this one has none"
-    if (architecture := there.get("architecture", here["architecture"])) != here["architecture"]:
-        return f"the recorded run was on {architecture}, this one on {here['architecture']}"
+    for theirs, ours in (
+        (_part(recorded, "python", "implementation"), _part(python, "implementation")),
+        (_part(there, "os", "system"), here["os"]["system"]),
+        (_part(there, "architecture"), here["architecture"]),
+    ):
+        if theirs and ours and theirs != ours:
+            return f"the recorded run was on {theirs}, this one on {ours}"
     return None
+
+
+def _part(data: Any, *names: str) -> Any:
+    """A part of what a stranger's manifest says; None if there is none."""
+    for name in names:
+        data = data.get(name) if isinstance(data, dict) else None
+    return data
 
 
 def _require_standing(lab: Lab, record: RecordView) -> None:
@@ -270,8 +282,7 @@ def _plan(
     if not isinstance(run, RunPredicate):
         raise InputError(f"expected a run to reproduce, got a {label(record.key.kind, Kind)}: {record.id}")
     code, environment = run.code, run.environment
-    captured = environment.model_extra or {}
-    version, variables = captured.get("python"), captured.get("variables")
+    version, variables = (_part(environment.model_extra, *of) for of in (("python", "version"), ("variables",)))
     lacks = [what for what in what_lacks(run) if not (python and what == NO_LOCK)]
     if lacks or code.commit is None or code.pack is None:
         hint = "Nothing was run and nothing attested."
@@ -285,7 +296,7 @@ def _plan(
         command=(str(code.entry_point), *code.arguments),
         lock=None if python else environment.lock,
         interpreter=python or None,
-        python=str(version.get("version", "")) if isinstance(version, dict) else "",
+        python=str(version or ""),
         variables=variables if isinstance(variables, dict) else {},
         sandboxed=sandboxed,
         network=network or not sandboxed,
