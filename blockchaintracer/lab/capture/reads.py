@@ -35,6 +35,13 @@ _SYSTEM = (
     *(f"/usr/share/{name}/" for name in ("ca-certificates", "fonts", "locale", "mime", "misc", "zoneinfo")),
 )
 """Folders of the operating system."""
+_CACHES = (
+    *("fontconfig", "matplotlib", "mesa_shader_cache", "numba", "nvidia", "pyopencl", "torch/kernels"),
+    "torch_extensions",
+)
+"""Folders of the user's cache with what libraries made of their own code and the machine. Others hold fetched data."""
+_FONTS = re.compile(r"fontlist-v[0-9.]+\.json")
+"""Matplotlib's cache, which lies in one of several folders."""
 _OF_PLATFORM = {"file", "gcc", "getconf", "ld", "ldconfig", "lsb_release", "lscpu", "nvidia-smi", "objdump", "uname"}
 """Programs that libraries ask about the machine."""
 _COMPILED = re.compile(r"(.*/|)__pycache__/([^/]+?)\.[^/.]+(?:\.opt-\d)?\.pyc")
@@ -137,7 +144,9 @@ def undeclared(
     held = recorded_names(git) if git else frozenset()
     known = {os.path.realpath(path) for path in declared}
     skipped = tuple(f"{place.rstrip('/')}/" for place in (*seen.environment, *map(os.path.realpath, seen.environment)))
-    skipped += (*_SYSTEM, *(f"{os.path.realpath(path)}/" for path in private))
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    caches = [os.path.join(place, name) for place in (cache, os.path.realpath(cache)) for name in _CACHES]
+    skipped += (*_SYSTEM, *(f"{os.path.realpath(path)}/" for path in private), *(f"{path}/" for path in caches))
     inside = tuple(f"{path}/" for path in known)
     written = {os.path.realpath(path) for path in seen.written}
     folders: dict[str, str] = {}
@@ -155,9 +164,10 @@ def undeclared(
         real = os.path.realpath(real) if os.path.islink(real) else real
         with suppress(OSError, ValueError):
             state = os.stat(real)
-            if real.startswith(skipped) or not stat.S_ISREG(state.st_mode):
-                continue
             relative = os.path.relpath(real, root) if real.startswith(f"{root}/") else None
+            is_cache = relative is None and _FONTS.fullmatch(os.path.basename(real))
+            if real.startswith(skipped) or is_cache or not stat.S_ISREG(state.st_mode):
+                continue
             if relative in held:
                 code |= {relative} if relative.endswith(_CODE) else set()
             elif not (
