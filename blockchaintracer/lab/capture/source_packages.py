@@ -6,10 +6,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +38,9 @@ _LARGEST = 2 << 30
 _SECONDS = 3600.0
 _REACHES = re.compile(r"SSL_CERT_(?:FILE|DIR)|CURL_CA_BUNDLE|(?i:https?|all|no)_(?i:proxy)")
 _REQUIRED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[\w\s,.-]*\])?\s*\(?[\w\s.,<>=!~*+-]*\)?\s*(;[^@/]*)?")
+_WHEEL = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_.]*-[A-Za-z0-9][A-Za-z0-9_.!+]*(-[0-9][A-Za-z0-9_.]*)?(-[A-Za-z0-9_.]+){3}\.whl"
+)
 # of the package: what it says that builds it. Its archive is unpacked here, too
 _READ = """
 import json, os, shutil, sys, tomllib
@@ -61,6 +66,17 @@ for name in filter(None, names.split(".")):
 given = [out] if out else []
 print("\\n" + json.dumps({"answer": getattr(found, hook, lambda *_: [])(*given)}))
 """
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """What a build says or leaves is a stranger's: if it is of no use, the package can't be built."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, OSError) as problem:
+        raise InputError(
+            f"a package can't be built here: {type(problem).__name__} {mask(str(problem))[:200]}"
+        ) from None
 
 
 class SourceBuilder:
@@ -105,6 +121,7 @@ class SourceBuilder:
             return False
         return True
 
+    @_usable()
     def _package(self, line: str, options: Sequence[str]) -> Path:
         if commit := OF_COMMIT.fullmatch(line):
             work = Path(tempfile.mkdtemp(dir=self._scratch))
@@ -118,6 +135,7 @@ class SourceBuilder:
             return self.folder(folder, editable=False)
         return self._built(self._fetched(line, options), None, "build_wheel")
 
+    @_usable()
     def folder(self, folder: Path, editable: bool) -> Path:
         """Build a folder of the restored code; its wheel."""
         return self._built(None, folder, "build_editable" if editable else "build_wheel")
@@ -176,15 +194,14 @@ class SourceBuilder:
         self._provide(builder, said["requires"])
         self._provide(builder, ask(hook.replace("build_", "get_requires_for_build_")))
         ask(hook, str(out))
-        [wheel] = out.glob("*.whl")
-        return wheel
+        return _wheel_in(out)
 
     def _provide(self, builder: Path, required: object) -> None:
         """Install what a build needs, wheels alone. uv asks a Python about itself: another one, where none of it is."""
-        lines = [str(line) for line in required] if isinstance(required, list) else [str(required)]
+        lines: list[Any] = required if isinstance(required, list) else [required]
         for line in lines:
-            if not _REQUIRED.fullmatch(line):
-                raise InputError(f"expected a build that needs packages by name and version, got {line[:100]!r}")
+            if not (isinstance(line, str) and _REQUIRED.fullmatch(line)):
+                raise InputError(f"expected a build that needs packages by name and version, got {line!r:.100}")
         if lines:
             file = self._file("\n".join(lines))
             command = [self._uv, "pip", "install", "--quiet", "--python", str(self._python), "--no-build"]
@@ -203,17 +220,28 @@ class SourceBuilder:
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             try:
                 code = run_program(command, work, variables, output, box, Limits(seconds=_SECONDS), errors=errors)
-            except (OSError, OverLimitError) as problem:
+            except OverLimitError as problem:
                 raise InputError(f"a package can't be built here: {problem}") from None
             for file in (output, errors):
                 file.seek(max(0, file.seek(0, os.SEEK_END) - (1 << 20)))
             printed = output.read()
             if code == 0:
-                return dict(parse_json(printed.strip().rpartition(b"\n")[2], "what a build says"))
+                said: dict[str, Any] = parse_json(printed.strip().rpartition(b"\n")[2], "what a build says")
+                return said
             shown = f"{printed.decode(errors='replace')}\n{errors.read().decode(errors='replace')}"
         tail = "\n".join(map(mask, shown.strip().splitlines()[-15:]))
         hint = None if network else "It had no network: if it needs one, --allow-build-network gives it one."
         raise InputError(f"a package can't be built here:\n{tail}", hint=hint)
+
+
+def _wheel_in(folder: Path) -> Path:
+    """The wheel that a build left. A link would lead uv, outside of the sandbox, to a file of this user's."""
+    if folder.is_symlink() or len(names := [name for name in os.listdir(folder) if name.endswith(".whl")]) != 1:
+        raise InputError("expected a build that makes one wheel")
+    status = os.lstat(wheel := folder / names[0])
+    if not (_WHEEL.fullmatch(wheel.name) and stat.S_ISREG(status.st_mode) and status.st_size <= _LARGEST):
+        raise InputError(f"expected a build that makes a wheel, got {wheel.name[:100]!r}")
+    return wheel
 
 
 def _downloaded(place: str, target: Path, digests: Sequence[str]) -> Path:
