@@ -153,3 +153,18 @@ def test_no_package_runs_while_another_is_installed(place: Place) -> None:
     (where / "python").symlink_to("/usr/bin/false")
     with pytest.raises(NotVerified, match="replaces the interpreter"), environment._asleep(where.parent, made):
         pass
+
+
+@pytest.mark.parametrize("left", ["bin/pyvenv.cfg", "bin/python"])
+def test_what_stands_beside_the_interpreter(left: str, tmp_path: Path) -> None:
+    """Python reads its settings beside itself first: a package could name another standard library there."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to("/usr/bin/true")
+    (tmp_path / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    made = environment._starts(tmp_path)
+    with environment._asleep(tmp_path, made):
+        pass
+    (tmp_path / left).unlink(missing_ok=True)
+    (tmp_path / left).write_text(f"home = {tmp_path}\n")
+    with pytest.raises(NotVerified, match="replaces the interpreter"), environment._asleep(tmp_path, made):
+        pass

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -226,13 +226,16 @@ class _Installer:
             _install([*self._command, *arguments], self._folder)
 
 
-def _starts(environment: Path) -> tuple[str, bytes]:
-    """What decides which program starts as the Python of an environment."""
-    return os.readlink(environment / "bin" / "python"), (environment / "pyvenv.cfg").read_bytes()
+def _starts(environment: Path) -> list[str | bytes | None]:
+    """What decides which program starts as the Python of an environment, and with which library."""
+    # beside the interpreter it is read first
+    link, *settings = (environment / name for name in ("bin/python", "bin/pyvenv.cfg", "pyvenv.cfg"))
+    made: list[str | bytes | None] = [os.readlink(link) if link.is_symlink() else None]
+    return made + [path.read_bytes() if path.is_file() else None for path in settings]
 
 
 @contextmanager
-def _asleep(environment: Path, made: tuple[str, bytes]) -> Iterator[None]:
+def _asleep(environment: Path, made: Sequence[str | bytes | None]) -> Iterator[None]:
     """Keep packages from running while an installer asks the Python that they are installed in about itself."""
     if _starts(environment) != made:
         raise NotVerified("a package of the lock replaces the interpreter of its environment")
