@@ -51,8 +51,8 @@ class PublishedObject:
     """One object of the published store.
 
     Args:
-        what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``diff``,
-            ``encrypted``, ….
+        what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``requirements``,
+            ``diff``, ``encrypted``, ….
         state: what became of its copy: ``new``, ``repaired`` (it was damaged), ``re-hashed``, ``not read
             again``, or ``sent again`` to a node.
     """
@@ -102,8 +102,8 @@ def publish(
     progress: Progress | None = None,
 ) -> Published:
     """Copy to a published store: the manifests of a record and of its ancestors, the record's content, and for a run
-    its inputs, outputs, code and lock file. Only the manifests of ancestors are copied, never their content. Of what is
-    only in a batch the proof is copied, too: key, Merkle path and batch.
+    its inputs, outputs, code, lock file and requirements. Only the manifests of ancestors are copied, never their
+    content. Of what is only in a batch the proof is copied, too: key, Merkle path and batch.
 
     Args:
         to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
@@ -311,6 +311,9 @@ def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
             yield "code", f"commit {state.commit}", state.pack.sha256
     if run.environment.lock:
         yield "lock", run.environment.lock.path, run.environment.lock.sha256
+    # whoever repeated another's run names what it asked for, and need not have it
+    if (asked := run.environment.requirements) and lab.store.has(asked.sha256):
+        yield "requirements", asked.path, asked.sha256
 
 
 def _subject(store: Store, record: RecordView, what: str) -> Iterator[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ import pytest
 from blockchaintracer.lab.capture.locks import COMPLETE
 from blockchaintracer.lab.capture.made_lock import make_lock
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.publish import publish
 from tests.findings.test_a_lock_that_installs_a_folder import BACKEND, PROJECT
 from tests.support.labs import run_predicate, second_lab
 from tests.support.studies import LIMIT_S, TELL, Study, git, typed
@@ -103,6 +104,8 @@ def test_what_is_open_is_resolved_and_of_several_one_is_chosen(lab: Lab, tmp_pat
     assert environment.requirements
     assert lab.store.get_bytes(environment.requirements.sha256) == b"absent-here\n"
     assert lab.store.get_bytes(environment.lock.sha256).decode().startswith(COMPLETE)
+    published = publish(lab, json.loads(done.stdout)["id"], tmp_path / "published").objects
+    assert environment.requirements.sha256 in {one.sha256 for one in published if one.what == "requirements"}
 
     for name in ("uv.lock", "requirements.lock"):
         (study.folder / name).touch()

@@ -266,7 +266,8 @@ def test_a_key_without_coin_is_told_what_it_lacks(lab, tmp_path, file):
     poor = Lab(lab.home.__class__(tmp_path / "poor"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     with pytest.raises(BlockchainTracerError, match=r"has no coin on .*, and a transaction costs some") as told:
         create_group(poor, "Poor lab")
-    assert f"node fund {poor.signer.address}" in told.value.hint
+    # without --rpc it would be another devnet that gives, the poor lab's own
+    assert f"node fund {poor.signer.address} --rpc {poor.rpc}`" in told.value.hint
     lab.devnet.fund(poor.signer.address, 1000)
     with pytest.raises(BlockchainTracerError, match=r"has 1000 wei .* may cost up to [1-9]"):
         create_group(poor, "Poor lab")

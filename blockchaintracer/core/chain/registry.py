@@ -137,7 +137,7 @@ class Registry:
         if not self.chain.has_code(self.address):
             raise InputError(
                 f"expected a registry at {self.address} on {self.chain.name}, got no contract",
-                hint="Check the network and the address, or deploy one: `blockchaintracer deploy`.",
+                hint="Check network and address (another's devnet: --rpc URL), or deploy: `blockchaintracer deploy`.",
             )
         try:
             name = self.read_function("eip712Domain")[1]

@@ -11,12 +11,13 @@ import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, limit_options, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Declined, byte_size, plain, when
+from blockchaintracer.cli.render import Answer, Declined, byte_size, hanging, plain, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
+from blockchaintracer.lab.capture.locks import PINNED
 from blockchaintracer.lab.lab import Lab
 
 
@@ -112,7 +113,10 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  environment  {plain(plan.interpreter or '')}, as it is"
     if plan.loose:
         yield "  of which are not packages of one version with a hash, so that they can be anything:"
-        yield from (f"    {plain(line)}" for line in plan.loose)
+        # what can be more than another build of a version is seen at once, also among hundreds of them
+        versions = [line for line in plan.loose if PINNED.fullmatch(line)]
+        yield from (f"    {plain(line)}" for line in plan.loose if line not in versions)
+        yield from [hanging("    ", plain(", ".join(versions)))] if versions else []
     for index, entry in enumerate(inputs):
         yield f"  input {index:<6} {plain(entry.name or entry.path or 'input')} (SHA-256 {entry.sha256})"
     for row in compare_metrics(plan.run.metrics, {}):

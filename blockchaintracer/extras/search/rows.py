@@ -38,7 +38,7 @@ class Row:
         run_status: how a run ended, as its manifest says: ``completed``, ``failed`` or ``running``.
         reviewed, reproduced, not_reproduced, disputed: how many groups say so now. One person can own several groups.
         comparisons: of each verdict that stands on a run ``group``, ``verdict``, ``evidence`` and ``metrics``: what was
-            found of each (`MetricComparison`), as far as the manifests are here.
+            found of each (`MetricComparison`), None if the manifest of that run is not here.
         decisive: whether finding its metrics again shows something (`are_decisive`), as far as the manifest is here.
         has_manifest: whether the store had it.
     """
@@ -196,10 +196,11 @@ def _comparisons(index: Index, number: int, recorded: Mapping[str, Metric]) -> l
     found = []
     for row in index.rows(_EVIDENCE, [number]):
         values = _values(row)
-        repeated = metrics_of(read_json((values.pop("json") or "").encode()) or {})
-        rows = compare_metrics(recorded, {name: metric.value for name, metric in repeated.items()})
-        found.append({**values, "metrics": [row for row in rows if row.tolerance]})
-    return [each for each in found if each["metrics"]]
+        if statement := read_json((values.pop("json") or "").encode()):
+            repeated = {name: metric.value for name, metric in metrics_of(statement).items()}
+            rows = [row for row in compare_metrics(recorded, repeated) if row.tolerance]
+        found.append({**values, "metrics": rows if statement else None})
+    return [each for each in found if each["metrics"] != []]
 
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:

@@ -93,7 +93,8 @@ def command(
         []
         if as_csv or parquet
         else [
-            f"{row.id} {it['verdict']} by group {it['group']}: {'; '.join(map(str, it['metrics']))}"
+            f"{row.id} {it['verdict']} by group {it['group']}: "
+            + ("; ".join(map(str, it["metrics"] or ())) or f"the manifest of {it['evidence']} is not here")
             for row in rows
             for it in row.comparisons
         ]

@@ -544,7 +544,7 @@ class Outbox:
         if not balance:
             raise BlockchainTracerError(
                 f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
-                hint=f"`blockchaintracer node fund {signer.address}` gives it some."
+                hint=f"`blockchaintracer node fund {signer.address} --rpc {chain.address}` gives it some."
                 if is_private(chain.chain_id)
                 else "Send it some coin of this chain, act with a key that has some (--key NAME), or let another send "
                 "what you sign (`blockchaintracer outbox sign FILE`: records and verdicts); what is stored here waits.",

@@ -317,7 +317,7 @@ def _run_program(
         )
     for name in (parse_assignment(text, "metric")[0] for text in request.metrics):
         if name in told:
-            lab.say(f"the metric {name} of --metric is recorded as the program tells it")
+            lab.say(f"the metric {name} is what the program tells, {told[name].value!r}, not what --metric says")
     document = parameters.add_to(_merged(written, request) if written else document)
     return code, document.model_copy(update={"metrics": {**document.metrics, **told}}), seen
 
