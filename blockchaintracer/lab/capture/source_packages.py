@@ -250,9 +250,12 @@ def _downloaded(place: str, target: Path, digests: Sequence[str]) -> Path:
     if parts.scheme in ("", "file"):
         shutil.copy(url2pathname(parts.path), target)
     else:
+        # whose certificates uv takes, which found it there
+        own = os.environ.get("SSL_CERT_FILE", "")
+        given: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "verify": not os.path.isfile(own) or own}
         try:
             with (
-                followed(place, seconds=60, most=5, headers={"Accept-Encoding": "identity"}) as answer,
+                followed(place, seconds=60, most=5, **given) as answer,
                 target.open("wb") as file,
             ):
                 if answer.status != 200:
