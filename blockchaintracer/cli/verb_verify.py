@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -369,7 +370,11 @@ def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
 def _outcome(report: Report, conclusion: Conclusion) -> str:
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if conclusion is Conclusion.VERIFIED:
-        return f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}."
+        said = Counter(check.values.get("verdict") for check in report.checks if check.verdict is not Outcome.FAIL)
+        against = "".join(
+            f"; {it} by {counted(said[it], 'group')}" for it in ("not-reproduced", "disputed") if said[it]
+        )
+        return f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}{against}."
     if conclusion is Conclusion.UNAVAILABLE:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.unavailable))
         return f"no check failed{unknown}, and a source that may have what they need could not be asked ({names})."

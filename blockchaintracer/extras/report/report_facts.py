@@ -88,7 +88,7 @@ class ReportFacts:
     def require_fields(self) -> None:
         """Refuse a model card that leaves a required field out."""
         if self.missing:
-            hint = "Record them with the run"
+            hint = "`--format html` needs no card. Record them with the run"
             if name := next((name for name in self.missing if name not in NEVER_DECLARED), None):
                 hint += (
                     f", or declare them (shown as declared): --field {name}='…', "
