@@ -185,7 +185,7 @@ def test_storage(shell: Shell, lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text('{"version": 1, "chains": {"77787": {}}}')
     shell.type("blockchaintracer import all.tar")
     printed = [shell.type(line) for line in commands("storage.md")]
-    assert len(printed) == 8
+    assert len(printed) == 9
     assert (shell.folder / "record.car").exists()
 
 

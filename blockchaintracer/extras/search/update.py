@@ -25,9 +25,8 @@ def up_to_date(lab: Lab, *, offline: bool = False, rescan: bool = False) -> Iter
             try:
                 report = index.sync(lab.registry, lab.store, rescan=rescan)
             except ChainUnavailable as error:
-                raise ChainUnavailable(
-                    error.message, hint="--offline searches what was read before; or try again when the chain is back."
-                ) from None
+                hint = f"{error.hint or 'Try again when the chain is back.'} --offline searches what was read before."
+                raise ChainUnavailable(error.message, hint=hint) from None
             if report.gap:
                 index.gap = report.gap
                 lab.say(f"what is older may be missing in the index: {report.gap}")

@@ -69,7 +69,8 @@ def start_program(
                 [*command], cwd=folder, env=variables, stdin=subprocess.DEVNULL, check=False, **targets
             )
         except OSError as error:
-            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
+            hint = "It's no file here that could be recorded, either." if isinstance(error, FileNotFoundError) else None
+            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}", hint=hint) from None
         except OverLimitError as problem:
             raise InputError(str(problem)) from None
     return done.returncode
