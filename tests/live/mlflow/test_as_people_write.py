@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 
 from blockchaintracer import BlockchainTracer, DocumentationTracer, MLflowBlockchainTracer, MLTracer
+from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.mlflow.recorder import run_of
 from blockchaintracer.lab.outbox import Op
 
@@ -19,7 +20,8 @@ def quiet(home, store, monkeypatch):
 
 def newest(lab):
     """What the lab recorded last."""
-    return run_of(lab, lab.outbox.entries(lab.chain_id, Op.RECORD)[-1].write.key.manifest)
+    keys = [entry.write.key for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)]
+    return run_of(lab, [key.manifest for key in keys if key.kind == Kind.RUN][-1])
 
 
 def get_current_commit():
