@@ -78,7 +78,7 @@ def test_a_setting_names_no_program(tmp_path: Path) -> None:
 
 
 def test_every_python_that_is_started_leaves_the_working_folder_out() -> None:
-    """Where this package starts Python with ``-m``, it says ``-P`` or ``-I``, or chooses an empty folder to start in."""
+    """Where this package starts Python with ``-m``, it says ``-P`` or ``-I``, or starts in an empty folder."""
     started = re.compile(r'\[sys\.executable, (?!"-[PI]")')
     found = [path.name for path in (ROOT / "blockchaintracer").rglob("*.py") if started.search(path.read_text())]
     assert found == []
