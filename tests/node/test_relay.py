@@ -112,7 +112,7 @@ def test_the_lab_is_asked_before_it_pays(lab, member, file, request_file) -> Non
     request_file.write_text(json.dumps(signed(member).as_json()))
     before = balance(lab)
     done = typed("outbox", "relay", request_file, home=lab.home.path)
-    assert done.returncode == 1
+    assert done.returncode == 6
     assert "Send them?" in done.stderr
     assert balance(lab) == before
     assert not lab.outbox.entries(lab.chain_id, Op.RECORD_BY_SIGNATURE)

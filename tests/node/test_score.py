@@ -506,9 +506,13 @@ def test_a_model_and_a_result_lead_to_their_run(lab: Lab, project: Project, tmp_
         score(lab, data)
     with pytest.raises(InputError, match="is not stored"):
         score(lab, "ab" * 32)
-    project.record(lab)
+    # the same model of another run is another record
+    second = project.record(lab)
+    assert score(lab, model.id).run == run
+    parents = [Link(one, Relation.DERIVED_FROM) for one in (run, second)]
+    both = record_document(lab, Kind.RESULT, tmp_path / "result.txt", name="of both", parents=parents)
     with pytest.raises(InputError, match="leads to 2 runs"):
-        score(lab, model.id)
+        score(lab, both.id)
 
 
 def test_a_retracted_run_says_so(lab: Lab, project: Project) -> None:

@@ -34,4 +34,6 @@ def _opened(store: Any, uri: str) -> None:
         opened(store, uri)
 
 
-watch_stores(_opened)
+# MLflow loads this file; what only looks at it need not have MLflow
+if "mlflow" in sys.modules:
+    watch_stores(_opened)

@@ -542,12 +542,13 @@ class Outbox:
                 hint=f"Wait until it's cheaper, ask another node, or allow more: ${MAX_COST}=0.5, in the chain's coin.",
             )
         if not balance:
+            fund = "Send it some"
+            if is_private(chain.chain_id):
+                fund = f"`blockchaintracer node fund {signer.address} --rpc {chain.address}` gives it some"
             raise BlockchainTracerError(
                 f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
-                hint=f"`blockchaintracer node fund {signer.address} --rpc {chain.address}` gives it some."
-                if is_private(chain.chain_id)
-                else "Send it some coin of this chain, act with a key that has some (--key NAME), or let another send "
-                "what you sign (`blockchaintracer outbox sign FILE`: records and verdicts); what is stored here waits.",
+                hint=f"{fund} coin of this chain, act with a key that has some (--key NAME), or let another send what "
+                "you sign (`blockchaintracer outbox sign FILE`: records and verdicts); what is stored here waits.",
                 address=signer.address,
                 balance="0",
             )
