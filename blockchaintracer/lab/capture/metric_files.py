@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.plain_json import loads_shallow
 
 LIMIT_S = 20
 MAX_MEMORY = 4 << 30
@@ -200,10 +201,10 @@ def numbers_of(data: bytes, suffix: str) -> dict[str, float]:
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from None
     elif suffix == ".jsonl":
-        rows = [dict(_flat(json.loads(line), "")) for line in text.splitlines() if line.strip()]
+        rows = [dict(_flat(loads_shallow(line.encode()), "")) for line in text.splitlines() if line.strip()]
         return {name: number for row in rows for name, number in row.items()}
     else:
-        value = json.loads(text)
+        value = loads_shallow(text.encode())
     return dict(_flat(value, ""))
 
 

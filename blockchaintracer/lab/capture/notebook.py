@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.plain_json import loads_shallow
 from blockchaintracer.lab.capture import run_notebook
 from blockchaintracer.lab.optional import require
 
@@ -70,7 +70,7 @@ def notebook_python(
     try:
         arguments = run_notebook.arguments(given)
         run_notebook.parameters(arguments)
-        described = json.loads(data)["metadata"].get("kernelspec", {})
+        described = loads_shallow(data)["metadata"].get("kernelspec", {})
         name, language = arguments.kernel or described.get("name", "python3"), described.get("language", "python")
     except Exception as error:
         raise InputError(f"{notebook}: expected a Jupyter notebook and -p NAME=VALUE, got {error}") from None

@@ -18,6 +18,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.plain_json import loads_shallow
 from blockchaintracer.lab.recording.run_document import parse_yaml
 
 MAX_FILE = 16 << 20
@@ -148,7 +149,7 @@ def _snakemake_steps(folder: Path, since: float) -> Iterator[WorkflowStep]:
         # of a long path in pieces, all but the last begin with @
         encoded = "".join((*(part.removeprefix("@") for part in parts[:-1]), parts[-1]))
         with suppress(ValueError, binascii.Error, KeyError, TypeError, AttributeError):
-            told = json.loads(read_limited(file, MAX_FILE, "metadata of Snakemake"))
+            told = loads_shallow(read_limited(file, MAX_FILE, "metadata of Snakemake"))
             if (told.get("starttime") or 0) >= since and not told.get("incomplete"):
                 output = base64.urlsafe_b64decode(encoded).decode()
                 given = [path if "://" in path else os.path.normpath(folder / path) for path in told["input"]]
