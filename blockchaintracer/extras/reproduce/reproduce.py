@@ -230,7 +230,8 @@ def _other_environment(plan: Plan, done: Rerun) -> str | None:
     if plan.lock is None:
         return f"it ran in an environment of yours, {plan.interpreter}, not in the recorded one"
     recorded, there, here = plan.run.environment.model_extra, plan.run.hardware, capture_hardware()
-    packages = _part(recorded, "packages")
+    # an environment without packages records none
+    packages = {} if (named := _part(recorded, "packages")) is None else named
     if not (plan.python and isinstance(packages, dict) and done.environment):
         return "Python and packages of the recorded run are not known"
     python = done.environment["python"]
