@@ -18,7 +18,6 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.render import Declined, plain
-from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.core.record import Kind, checksummed, is_hash, label
 from blockchaintracer.core.record_view import RecordView
@@ -26,6 +25,7 @@ from blockchaintracer.lab.kept_proofs import proofs_beginning
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest
+from blockchaintracer.lab.private.encrypt import digest_of
 
 YES = "blockchaintracer.yes"
 """Key in a click context's meta: whether the user agrees to what a name was taken for."""
@@ -108,16 +108,15 @@ def full_id(lab: Lab, text: str, agreed: bool = True) -> str:
         listed = "\n".join(f"  {_described(lab, one)}" for one in ids[:_MOST_LISTED])
         more = f"\n  and {len(ids) - _MOST_LISTED} more" if len(ids) > _MOST_LISTED else ""
         raise InputError(f"{text!r} names {len(ids)} records:\n{listed}{more}", hint="Give the id of the one you mean.")
+    said = f"{text} is {_described(lab, ids[0])}"
     if agreed:
-        lab.say(f"{text} is {_described(lab, ids[0])}")
-        return ids[0]
-    question = f"{text} is {_described(lab, ids[0])}. Is that the one?"
-    if not sys.stdin.isatty():
+        lab.say(said)
+    elif not sys.stdin.isatty():
         raise InputError(
-            f"{text} is {_described(lab, ids[0])}: anyone can copy a name or the first digits of an id",
+            f"{said}: anyone can copy a name or the first digits of an id",
             hint="Nothing was signed. Give the full id, or pass --yes.",
         )
-    if not click.confirm(question, err=True):
+    elif not click.confirm(f"{said}. Is that the one?", err=True):
         raise Declined
     return ids[0]
 
@@ -133,11 +132,8 @@ def _found(lab: Lab, text: str) -> list[str]:
         if known:
             return [*dict.fromkeys(known)]
     path = Path(text)
-    if path.exists():
-        digest = digest_folder(path).sha256 if path.is_dir() else sha256_file(path)
-        if ids := [record.id for record in lab.registry.find_subject(digest)]:
-            return ids
-    return _indexed(lab, "d.name = ?", [text])
+    found = lab.registry.find_subject(digest_of(lab.hashes, path).sha256) if path.exists() else []
+    return [record.id for record in found] or _indexed(lab, "d.name = ?", [text])
 
 
 def _indexed(lab: Lab, condition: str, values: list[Any]) -> list[str]:

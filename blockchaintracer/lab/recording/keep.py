@@ -112,8 +112,12 @@ def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:
 def hidden_content(lab: Lab) -> dict[str, int]:
     """Return digest and size of each file that is not to be shown: hidden once, and never recorded in the open."""
     hidden = hidden_files(lab.home)
-    in_the_open = {entry.write.key.subject for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)} if hidden else ()
+    in_the_open = _recorded(lab) if hidden else ()
     return {digest: size for digest, size in hidden.items() if digest not in in_the_open}
+
+
+def _recorded(lab: Lab) -> set[str]:
+    return {entry.write.key.subject for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)}
 
 
 def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[str] = ()) -> None:
@@ -121,7 +125,7 @@ def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[s
     encrypted = encrypted_digests(lab.home) & {digest, *files}
     if not encrypted:
         return
-    in_the_open = {entry.write.key.subject for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)}
+    in_the_open = _recorded(lab)
     if digest not in in_the_open and encrypted - in_the_open:
         raise InputError(
             f"{path} was recorded encrypted before, and now it would be in the open",
