@@ -346,6 +346,7 @@ def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
 
 def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
     yield verdict_line(conclusion, _outcome(report, conclusion), private=report.private)
+    yield from (hanging("  ", plain(note)) for note in report.notes)
     general = [_line(check) for check in report.checks if check.record is None]
     yield from ("", *general) if general else ()
     for record in report.records:

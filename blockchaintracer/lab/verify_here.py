@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import is_hash, is_one_of
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown
@@ -22,12 +24,16 @@ from blockchaintracer.lab.known_keys import proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
+from blockchaintracer.lab.private.encrypt import digest_of
 from blockchaintracer.lab.proof_file import damaged
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 Sources = Sequence[str | os.PathLike[str]]
+
+_PLACES = 5
+"""How many places of the same content are looked at, the newest first."""
 
 
 def lab_verifier(registry: Registry, store: Store, sources: Sources = (), progress: Progress | None = None) -> Verifier:
@@ -114,7 +120,22 @@ def verify(
         said = f" (it was in block {waiting.block.number})" if waiting.block else ""
         detail = f"in this lab's outbox it is {waiting.state}{said}: {_next_step(waiting)}"
         report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
-    return _marked(lab, report)
+    subjects = {record.key.subject for record in report.records} if path is None else ()
+    return _marked(lab, replace(report, notes=tuple(filter(None, (_since(lab, it, progress) for it in subjects)))))
+
+
+def _since(lab: Lab, subject: str, progress: Progress | None) -> str | None:
+    """Say that what this lab recorded does not lie any more where it lay then; None if it does, or is read there."""
+    places = lab.hashes.places(subject)
+    if not places or any(place.in_place for place in places):
+        return None
+    for place in places[:_PLACES]:
+        with suppress(InputError):
+            if digest_of(lab.hashes, Path(place.path), progress=progress).sha256 == subject:
+                return None
+    newest = places[0]
+    what = "has changed since" if Path(newest.path).exists() else "is gone"
+    return f"The file or folder you recorded {what}: {newest.path}, recorded on {when(newest.noted)}."
 
 
 def verify_batch_proof(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.digest import digest_file, digest_folder
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.lab.store import hashcache
 from blockchaintracer.lab.store.hashcache import SETTLED_NS, HashCache
 from blockchaintracer.lab.store.store import Store
@@ -234,3 +234,26 @@ def test_a_kept_file_is_not_copied_again_and_a_damaged_copy_is(cache, tmp_path, 
     shutil.rmtree(store.folder)
     store.put_file(file)
     store.verify(first.sha256)
+
+
+def test_where_recorded_files_lay_is_remembered(cache, tmp_path):
+    file = tmp_path / "file"
+    for content, digest in ((b"one", "1" * 64), (b"other", "2" * 64), (b"one", "1" * 64)):
+        file.write_bytes(content)
+        cache.note_place(file, digest)
+    later = HashCache(cache.path)
+    assert {place.sha256: place.size for place in later.recorded_at(file)} == {"1" * 64: 3, "2" * 64: 5}
+    (place,) = later.places("1" * 64)
+    assert (place.path, place.mtime, place.in_place) == (str(file), file.stat().st_mtime_ns, False)
+    assert abs(place.noted - time.time()) < 60
+    assert later.places("3" * 64) == later.recorded_at(tmp_path / "elsewhere") == []
+
+
+def test_what_is_in_place_must_be_noted(cache, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    cache.note_place(file, "1" * 64, in_place=True)
+    cache.note_place(file, "1" * 64)
+    assert cache.places("1" * 64)[0].in_place
+    with pytest.raises(StoreError, match="which is not copied"):
+        HashCache(tmp_path / "no folder" / "hashes.sqlite").note_place(file, "1" * 64, in_place=True)

@@ -1111,6 +1111,7 @@ def test_the_verb_prints_each_check_and_ends_with_the_code_of_its_verdict(lab, f
             "records",
             "proves",
             "doesNotProve",
+            "notes",
         )
     }
     assert set(report["checks"][0]) == {"name", "verdict", "detail", "values", "record"}

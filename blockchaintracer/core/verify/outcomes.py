@@ -81,6 +81,7 @@ class Report:
         proves: what follows, in sentences; nothing where the checks that it needs did not pass.
         does_not_prove: what does not follow, in sentences.
         private: whether the chain is a private test chain, which proves nothing to others.
+        notes: what the verifier's own folder knows beside, in sentences: no check, and no part of the outcome.
     """
 
     subject: str
@@ -90,6 +91,7 @@ class Report:
     proves: tuple[str, ...] = ()
     does_not_prove: tuple[str, ...] = (f"It does not prove {NEVER_PROVEN}.",)
     private: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def conclusion(self) -> Conclusion:
@@ -132,4 +134,5 @@ class Report:
             "records": as_json(self.records),
             "proves": list(self.proves),
             "doesNotProve": list(self.does_not_prove),
+            "notes": list(self.notes),
         }

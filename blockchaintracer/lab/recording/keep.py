@@ -97,10 +97,11 @@ def keep(
         # an empty file says nothing
         require_never_encrypted(lab, path, content.sha256, (file.sha256 for file in files if file.size))
     if path.is_dir():
-        folder = lab.store.put_folder(path, progress, exclude)
-        return Kept("folder", folder.sha256, folder)
-    file = lab.store.put_file(path, progress=progress)
-    return Kept("file", file.sha256, file)
+        kept = Kept("folder", (folder := lab.store.put_folder(path, progress, exclude)).sha256, folder)
+    else:
+        kept = Kept("file", (file := lab.store.put_file(path, progress)).sha256, file)
+    lab.hashes.note_place(path, kept.subject)
+    return kept
 
 
 def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:

@@ -9,7 +9,8 @@ Files of a file system that is mounted read-only are left out too: an image of o
 content under the same inode with the same times. What no key can tell: a program that has a file mapped writable and
 changes it without the kernel noticing yet, and a file system that makes up its times.
 
-The cache may be deleted at any time. It is asked before recording; verifying always reads.
+The cache is asked before recording; verifying always reads. It may be deleted at any time: files are hashed again then,
+and only where recorded files lay is forgotten (`Place`; one recorded in place is found again by recording it again).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.core.digest import (
     DEFAULT_PROFILE,
@@ -32,6 +34,7 @@ from blockchaintracer.core.digest import (
     list_folder,
     locked,
 )
+from blockchaintracer.core.errors import StoreError
 from blockchaintracer.lab.files import open_database
 
 SETTLED_NS = 3 * 10**9
@@ -43,6 +46,12 @@ CREATE TABLE IF NOT EXISTS digests (
   sha256 TEXT NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (device, inode, profile)
 ) WITHOUT ROWID
 """
+_PLACES = """
+CREATE TABLE IF NOT EXISTS places (
+  path TEXT, sha256 TEXT, size INTEGER, mtime INTEGER, noted INTEGER, in_place INTEGER, PRIMARY KEY (sha256, path)
+) WITHOUT ROWID
+"""
+_PLACES_BY_PATH = "CREATE INDEX IF NOT EXISTS places_by_path ON places (path)"
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _Key = tuple[str, str, int, int, int]
 
@@ -54,6 +63,25 @@ class Reading:
     path: str
     key: _Key | None
     began_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a recorded file or folder lay, or the address that it came from. No manifest names it, and it is never
+    published.
+
+    Args:
+        size, mtime: bytes, and nanoseconds; of a folder those of the folder itself.
+        noted: when it was recorded, in Unix seconds.
+        in_place: 1 if the lab has no copy: the file is read where it lies. Else 0.
+    """
+
+    path: str
+    sha256: str
+    size: int
+    mtime: int
+    noted: int
+    in_place: int
 
 
 class HashCache:
@@ -117,13 +145,48 @@ class HashCache:
             (*key, made.cid_profile, made.sha256, made.cid),
         )
 
+    def note_place(
+        self, path: str | os.PathLike[str], sha256: str, *, in_place: bool = False, size: int | None = None
+    ) -> None:
+        """Note where the content of a record lies; with `size` it is an address.
+
+        Raises:
+            StoreError: if it has to be found there again, and can't be noted.
+        """
+        where, state = (os.fspath(path), None) if size is not None else (os.path.realpath(path), os.stat(path))
+        known = (where, sha256, state.st_size if state else size, state.st_mtime_ns if state else 0)
+        # what was in place once stays so: the copy that is made later is found first
+        self._run(
+            "INSERT INTO places VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET size = excluded.size,"
+            " mtime = excluded.mtime, noted = excluded.noted, in_place = max(in_place, excluded.in_place)",
+            (*known, int(time.time()), in_place),
+        )
+        if in_place and not any(place.in_place for place in self.places(sha256)):
+            raise StoreError(
+                f"expected to note in {self.path} where {where} lies, which is not copied",
+                hint="Check that the file can be written and that the disk has room, or record without --in-place.",
+            )
+
+    def places(self, sha256: str) -> list[Place]:
+        """Where content of this digest was when it was recorded, the newest first."""
+        return self._places("sha256", sha256)
+
+    def recorded_at(self, path: str | os.PathLike[str]) -> list[Place]:
+        """What was recorded at a path, the newest first: with another digest than now, it has changed since."""
+        return self._places("path", os.path.realpath(path))
+
+    def _places(self, column: str, value: str) -> list[Place]:
+        sql = f"SELECT * FROM places WHERE {column} = ? ORDER BY noted DESC"  # noqa: S608 -- one of two names
+        return [Place(*row) for row in self._run(sql, (value,))]
+
     def _open(self) -> None:
         for _ in range(2):
             try:
                 db = open_database(self.path, isolation_level=None, timeout=5, check_same_thread=False)
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
-                db.execute(_TABLE)
+                for table in (_TABLE, _PLACES, _PLACES_BY_PATH):
+                    db.execute(table)
                 db.execute("SELECT sha256, cid FROM digests LIMIT 1")
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT:
@@ -135,7 +198,7 @@ class HashCache:
             self._db = db
             return
 
-    def _run(self, sql: str, values: tuple[object, ...]) -> list[tuple[str, str]]:
+    def _run(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
             if self._db is None:
                 return []
