@@ -129,7 +129,7 @@ def test_runs_without_a_partner_are_left_out_and_counted():
     runs = [run(f"{x}{n}", {"m": n * n + x * n}, n + x, x=x) for x in (1, 2) for n in range(6)]
     (test,) = compare(runs).statistics.tests
     assert (test.paired, test.n) == (True, 5)
-    assert "2 runs without a partner are left out" in test.notes
+    assert "2 runs without a partner left out" in test.notes
 
 
 def test_a_parameter_called_seed_parts_no_groups():
@@ -292,6 +292,26 @@ def test_a_picture_shows_the_groups_and_is_the_same_each_time(form: str):
         assert b"\x1b" not in picture
     else:
         assert picture[:5] == b"%PDF-"
+
+
+def test_a_picture_has_its_groups_by_number_and_says_how_many_runs_it_draws():
+    runs = [run(f"{lr} {n}", {"accuracy": 0.9 + n / 10}, n, lr=lr) for lr in (10, 9, 1e-3, "auto") for n in range(2)]
+    runs.append(run("without", {"other": 1.0}, 5, lr=9))
+    picture = ET.fromstring(draw(compare(runs), "svg", ["accuracy"]))
+    texts = ["".join(one.itertext()) for one in picture.iter("{http://www.w3.org/2000/svg}text")]
+    shown = [text for text in texts if text.startswith(("lr=", "n="))]
+    assert shown == ["lr=0.001", "n=2", "lr=9", "n=2", "lr=10", "n=2", "lr=auto", "n=2"]
+
+
+def test_an_interval_ends_where_its_metric_does():
+    (part,) = compare([run(f"{n}", {"roc_auc": value}, n) for n, value in enumerate((0.9, 1.0))]).statistics.summaries
+    assert part.high == 1.0
+    assert part.low < 0.9
+    (error,) = compare([run(f"{n}", {"rmse": value}, n) for n, value in enumerate((0.1, 0.9))]).statistics.summaries
+    assert error.low == 0.0
+    assert error.high > 1
+    (gain,) = compare([run(f"{n}", {"gain": value}, n) for n, value in enumerate((0.1, 0.9))]).statistics.summaries
+    assert gain.low < 0
 
 
 def test_a_picture_needs_a_metric_and_a_known_form():

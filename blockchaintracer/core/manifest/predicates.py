@@ -290,6 +290,11 @@ class Metric(Part):
         return source
 
     @property
+    def is_declared(self) -> bool:
+        """Whether a person says so and no program told it: wherever its value is shown, that is said."""
+        return self.source is not None and self.source.kind == "declared"
+
+    @property
     def accepts_nearly_anything(self) -> bool:
         """Whether the tolerance is wider than the value (than 1e-6 for 0): finding the metric again shows nothing."""
         return self.tolerance is not None and self.tolerance.width(self.value) > (abs(self.value) or 1e-6)

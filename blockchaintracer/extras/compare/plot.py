@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.compare.comparison import RunComparison
-from blockchaintracer.extras.compare.runs import Compared
+from blockchaintracer.extras.compare.runs import Compared, Scalar, is_number
 from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ _UNDATED: Mapping[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf
 
 def _panel(panel: Axes, comparison: RunComparison, metric: str) -> None:
     statistics = comparison.statistics
-    runs = {run.id: run for run in comparison.runs}
+    runs = {run.id: run for run in comparison.runs if metric in run.metrics}
     points: dict[str, list[tuple[int, float]]] = {}
-    for place, group in enumerate(statistics.groups):
-        members = [runs[run] for run in group.runs if metric in runs[run].metrics]
+    groups = sorted(statistics.groups, key=lambda group: [_ascending(value) for value in group.values.values()])
+    drawn = [[runs[run] for run in group.runs if run in runs] for group in groups]
+    for place, members in enumerate(drawn):
         panel.plot([place] * len(members), [run.metrics[metric] for run in members], "o", color="C0", alpha=0.6, ms=4)
         for run in members:
             if seed := _seed(run, statistics.pairing):
@@ -68,21 +69,28 @@ def _panel(panel: Axes, comparison: RunComparison, metric: str) -> None:
     for line in points.values():
         if len({place for place, _ in line}) == len(line) > 1:
             panel.plot([place for place, _ in line], [value for _, value in line], "-", color="0.8", lw=0.7, zorder=0)
-    places = {group.name: place for place, group in enumerate(statistics.groups)}
+    places = {group.name: place for place, group in enumerate(groups)}
     for summary in statistics.summaries:
-        if summary.metric == metric and summary.mean is not None and summary.low is not None:
-            mean, half = summary.mean, summary.mean - summary.low
-            panel.errorbar(places[summary.group], mean, half, fmt="_", color="C3", capsize=4, ms=14)
-    panel.set_title(_plain(metric), fontsize=9)
-    panel.set_xticks(range(len(statistics.groups)))
+        if summary.metric == metric and None not in (summary.mean, summary.low, summary.high):
+            mean, low, high = float(summary.mean or 0), float(summary.low or 0), float(summary.high or 0)
+            reach = [[mean - low], [high - mean]]
+            panel.errorbar(places[summary.group], mean, reach, fmt="_", color="C3", capsize=4, ms=14)
+    declared = any(f"metrics.{metric}" in run.declared for run in runs.values())
+    panel.set_title(f"{_plain(metric)} (declared)" if declared else _plain(metric), fontsize=9)
+    panel.set_xticks(range(len(groups)))
     panel.set_xticklabels(
-        [f"{_plain(group.name)}\nn={len(group.runs)}" for group in statistics.groups],
-        rotation=20 if len(statistics.groups) > 1 else 0,
+        [f"{_plain(group.name)}\nn={len(members)}" for group, members in zip(groups, drawn, strict=True)],
+        rotation=20 if len(groups) > 1 else 0,
         fontsize=7,
-        ha="right" if len(statistics.groups) > 1 else "center",
+        ha="right" if len(groups) > 1 else "center",
     )
-    panel.set_xlim(-0.6, len(statistics.groups) - 0.4)
+    panel.set_xlim(-0.6, len(groups) - 0.4)
     panel.grid(axis="y", lw=0.3)
+
+
+def _ascending(value: Scalar) -> tuple[bool, float, str]:
+    """Numbers by their size, and before texts."""
+    return (False, float(value), "") if is_number(value) else (True, 0.0, str(value))
 
 
 def _seed(run: Compared, pairing: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ class Compared:
         id: what it is found by: a record's id (64 hex digits), or another system's with a prefix (``mlflow:…``).
         fields: values by ``params.lr``, ``metrics.accuracy``, ``data.trained-on``, …: the first part is one of
             `SECTIONS`.
+        declared: names of those fields that are metrics which a person declares and no program told.
         group, author, time: of the record; None where there is none. Time in Unix seconds.
         status: ``recorded``, ``retracted``, or whatever the source says.
     """
@@ -42,6 +43,7 @@ class Compared:
     author: str | None = None
     time: int | None = None
     status: str = "recorded"
+    declared: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -64,10 +66,12 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
     """A record by its manifest; `about` has group, author, time and status, as `Compared` has them."""
     predicate = manifest.predicate
     fields: dict[str, Scalar] = {}
+    declared: list[str] = []
     plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(predicate, RunPredicate):
         fields |= flat(plain.get("parameters", {}), "params")
         fields |= flat({name: number_text(it.value) for name, it in predicate.metrics.items()}, "metrics")
+        declared += [f"metrics.{name}" for name, metric in predicate.metrics.items() if metric.is_declared]
         fields |= flat(plain.get("seeds", {}), "seeds")
         relations = Counter(entry.relation for entry in predicate.inputs)
         for entry in predicate.inputs:
@@ -99,6 +103,7 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
         name=getattr(predicate, "name", None) or record_id[:12],
         fields=fields,
         kind=label(manifest.kind, Kind),
+        declared=tuple(declared),
         **about,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,10 +17,15 @@ from importlib.util import find_spec
 from statistics import fmean, median, stdev
 from typing import Any
 
+from blockchaintracer.core.record import counted
 from blockchaintracer.extras.compare.runs import Compared, Scalar
 
 FEW = 5
 """Below this many runs in a group, or pairs, the tests have next to no power, and normality can't be judged."""
+_PART_OF_ONE = re.compile(
+    r"(?<![a-z])(acc(uracy)?|precision|recall|f1|auc|auroc|iou|dice|(sensi|specifici)t[a-z]+)(?![a-z])"
+)
+_AT_LEAST_NONE = re.compile(r"(?<![a-z])(mae|r?mse|mape|error)(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Summary:
         n: runs that have the metric.
         mean, median, minimum, maximum: of its values.
         deviation: the sample's standard deviation (n - 1); None for one run.
-        low, high: the confidence interval of the mean by Student's t; None for one run.
+        low, high: the confidence interval of the mean by Student's t, inside the metric's range as far as its name says
+            that; None for one run.
     """
 
     group: str
@@ -152,7 +159,11 @@ def statistics(
         confidence=confidence,
         summaries=tuple(summaries),
         tests=tuple(tests),
-        assumptions=tuple(_assumptions(groups, tests, confidence, repeated, has_scipy)),
+        assumptions=(
+            "Metrics and seeds are what the runs' authors recorded; a comparison does not check them.",
+            *_declared(runs, metrics),
+            *_assumptions(groups, tests, confidence, repeated, has_scipy),
+        ),
     )
 
 
@@ -165,8 +176,16 @@ def summarized(group: str, metric: str, values: Sequence[float], confidence: flo
         from scipy.stats import t
 
         half = float(t.ppf((1 + confidence) / 2, n - 1)) * deviation / math.sqrt(n)
-        low, high = _number(mean - half), _number(mean + half)
+        least, most = _range(metric, values)
+        low, high = _number(max(mean - half, least)), _number(min(mean + half, most))
     return Summary(group, metric, n, mean, deviation, low, high, _finite(median, values), min(values), max(values))
+
+
+def _range(metric: str, values: Sequence[float]) -> tuple[float, float]:
+    """The least and the largest value that a metric can have, by its name, unless its own values say otherwise."""
+    if _PART_OF_ONE.search(metric.lower()) and min(values) >= 0 and max(values) <= 1:
+        return 0.0, 1.0
+    return (0.0 if _AT_LEAST_NONE.search(metric.lower()) and min(values) >= 0 else -math.inf), math.inf
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -233,7 +252,7 @@ def _tested(
     pairs, why_not = _pairs(a, b, pairing)
     if pairs:
         left_out = len(a) + len(b) - 2 * len(pairs)
-        notes = (f"{left_out} runs without a partner are left out",) if left_out else ()
+        notes = (f"{counted(left_out, 'run')} without a partner left out",) if left_out else ()
         blank = Test(metric, baseline, group, True, len(pairs), len(pairs), len(pairs), notes=notes)
         return _paired(blank, [(x.metrics[metric], y.metrics[metric]) for x, y in pairs], confidence)
     blank = Test(metric, baseline, group, False, len(a) + len(b), len(a), len(b), notes=(why_not,))
@@ -254,7 +273,7 @@ def _pairs(
         return [], "unpaired: runs of one group share a seed, and may be no independent repetitions"
     pairs = [(run, second[seed]) for seed, run in first.items() if seed in second]
     if len(pairs) < 2:
-        return [], f"unpaired: {len(pairs) or 'no'} seeds occur in both groups"
+        return [], f"unpaired: {counted(len(pairs), 'seed')} in both groups"
     return pairs, ""
 
 
@@ -341,10 +360,15 @@ def _adjusted(tests: Sequence[Test], confidence: float) -> list[Test]:
     ]
 
 
+def _declared(runs: Sequence[Compared], metrics: Sequence[str]) -> Iterator[str]:
+    for metric in metrics:
+        if count := sum(f"metrics.{metric}" in run.declared for run in runs):
+            yield f"{metric} is declared by a person in {counted(count, 'run')}: no program told it."
+
+
 def _assumptions(
     groups: Sequence[RunGroup], tests: Sequence[Test], confidence: float, repeated: bool, has_scipy: bool
 ) -> Iterable[str]:
-    yield "Metrics and seeds are what the runs' authors declare; a comparison does not check them."
     if not repeated:
         yield (
             "No two runs are of one group, so there is no deviation, interval or test, and no difference here can be"

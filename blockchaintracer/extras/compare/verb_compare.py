@@ -13,6 +13,7 @@ import click
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
+from blockchaintracer.core.record import counted
 from blockchaintracer.extras.compare.compare_records import compare_records
 from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison
 from blockchaintracer.extras.compare.plot import draw
@@ -95,15 +96,21 @@ def _fields(comparison: RunComparison, everything: bool) -> Part:
     equal = len(comparison.fields) - len(comparison.differences)
     if len(comparison.runs) <= _SIDE_BY_SIDE:
         columns = ["field", *(_letter(number) for number in range(len(comparison.runs)))]
-        rows = [[field.name, *(_cell(value) for value in field.values)] for field in fields]
+        rows = [[field.name, *_cells(comparison, field)] for field in fields]
     else:
         columns = ["field", "values"]
-        rows = [[field.name, _counted(field)] for field in fields]
-    return table(f"{len(comparison.differences)} fields differ, {equal} are equal in all", columns, rows)
+        rows = [[field.name, _counted(_cells(comparison, field))] for field in fields]
+    differ = f"{counted(len(comparison.differences), 'field')} with differences"
+    return table(f"{differ}, {equal} equal in all", columns, rows)
 
 
-def _counted(field: ComparedField) -> str:
-    counts = Counter(_cell(value) for value in field.values).most_common()
+def _cells(comparison: RunComparison, field: ComparedField) -> list[str]:
+    pairs = zip(comparison.runs, field.values, strict=True)
+    return [f"{_cell(value)} (declared)" if field.name in run.declared else _cell(value) for run, value in pairs]
+
+
+def _counted(cells: Sequence[str]) -> str:
+    counts = Counter(cells).most_common()
     shown = ", ".join(f"{value} (x{count})" if count > 1 else value for value, count in counts[:_SHOWN])
     return shown + (f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else "")
 

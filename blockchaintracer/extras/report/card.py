@@ -52,6 +52,7 @@ def model_card(facts: ReportFacts, templates: Path | None = None) -> ModelCard:
             dataset_name=dataset_name,
             metric_type=printable(name),
             metric_value=number_text(metric.value),
+            metric_name=f"{printable(name)} (declared)" if metric.is_declared else None,
         )
         for name, metric in metrics
     ]

@@ -140,7 +140,10 @@ def _of_run(run: RunPredicate) -> Iterator[ReportField]:
             place, key, value = values[0]
             yield ReportField(name, text_of(value), f"{place}.{key}")
     if run.metrics:
-        text = "; ".join(f"{name} = {metric.value!r}" for name, metric in sorted(run.metrics.items()))
+        text = "; ".join(
+            f"{name} = {metric.value!r}{' (declared)' if metric.is_declared else ''}"
+            for name, metric in sorted(run.metrics.items())
+        )
         yield ReportField("metrics", text, "metrics of the run")
 
 

@@ -68,7 +68,9 @@ def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
             {
                 "name": metric["name"],
                 "shown": str(metric["value"]),
-                "allowed": "not compared"
+                "allowed": "declared, not compared"
+                if metric["declared"]
+                else "not compared"
                 if metric["tolerance"] is None
                 else f"± {metric['tolerance']:.3g} {metric['wide'] or ''}".strip(),
                 "again": [{"group": again["group"], "shown": str(again["value"])} for again in metric["again"]],

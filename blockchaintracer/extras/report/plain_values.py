@@ -92,6 +92,7 @@ def _metrics(facts: ReportFacts) -> list[dict[str, Any]]:
         wide = NEARLY_ANYTHING if metric.accepts_nearly_anything else None
         rows.append(
             {"name": name, "value": number_text(metric.value), "tolerance": allowed, "wide": wide, "again": again}
+            | {"declared": metric.is_declared}
         )
     return rows
 

@@ -175,7 +175,7 @@ def rerun(
         parameter_sources=run.parameter_sources,
         seeds=run.seeds,
     )
-    told = {name: it.source for name, it in run.metrics.items() if it.source and it.source.kind != "declared"}
+    told = {name: it.source for name, it in run.metrics.items() if it.source and not it.is_declared}
     reader = MetricReader(folder, place.code, told)
     if tool_of(plan.command) in ("dvc", "snakemake"):
         # what is up to date would not be made again; both remove it before they make it

@@ -15,7 +15,7 @@ from blockchaintracer.lab.optional import require
 
 def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     """Return names and rows of a table with a column for each parameter and metric. An absent value is None."""
-    values = [{**asdict(row), "time_utc": utc(row.time)} for row in rows]
+    values = [{**asdict(row), "declared": "; ".join(row.declared), "time_utc": utc(row.time)} for row in rows]
     about = [name for name in (*get_type_hints(Row), "time_utc") if name not in ("params", "metrics", "comparisons")]
     named = sorted({f"{part}.{name}" for row in values for part in ("params", "metrics") for name in row[part]})
     split = [name.partition(".") for name in named]

@@ -41,6 +41,7 @@ class Row:
             found of each (`MetricComparison`), None if the manifest of that run is not here.
         decisive: whether finding its metrics again shows something (`are_decisive`), as far as the manifest is here.
         has_manifest: whether the store had it.
+        declared: names of the metrics that a person declares and no program told.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Row:
     comparisons: list[dict[str, Any]]
     params: dict[str, float | int | str]
     metrics: dict[str, float | int | str]
+    declared: list[str]
     transaction: str
     block: int
     block_hash: str
@@ -165,17 +167,18 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
         statement = read_json(text.encode()) or {} if text else None
         recorded = metrics_of(statement or {})
         fields = None if statement is None else searchable_fields(statement)
-        declared = fields.values if fields else ()
+        facts = fields.values if fields else ()
         by_number[number] = Row(
             **values,
             name=fields.name if fields else None,
             description=fields.description if fields else "",
             has_manifest=fields is not None,
             decisive=_are_decisive(recorded),
+            declared=[name for name, metric in recorded.items() if metric.is_declared],
             comparisons=_comparisons(index, number, recorded) if row["reproduced"] or row["not_reproduced"] else [],
             run_status=run_status(statement or {}),
-            params={name.removeprefix("params."): value for name, value in declared if name.startswith("params.")},
-            metrics={name.removeprefix("metrics."): value for name, value in declared if name.startswith("metrics.")},
+            params={name.removeprefix("params."): value for name, value in facts if name.startswith("params.")},
+            metrics={name.removeprefix("metrics."): value for name, value in facts if name.startswith("metrics.")},
         )
     return [by_number[number] for number in numbers if number in by_number]
 

@@ -111,6 +111,8 @@ def _table(rows: list[Row]) -> Part:
 
 
 _TEXTS = frozenset(NOT_FINITE.values())
+_METRICS = 4
+"""Of one record that a line shows."""
 
 
 def _status(row: Row) -> str:
@@ -125,4 +127,8 @@ def _status(row: Row) -> str:
 def _metrics(row: Row) -> str:
     """The numbers among the metrics. Those that JSON has none for are texts, here too."""
     numbers = {name: value for name, value in row.metrics.items() if value in _TEXTS or not isinstance(value, str)}
-    return ", ".join(f"{name} {value if value in _TEXTS else f'{value:.4g}'}" for name, value in numbers.items())[:60]
+    shown = [
+        f"{name} {value if value in _TEXTS else f'{value:.4g}'}{' (declared)' if name in row.declared else ''}"
+        for name, value in numbers.items()
+    ]
+    return ", ".join(shown[:_METRICS]) + (f" and {len(shown) - _METRICS} more" if len(shown) > _METRICS else "")

@@ -10,7 +10,7 @@ NO_LOCK = "it names no lock file to rebuild its environment from"
 
 def declared_metrics(run: RunPredicate) -> list[str]:
     """Return the names of a run's metrics that a person declared: no program tells them, so nobody can compare them."""
-    return [name for name, metric in run.metrics.items() if metric.source and metric.source.kind == "declared"]
+    return [name for name, metric in run.metrics.items() if metric.is_declared]
 
 
 def what_lacks(run: RunPredicate) -> list[str]:
