@@ -112,11 +112,6 @@ def test_of_a_batch_each_pays_less_the_more_there_are(measured):
         assert all(fewer > more for fewer, more in pairwise(costs)), kind
 
 
-def test_a_measurement_repeats(measured):
-    with Chain() as another:
-        assert measure(another) == measured
-
-
 def test_the_registry_fits(measured):
     assert measured.fits
 
