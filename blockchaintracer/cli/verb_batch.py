@@ -14,7 +14,7 @@ from blockchaintracer.core.record import counted
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox.queue import Entry
+from blockchaintracer.lab.outbox import Entry
 from blockchaintracer.lab.recording.request import Request, record_request
 
 

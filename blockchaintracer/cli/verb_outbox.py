@@ -27,7 +27,7 @@ from blockchaintracer.lab.chain.gas_price import gas_price
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab, Until
-from blockchaintracer.lab.outbox import Entry, EntryState
+from blockchaintracer.lab.outbox import TOGETHER, Entry, EntryState
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
 from blockchaintracer.lab.relay import EXISTS, SignedWrites, gas_of, group_of, relay, require_payable, sign_waiting
 from blockchaintracer.lab.status import entry_json
@@ -104,8 +104,15 @@ def list_writes(lab: Lab, waiting: bool, limit: int) -> Answer:
 
 @command.lab_verb(starts=True)
 @wait_option
+@click.option(
+    "--batch",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "off"]),
+    help="auto: records go many in one transaction, which costs less; off: each by itself.",
+)
 @click.option("--watch", "to_watch", is_flag=True, help="Go on, with what other processes hand over, until Ctrl-C.")
-def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
+def flush(lab: Lab, until: Until, batch: str, to_watch: bool) -> Answer:
     """Send what waits, and again what the chain has lost.
 
     Any process may do it at any time, several at once; stop it anywhere and nothing is lost or sent twice. It sends the
@@ -124,10 +131,11 @@ def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
     if to_watch:
         _watch(lab)
     lab.flush_all = True
-    moved = lab.flush()
-    lab.reach(until)
-    entries = {entry.seq: entry for entry in lab.outbox.entries(lab.chain_id)}
-    rows = [_row(entries.get(entry.seq, entry)) for entry in moved]
+    moved = lab.flush(together=TOGETHER if batch == "auto" else 1)
+    if until != "included":
+        lab.reach(until)
+        moved = lab.outbox.again(moved)
+    rows = [_row(entry) for entry in moved]
     left = waiting_for_others(lab)
     return Answer(
         {

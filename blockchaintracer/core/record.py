@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
+from functools import lru_cache
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -217,11 +218,18 @@ def unsigned(value: Any, bits: int) -> int:
 
 def checksummed(text: str, what: str = "an address") -> str:
     """Return an address with its EIP-55 checksum."""
-    from eth_utils.address import is_address, to_checksum_address
+    from eth_utils.address import is_address
 
     if not is_address(text):
         raise InputError(f"expected {what}, 0x and 40 hex digits, got {text!r}")
-    return str(to_checksum_address(text))
+    return _checksum(text)
+
+
+@lru_cache(maxsize=1024)
+def _checksum(address: str) -> str:
+    from eth_utils.address import to_checksum_address
+
+    return str(to_checksum_address(address))
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -263,11 +271,9 @@ class RecordKey:
 
     def as_abi(self) -> tuple[Any, ...]:
         """Return the key as the registry's functions take it (tuples for structs)."""
-        from eth_utils.address import to_checksum_address
-
         return (
             self.group,
-            to_checksum_address(self.author),
+            _checksum(self.author),
             int(self.subject_type),
             bytes.fromhex(self.subject),
             int(self.kind),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -38,7 +38,7 @@ from blockchaintracer.lab.keys import (
 from blockchaintracer.lab.known_keys import kept_keys
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.memberships import in_groups
-from blockchaintracer.lab.outbox import Entry, Outbox, Transaction
+from blockchaintracer.lab.outbox import TOGETHER, Entry, Outbox, Transaction
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.store import Store
 
@@ -122,7 +122,7 @@ class Lab:
     keys: list[Callable[[Domain], KeySource]] = field(default_factory=list)
     _key: str | None = field(default=None, init=False, repr=False)
     _handed_to: int | None = field(default=None, init=False, repr=False)
-    _told: set[int] = field(default_factory=set, init=False, repr=False)
+    _told: int = field(default=0, init=False, repr=False)
     _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
 
     # -- the folder
@@ -374,9 +374,7 @@ class Lab:
         if check and len(writes) == 1 and not writes[0].is_done(self.chain):
             self.fund_on_devnet()
             writes[0].check(self.chain, signer.address)
-        for write in writes:
-            self.enter(write)
-        self.send()
+        self.send(entries=[self.enter(write) for write in writes])
         return [self.outbox.find_entry(self.chain_id, write) for write in writes]
 
     @contextmanager
@@ -388,26 +386,33 @@ class Lab:
         finally:
             self.committer = before
 
-    def send(self, *record_ids: str) -> list[Entry]:
+    def send(self, *record_ids: str, entries: Sequence[Entry] | None = None) -> list[Entry]:
         """Bring what this process entered, and all about these records, into blocks; return what moved.
 
         Older transactions that wait are told first. They are sent with `flush_all`, or if `confirm` says so.
+
+        Args:
+            entries: of what this process entered only these, and what they need.
         """
         self._prepare()
-        older = self.outbox.older(self.chain, self.signer, *record_ids)
-        fresh = [entry for entry in older if entry.seq not in self._told]
-        if fresh:
-            self._told |= {entry.seq for entry in fresh}
+        only = None if entries is None else [entry.seq for entry in entries]
+        needed = self.outbox.needed(self.chain, self.signer, record_ids, only)
+        if fresh := self.outbox.older(self.chain, self.signer, needed, self._told):
+            self._told = fresh[-1]
             self.say("\n".join(self._told_of(fresh)))
             self.flush_all = self.flush_all or bool(self.confirm and self.confirm("Send them, too?"))
             if not self.flush_all:
                 self.say("They stay: `blockchaintracer outbox flush` or --flush-all sends them.")
-        return self._flush(() if self.flush_all else {entry.seq for entry in older})
+        return self._flush(None if self.flush_all else needed)
 
-    def flush(self) -> list[Entry]:
-        """Bring everything of this signer that waits into blocks; return what moved."""
+    def flush(self, *, together: int = TOGETHER) -> list[Entry]:
+        """Bring everything of this signer that waits into blocks; return what moved.
+
+        Args:
+            together: records that go in one transaction at most.
+        """
         self._prepare()
-        return self._flush(())
+        return self._flush(None, together)
 
     def _prepare(self) -> None:
         self.outbox.store_captured(self.store.put_bytes)
@@ -416,8 +421,8 @@ class Lab:
         if lost:
             self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
 
-    def _flush(self, left: Collection[int]) -> list[Entry]:
-        moved = self.outbox.flush(self.chain, self.signer, left=left)
+    def _flush(self, only: Collection[int] | None, together: int = TOGETHER) -> list[Entry]:
+        moved = self.outbox.flush(self.chain, self.signer, only=only, together=together)
         if self.is_embedded and self.outbox.unsettled(self.chain_id):
             # a chain that makes blocks only on demand finalises nothing by itself
             self.devnet.finalize()
@@ -425,9 +430,9 @@ class Lab:
             self.outbox.settle(self.chain)
         return moved
 
-    def _told_of(self, older: list[Entry]) -> Iterator[str]:
+    def _told_of(self, older: list[int]) -> Iterator[str]:
         yield f"{len(older)} older writes of {self.signer.address} wait for {self.chain.name}:"
-        for entry in older[:_TOLD]:
+        for entry in self.outbox.pending_of(self.chain, self.signer, older[:_TOLD]):
             key, cost = entry.write.fields.get("key"), self.outbox.cost(entry, self.chain)
             group = key.group if key else entry.write.fields.get("group", "-")
             price = "no price to be had" if cost is None else f"up to {cost / 10**18:.6f} of the chain's coin"

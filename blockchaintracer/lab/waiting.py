@@ -20,7 +20,9 @@ Waiting = Counter[tuple[int, str]]
 
 def waiting_for_others(lab: Lab) -> Waiting:
     """Count the writes that wait for another key than the one that signs here, or on another chain."""
-    waiting = Waiting((entry.chain_id, checksummed(entry.sender)) for entry in lab.outbox.pending())
+    waiting = Waiting()
+    for (chain_id, sender), count in lab.outbox.waiting().items():
+        waiting[chain_id, checksummed(sender)] += count
     del waiting[lab.chain_id, checksummed(lab.signer.address)]
     return waiting
 

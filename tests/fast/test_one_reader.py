@@ -61,7 +61,7 @@ ALLOWED = {
     "lab/devnet/keeper.py": (1, "a note of the node's own start; the keeper takes the standard library alone"),
     "lab/devnet/node.py": (1, "a note of the node's own start"),
     "lab/devnet/rpc.py": (1, "answers of the node on this machine; the keeper takes the standard library alone"),
-    "lab/outbox/queue.py": (2, "rows of the home's own database, whose amounts are longer than JSON's numbers"),
+    "lab/outbox/journal.py": (2, "rows of the home's own database, whose amounts are longer than JSON's numbers"),
 }
 
 

@@ -123,7 +123,7 @@ def test_what_was_signed_for_something_else_signs_nothing_new(lab: Lab, tmp_path
     assert genuine.raw
     plant(lab)
     [planted] = lab.outbox.entries(lab.chain_id, Op.TRANSFER_GROUP)
-    lab.outbox._update(planted, EntryState.SIGNED, raw=genuine.raw, nonce=genuine.nonce, tx=genuine.transaction)
+    lab.outbox._update([planted], EntryState.SIGNED, raw=genuine.raw, nonce=genuine.nonce, tx=genuine.transaction)
     done = typed("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert states(lab, Op.TRANSFER_GROUP) == [EntryState.SIGNED]

@@ -61,7 +61,7 @@ def test_what_another_key_signed_is_signed_again(lab: Lab, tmp_path: Path) -> No
     record = record_content(lab, Kind.DATASET, file(tmp_path, "3\n")).id
     write = disputed(other, record)
     entry = other.outbox.add_transaction(other.chain_id, write, lab.signer.address)
-    other.outbox._update(entry, EntryState.SIGNED, raw=b"\x02signed by the other key", nonce=10**6, tx="ab" * 32)
+    other.outbox._update([entry], EntryState.SIGNED, raw=b"\x02signed by the other key", nonce=10**6, tx="ab" * 32)
     other.write(write)
     assert other.outbox.find_entry(other.chain_id, write).is_on_chain
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain, DecodedEvent, Registry
+from blockchaintracer.core.chain.answers import is_number
 from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, NodeError
 from blockchaintracer.core.record import GlobalId, to_hex
@@ -32,6 +33,12 @@ def estimate_gas(chain: Chain, call: dict[str, Any], *more: Any) -> int:
         return int(chain.ask("eth_estimateGas", fields, *more), 16)
     except NodeError as error:
         raise revert_of(error) from None
+
+
+def block_gas(chain: Chain) -> int | None:
+    """Return the gas that the newest block could take, or None if the node does not tell."""
+    limit = (chain.ask("eth_getBlockByNumber", "latest", False) or {}).get("gasLimit")
+    return int(str(limit), 16) if is_number(limit) else None
 
 
 def send(chain: Chain, raw: bytes) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.chain import Chain, DecodedEvent, Registry
-from blockchaintracer.core.chain.abi import shipped_code
+from blockchaintracer.core.chain.abi import interface, shipped_code
 from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex
@@ -23,6 +23,9 @@ from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.questions import foreign_attested
 
 _ADDRESS_LENGTH = 42
+_HEAD, _WORD = 4, 32
+"""bytes of a selector and of an ABI word"""
+_KEY_BYTES, _LINK_BYTES = 9 * _WORD, 2 * _WORD
 
 
 class Op(StrEnum):
@@ -79,6 +82,8 @@ MOST_GAS = 3_000_000
 """What a transaction may take that carries another account's signature: its contract may burn gas to check it."""
 RECORDS = (Op.RECORD, Op.RECORD_BY_SIGNATURE, Op.REVEAL, Op.MATERIALIZE)
 """The operations that put a record on the chain."""
+STORING = (Op.RECORD, Op.RECORD_BY_SIGNATURE, Op.MATERIALIZE)
+"""Those that the registry refuses if the record is stored, whatever else is on its way."""
 ANCHORS = (Op.ANCHOR, Op.ANCHOR_LEAVES)
 """The operations that put a batch on the chain."""
 
@@ -168,6 +173,19 @@ class Transaction:
         """The gas that it may take at most, where others decide that."""
         return MOST_GAS if "signature" in self.fields and self.op is not Op.JOIN_GROUP else None
 
+    @property
+    def size(self) -> int:
+        """The calldata of a record among others, in bytes."""
+        return _KEY_BYTES + _LINK_BYTES * len(self.key.parents)
+
+    def is_among(self, data: bytes) -> bool:
+        """Tell whether it is one of the records of a call of ``recordMany``."""
+        if self.op is not Op.RECORD or data[:_HEAD] != from_hex(interface().call("recordMany", []))[:_HEAD]:
+            return False
+        # behind selector and offset a key has the same bytes, alone or among others
+        place = data.find(from_hex(interface().call("record", self.key.as_abi()))[_HEAD + _WORD :])
+        return place >= _HEAD and (place - _HEAD) % _WORD == 0
+
     def value(self, chain: Chain) -> int:
         """Return what the transaction pays to its address, in wei."""
         return _missing_wei(chain) if self.op is Op.FUND_PROXY else 0
@@ -184,6 +202,15 @@ def from_payload(op: str, payload: dict[str, Any]) -> Transaction:
     """Return the transaction of this operation and payload."""
     keys = {name: RecordKey.from_json(payload[name]) for name in ("key", "evidence", "reference") if payload.get(name)}
     return Transaction(Op(op), **{**payload, **keys})
+
+
+def call_of(writes: Sequence[Transaction], chain: Chain) -> tuple[str, str]:
+    """Return address and calldata (0x-hex) of the call that makes one change, or stores several records of a
+    registry."""
+    if len(writes) == 1:
+        return writes[0].call(chain)
+    registry = Registry(chain, writes[0].registry)
+    return registry.address, registry.call_data("recordMany", [write.key.as_abi() for write in writes])
 
 
 def deployment(

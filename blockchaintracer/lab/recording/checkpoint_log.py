@@ -198,8 +198,8 @@ class _Sender:
         while True:
             self.woken.wait()
             self.woken.clear()
-            if self._ends:
-                return
+            # what was entered last is sent, too
+            ends = self._ends
             try:
                 self._lab.send()
             except BlockchainTracerError as error:
@@ -207,6 +207,8 @@ class _Sender:
             except Exception as error:
                 # whatever it is, the training has nothing to do with it
                 self._lab.say(f"checkpoints wait in the outbox: {type(error).__name__}")
+            if ends:
+                return
 
 
 def extended(whole: CheckpointList, state: State, step: int, name: str, written_at: str) -> CheckpointList:

@@ -88,10 +88,11 @@ def send(lab: Lab, made: Draft) -> Recorded:
     existing = False
     try:
         if not lab.hand_over:
-            if lab.outbox.pending(lab.chain_id):
-                # one may be a parent; if one is refused, the new record is not refused for it
+            parents = [link.parent for link in made.key.parents]
+            if any(not entry.is_on_chain for parent in parents for entry in lab.outbox.entries_about(parent)):
+                # if one is refused, the chain says what the new record lacks
                 try:
-                    lab.send(*(link.parent for link in made.key.parents))
+                    lab.send(*parents, entries=())
                 except ChainUnavailable:
                     raise
                 except BlockchainTracerError as error:

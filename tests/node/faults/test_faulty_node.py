@@ -163,7 +163,8 @@ def test_nothing_is_said_to_be_recorded_that_is_not_and_nothing_is_recorded_twic
         require_true(lab, one)
         assert one.state in ("included", "final")
     assert {one.id for one in said} <= {one.id for one in found}
-    assert lab.chain.nonce(lab.signer.address) - paid == TIMES
+    # what waited goes together
+    assert lab.chain.nonce(lab.signer.address) - paid <= TIMES
 
 
 def test_a_node_that_loses_its_newest_block_for_one_question_loses_no_record(lab, proxy, tmp_path):

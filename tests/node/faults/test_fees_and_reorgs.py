@@ -134,7 +134,7 @@ def test_the_replaced_one_may_be_the_one_that_is_mined(slow: Slow, file: Path) -
     recorded, first = waits(slow, file)
     client = slow.client()
     # signed again, and the process died before it was sent
-    client.outbox._reprice(first, client.chain, client.signer)
+    client.outbox._reprice([first], client.chain, client.signer)
     slow.ask("anvil_mine", "0x1")
     assert slow.entry(recorded).transaction != first.transaction
     slow.client().flush()
