@@ -58,6 +58,16 @@ def test_of_two_versions_the_one_that_is_imported_is_told(
     assert capture_environment()["packages"] == {"twice": first, "whole": "1.0"}
 
 
+@pytest.mark.parametrize("origin", ["[" * 100_000, " " * (16 << 20) + '{"url": "https://host.example/x"}'])
+def test_what_a_package_says_of_its_origin_is_bounded(
+    origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (install(tmp_path, "deep", "1.0", "") / "direct_url.json").write_text(origin)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    environment = capture_environment()
+    assert (environment["packages"], environment["direct"]) == ({"deep": "1.0"}, {})
+
+
 def test_what_comes_from_no_index_keeps_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git = {"url": "https://me:hunter2@host.example/lab/tool.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}
     install(tmp_path, "tool", "1.0", "", git | {"subdirectory": "python"})

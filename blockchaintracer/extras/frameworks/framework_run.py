@@ -88,7 +88,7 @@ class RunCallback:
 
 def log_digest(run: TracedRun, digest: StateDigest, name: str) -> StateDigest:
     """Log the document of a state as ``NAME.state.json``, of role ``state``."""
-    path = run.place(f"{name}.state.json")
+    path = run.place(f"{name}.state.json", unused=True)
     path.write_bytes(digest.document)
     run.log_output(path, role="state")
     return digest

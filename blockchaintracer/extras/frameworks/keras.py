@@ -45,10 +45,10 @@ def callback(run: TracedRun, name: str = "model") -> Any:
 
         @never_fails
         def on_train_end(self, logs: Any = None) -> None:
-            path = self._run.place(f"{self._name}.keras")
+            path = self._run.place(f"{self._name}.keras", unused=True)
             self.model.save(path)
             self._run.log_output(path, role="model")
-            log_digest(self._run, digest_weights(self.model), self._name)
+            log_digest(self._run, digest_weights(self.model), path.stem)
 
     return BlockchainTracerCallback(run, name)
 

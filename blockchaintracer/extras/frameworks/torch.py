@@ -72,16 +72,16 @@ def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
 
 def log_checkpoint(run: TracedRun, checkpoint: Mapping[str, Any], name: str = "checkpoint") -> StateDigest:
     """Log a checkpoint, such as ``{"model": …, "optimizer": …, "epoch": 3}``, as ``NAME.pt`` of role ``checkpoint``,
-    and its document as ``NAME.state.json``."""
+    and its document as ``NAME.state.json``. A name that is taken is numbered: ``checkpoint-2.pt``."""
     return _log_saved(run, checkpoint, dict(checkpoint), name, "checkpoint")
 
 
 def _log_saved(run: TracedRun, state: Any, saved: Any, name: str, role: str) -> StateDigest:
-    digest = log_state(run, state, name)
-    path = run.place(f"{name}.pt")
+    # another state may have the name already
+    path = run.place(f"{name}.pt", unused=True)
     require("torch", "torch").save(saved, path)
     run.log_output(path, role=role)
-    return digest
+    return log_state(run, state, path.stem)
 
 
 def log_state(run: TracedRun, state: Any, name: str) -> StateDigest:

@@ -53,6 +53,8 @@ VARIABLES = (
     "XLA_FLAGS",
 )
 """The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
+_MAX_JSON = 16 << 20
+"""Bytes of a package's own description: conda's lists all files of the package."""
 
 
 def capture_environment() -> dict[str, Any]:
@@ -134,14 +136,20 @@ def _files_there(version: tuple[str, Path]) -> float:
     return there / listed if listed else 0
 
 
+def _read_json(path: Path) -> Any:
+    with path.open("rb") as file:
+        # what is longer is cut, and so no JSON
+        return json.loads(file.read(_MAX_JSON))
+
+
 def _direct_url(info: Path) -> dict[str, Any] | None:
     """Where a package came from that is of no index (PEP 610); of an older editable install, the folder it lies in."""
     if info.suffix == ".egg-info" and info.parent.name not in ("site-packages", "dist-packages"):
         project = next((folder for folder in info.parents if (folder / "setup.py").exists()), info.parent)
         return {"url": project.absolute().as_uri(), "dir_info": {"editable": True}}
     try:
-        origin = json.loads((info / "direct_url.json").read_bytes())
-    except (OSError, ValueError):
+        origin = _read_json(info / "direct_url.json")
+    except (OSError, ValueError, RecursionError):
         return None
     return origin if isinstance(origin, dict) and isinstance(origin.get("url"), str) else None
 
@@ -167,10 +175,10 @@ def _conda() -> dict[str, Any] | None:
     packages, channels = [], set()
     for file in sorted((prefix / "conda-meta").glob("*.json")):
         try:
-            entry = json.loads(file.read_text())
+            entry = _read_json(file)
             channel = _channel(str(entry.get("channel") or ""))
             name = f"{entry['name']}-{entry['version']}-{entry['build']}"
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
             continue
         channels.add(channel)
         # the explicit form of `conda list --explicit`, with the digest that conda checks

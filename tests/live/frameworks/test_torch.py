@@ -181,7 +181,8 @@ def test_a_model_and_a_checkpoint_in_a_run(traced):
     with traced.tracer.start_run("fit") as run:
         capture(run)
         digest = log_model(run, model)
-        log_checkpoint(run, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 1})
+        for epoch in (1, 2):
+            log_checkpoint(run, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch})
     said, outputs = traced.said(run), traced.outputs(run)
     assert said.seeds["torch"]["initialSeed"] == "0"
     assert {path: role for path, (role, _) in outputs.items()} == {
@@ -189,6 +190,8 @@ def test_a_model_and_a_checkpoint_in_a_run(traced):
         "model.state.json": "state",
         "checkpoint.pt": "checkpoint",
         "checkpoint.state.json": "state",
+        "checkpoint-2.pt": "checkpoint",
+        "checkpoint-2.state.json": "state",
     }
     file = outputs["model.pt"][1]
     assert sha(torch.load(io.BytesIO(file), weights_only=True)) == digest.sha256
@@ -196,7 +199,8 @@ def test_a_model_and_a_checkpoint_in_a_run(traced):
     assert hashlib.sha256(document).hexdigest() == digest.sha256
     [recorded] = traced.lab.registry.find_subject(hashlib.sha256(file).hexdigest())
     assert recorded.key.kind == Kind.MODEL
-    assert json.loads(outputs["checkpoint.state.json"][1])["values"]["epoch"] == 1
+    for epoch, name in ((1, "checkpoint"), (2, "checkpoint-2")):
+        assert json.loads(outputs[f"{name}.state.json"][1])["values"]["epoch"] == epoch
     assert verb("verify", run.recorded.id, home=traced.lab.home.path).returncode == 0
 
     check_state(network(), document)
