@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,13 +18,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.handover import measure_handover
 from benchmarks.index import measure_queries, measure_sync
-from benchmarks.mlflow import SIZE, measure_recording
+from benchmarks.mlflow import SIZE, added, measure_recording
 from benchmarks.observing import FILES, measure_observing
 from benchmarks.reading import measure_reading
 from blockchaintracer.core.digest import digest_file, digest_folder, sha256_file
@@ -39,6 +41,8 @@ TABLE_ROWS = 200_000
 REPEATS = 3
 LIMIT_CPU_S = 0.5
 """Of a verb that reads."""
+LIMIT_ADDED_S = 0.9
+"""CPU seconds that recording may add to a run of MLflow."""
 
 
 @dataclass
@@ -124,27 +128,41 @@ def memory(folder: Path) -> Row:
     return Row("memory while hashing, above idle", "MB", used, 64, "at most 64 MB", used <= 64)
 
 
-def dataset_digest(folder: Path) -> Row:
-    """MLflow's digest of a table beside that of all its content; its speed, and whether it sees the last row."""
-    import numpy as np
-    import pandas as pd
+def dataset_digests() -> list[Row]:
+    """Digest all of a frame, of floats and of mixed columns, beside MLflow's digest of the same frame."""
     from mlflow.data import from_pandas
 
-    table = pd.DataFrame(np.random.default_rng(0).random((TABLE_ROWS, 20)), columns=[f"c{n}" for n in range(20)])
-    file = folder / "table.bin"
-    file.write_bytes(table.to_numpy().tobytes())
-    theirs, ours = best(lambda: from_pandas(table).digest), best(lambda: digest_file(file))
-    before, content = from_pandas(table).digest, digest_file(file).sha256
-    table.iloc[-1, 0] += 1
-    file.write_bytes(table.to_numpy().tobytes())
-    seen = digest_file(file).sha256 != content
-    blind = from_pandas(table).digest == before
-    file.unlink()
-    told = f"sees the last row (ours: {'yes' if seen else 'no'}, MLflow: {'no' if blind else 'yes'})"
-    size = TABLE_ROWS * 20 * 8 / 1e6
-    return Row(
-        f"dataset digest of {TABLE_ROWS:,} rows, MLflow's beside", "MB/s", size / ours, size / theirs, told, seen
-    )
+    from blockchaintracer.lab.datasets import digest_dataset
+
+    rows = []
+    for kind, frame in frames(TABLE_ROWS).items():
+        theirs, ours = best(lambda: from_pandas(frame).digest), best(lambda: digest_dataset(frame))  # noqa: B023
+        before = from_pandas(frame).digest, digest_dataset(frame).sha256
+        frame.iloc[-1, 0] += 1
+        blind, seen = from_pandas(frame).digest == before[0], digest_dataset(frame).sha256 != before[1]
+        sees = f"sees the last row (ours: {'yes' if seen else 'no'}, MLflow: {'no' if blind else 'yes'})"
+        name = f"dataset digest of {TABLE_ROWS:,} x {frame.shape[1]} {kind}, MLflow's beside"
+        rows.append(Row(name, "s", ours, theirs, f"never slower; {sees}", seen and ours <= theirs))
+    return rows
+
+
+def frames(rows: int) -> dict[str, Any]:
+    """Frames of ten columns: of floats, and of floats, integers, texts, times, truth values and missing values."""
+    import numpy as np
+    import pandas as pd
+
+    random = np.random.default_rng(0)
+    numbers = random.random((rows, 10))
+    mixed: dict[str, Any] = {f"float{column}": numbers[:, column] for column in range(3)}
+    mixed |= {f"integer{column}": random.integers(0, 1 << 40, rows) for column in range(2)}
+    mixed |= {f"text{column}": random.integers(0, 1000, rows).astype(str).astype(object) for column in range(2)}
+    mixed["time"] = pd.Timestamp("2026-01-01") + pd.to_timedelta(random.integers(0, 1 << 20, rows), unit="s")
+    mixed["true"] = numbers[:, 3] > 0.5
+    mixed["missing"] = np.where(numbers[:, 4] > 0.9, np.nan, numbers[:, 5])
+    return {
+        "floats": pd.DataFrame(numbers, columns=[f"float{column}" for column in range(10)]),
+        "mixed": pd.DataFrame(mixed),
+    }
 
 
 def tree() -> Row:
@@ -226,7 +244,7 @@ def main() -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         console.print("hashing ...")
-        rows += [*hashing(Path(scratch)), memory(Path(scratch)), dataset_digest(Path(scratch)), importing()]
+        rows += [*hashing(Path(scratch)), memory(Path(scratch)), *dataset_digests(), importing()]
         console.print("proving ...")
         rows += [tree(), proof(Path(scratch))]
     console.print(f"reading {EVENTS:,} events from a node ...")
@@ -252,9 +270,14 @@ def main() -> int:
     rows.append(Row(f"CPU of a program that reads {FILES:,} files", "s", watched, bare, target, watched <= 1.03 * bare))
 
     console.print("recording runs of MLflow ...")
-    alone, recorded = measure_recording()
-    target = f"at most 1.1, with {SIZE >> 20:,} MB of artifacts"
-    rows.append(Row("a run of MLflow, recorded", "s", recorded, alone, target, recorded <= 1.1 * alone))
+    runs = measure_recording()
+    passed, noise, cpu = added(runs)
+    alone = statistics.median(seconds for seconds, _ in runs["alone"])
+    told = f"with {SIZE >> 20:,} MB of artifacts"
+    wall = f"more by at most the noise of the pairs, {noise:.2f} s, {told}"
+    rows.append(Row("a run of MLflow, recorded", "s", alone + passed, alone, wall, passed <= noise))
+    target = f"at most {LIMIT_ADDED_S} s, {told}"
+    rows.append(Row("CPU added to a run of MLflow", "s", cpu, LIMIT_ADDED_S, target, cpu <= LIMIT_ADDED_S))
 
     table = Table("", "unit", "ours", "peer or limit", "ratio", "target", "met")
     for row in rows:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.mlflow import measure_recording
+from benchmarks.mlflow import added, measure_recording
 from tests.support.labs import ROOT
 
 EXAMPLE = ROOT / "examples" / "mlflow" / "train.py"
@@ -46,7 +46,8 @@ def test_the_notebook_trains_records_tampers_detects_and_documents(lab, home, fo
 
 
 def test_the_benchmark_measures(lab, folder):
-    alone, recorded = measure_recording(seconds=0.2, metrics=5, size=1 << 20, repeats=1)
+    times = measure_recording(seconds=0.2, metrics=5, size=1 << 20, pairs=1)
     # which is longer is the benchmark's to tell, on a machine that does nothing else
-    assert alone > 0
-    assert recorded > 0
+    assert [len(found) for found in times.values()] == [1, 1]
+    assert min(seconds for found in times.values() for seconds in found[0]) > 0
+    assert len(added(times)) == 3
