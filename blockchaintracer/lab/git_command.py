@@ -78,21 +78,22 @@ def repository_of(folder: Path, *, whole: bool = False) -> Path | None:
     top = next((parent for parent in (folder, *folder.parents) if os.path.lexists(parent / ".git")), None)
     for path in _read_by_git(top, whole) if top else ():
         # of a name that no system takes the answer is no, as of one that is not there
-        mode = os.path.exists(path) and path.stat().st_mode
-        if stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and not path.samefile(os.devnull)):
+        mode = os.path.exists(path) and os.stat(path).st_mode
+        if stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and not os.path.samefile(path, os.devnull)):
             raise InputError(f"expected a file at {path}, got a FIFO or a device", hint="Remove it, or clone anew.")
     return top
 
 
-def _read_by_git(top: Path, whole: bool) -> Iterator[Path]:
+def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
     yield (git := top / ".git")
     git = top / _path_in(git).removeprefix("gitdir: ") if git.is_file() else git
     common = git / _path_in(git / "commondir") if (git / "commondir").is_file() else git
     for place in {git, common}:
-        yield from (Path(at, name) for at, _, names in os.walk(place) for name in names)
+        yield from (os.path.join(at, name) for at, _, names in os.walk(place) for name in names)
     for at, _, names in os.walk(top) if whole else ():
-        # git looks into repositories inside this one, too
-        yield from (Path(at, name) for name in names if name.startswith(".git") or ".git" in Path(at).parts)
+        # git looks into repositories inside this one, too; there may be a million files
+        inside = ".git" in at.split(os.sep)
+        yield from (os.path.join(at, name) for name in names if inside or name.startswith(".git"))
     waiting, read = [common / "config", git / "config.worktree"], set[str]()
     while waiting:
         yield (file := waiting.pop())

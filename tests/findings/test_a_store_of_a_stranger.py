@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -13,7 +14,7 @@ import mlflow
 import pytest
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.extras.mlflow_reader import artifact_files
+from blockchaintracer.extras.mlflow_reader import answers, artifact_files
 from blockchaintracer.extras.mlflow_reader.artifact_files import places_of
 from blockchaintracer.extras.mlflow_reader.snapshot import Hide, files_at, require_places_of, take_snapshot
 from tests.support.labs import holding, secret_file, shared_lab, typed
@@ -129,6 +130,40 @@ class Server(BaseHTTPRequestHandler):
 def opened(*names: str) -> None:
     with serving(type("Hostile", (Server,), {"names": names})) as uri, files_at("mlflow-artifacts:/1", uri):
         pass
+
+
+class Endless(Server):
+    """A tracking server whose answers, or pages of answers, have no end: `first` and then `more`, again and again."""
+
+    first: bytes
+    more: bytes = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            self.wfile.write(self.first)
+            while self.more:
+                self.wfile.write(self.more * (1 << 16))
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [(b'{"run": "', b"x"), (b'{"run": {"info": {"experiment_id": "1"}}, "next_page_token": "x", "models": []}', b"")],
+)
+def test_answers_without_end(first: bytes, more: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "ANSWER_LIMIT", 1 << 16)
+    with serving(type("Hostile", (Endless,), {"first": first, "more": more})) as uri:
+        client = mlflow.MlflowClient(uri)
+        with pytest.raises(InputError, match="at most 65,536 bytes"):
+            take_snapshot(client, "0" * 32, Hide(None))
+        # what the program itself asks of its server is its own
+        if not more:
+            assert client.get_run("0" * 32).info.experiment_id == "1"
 
 
 def test_a_file_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

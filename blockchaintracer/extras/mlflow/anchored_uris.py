@@ -13,7 +13,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.extras.mlflow_reader.logged_content import watched
+from blockchaintracer.extras.mlflow_reader.logged_content import watch
 from blockchaintracer.extras.mlflow_reader.snapshot import PREFIX
 
 _ANCHORED = "BLOCKCHAINTRACER_ANCHORED"
@@ -82,5 +82,4 @@ def watch_stores(opened: Callable[[Any, str], Any]) -> None:
         (utils, "set_tracking_uri", resolve),
         (utils, "_resolve_tracking_uri", resolve),
     ):
-        if wrapped := watched(getattr(owner, name), note):
-            setattr(owner, name, wrapped)
+        watch(owner, name, note)

@@ -28,6 +28,7 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
+from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of
 from blockchaintracer.extras.mlflow_reader.snapshot import (
     HIDDEN,
@@ -58,6 +59,7 @@ class Imported:
     problem: str | None = None
 
 
+@bounded_answers()
 def list_runs(client: Any, experiments: Sequence[str] = (), *, unfinished: bool = False) -> list[Any]:
     """List the runs that ended, oldest first: of the named experiments, or of all. `unfinished`: and the others."""
     ids = []

@@ -9,9 +9,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -31,10 +33,12 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import Captured, note_source
-from blockchaintracer.extras.mlflow_reader.logged_content import watch_datasets, watch_models
+from blockchaintracer.extras.mlflow_reader.beforehand import Beforehand
+from blockchaintracer.extras.mlflow_reader.logged_content import watch_artifacts, watch_datasets, watch_models
 from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.traced_run import unrecorded
 
@@ -50,6 +54,8 @@ class _Recording:
     automatic: Target | None = None
     captured: dict[str, Captured] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
+    open_lab: Callable[[], Lab] | None = None
+    beforehand: Beforehand = field(default_factory=Beforehand)
     watching: bool = False
     every_store: bool = False
 
@@ -65,9 +71,14 @@ class _Recording:
         if target is None or any(name in os.environ for name in _SERVER) or run_id in self.captured:
             return
         try:
-            self.captured[run_id] = capture(target)
+            self.captured[run_id], self.open_lab = capture(target), _opener(target)
         except Exception as error:
             warn(f"code and time of the MLflow run {run_id} are not captured: {error_text(error)}")
+
+    def wrote(self, files: list[Path]) -> None:
+        """Hash and keep artifacts while the run goes on."""
+        if self.captured and self.open_lab:
+            self.beforehand.add(self.open_lab, files)
 
     def read(self, uri: str, run_id: str, datasets: Sequence[Any]) -> None:
         """Hash and keep the files of datasets that a run logs, as they are now."""
@@ -90,6 +101,7 @@ class _Recording:
             if captured:
                 captured.error = error_text(error) if (error := sys.exc_info()[1]) is not None else None
             _settle(store, run_id)
+            self.beforehand.end()
             client = client_of(uri)
             lab = target.prepared_lab(captured.group if captured else None)
             # whoever can end or rename a run that has ended, by a plain client too, makes no new record of it
@@ -105,7 +117,7 @@ class _Recording:
             self.recorded[run_id] = recorded
             tag_record(client, run_id, recorded)
             remember(lab, uri, run_id, recorded)
-            parent = client.get_run(run_id).data.tags.get("mlflow.parentRunId")
+            parent = client.get_run(run_id).data.tags.get("mlflow.parentRunId") if self.captured else None
             if parent in self.captured:
                 self.captured[parent].children.append(recorded.id)
             if target.background:
@@ -119,6 +131,12 @@ class _Recording:
             with suppress(Exception):
                 # the client of a server that records sees no warning
                 set_tags(client_of(uri), run_id, {"status": "not recorded"})
+
+
+@cache
+def _opener(target: Target) -> Callable[[], Lab]:
+    """Return what opens a lab once. It stays open: what is kept is not removed before a record names it."""
+    return cache(target.offline_lab)
 
 
 _recording = _Recording()
@@ -190,6 +208,7 @@ def _watch_process() -> None:
 
         watch_datasets()
         watch_models()
+        watch_artifacts(_recording.wrote)
         if register := getattr(threading, "_register_atexit", None):
             # at MLflow's own atexit no thread can be started any more; hashing and uploads need threads
             register(_end_all)

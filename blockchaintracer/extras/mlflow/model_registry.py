@@ -18,6 +18,7 @@ from blockchaintracer.core.manifest import RecordPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.flavor import own_models, registered_files
 from blockchaintracer.extras.mlflow.recorder import own_records
+from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of, require_places
 from blockchaintracer.extras.mlflow_reader.logged_content import model_details
 from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Hide, bare, client_of, files_at
@@ -37,7 +38,8 @@ def record_registered_model(lab: Lab, name: str, tracking_uri: str | None = None
         raise InputError(f"expected a model's name without quotes, got {name!r}")
     records = [record_model(lab, model.name, dict(model.tags or {}), model.description)]
     versions: dict[str, Recorded] = {}
-    numbers = sorted(int(version.version) for version in client.search_model_versions(f"name = '{name}'"))
+    versions_of = _ask(lambda: client.search_model_versions(f"name = '{name}'"), f"versions of model {name!r}")
+    numbers = sorted(int(version.version) for version in versions_of)
     for version in map(str, numbers):
         versions[version] = record_version(lab, client, name, version, records[0])
     aliases = [
@@ -209,7 +211,8 @@ def _ask(ask: Callable[[], Any], what: str) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
-        return ask()
+        with bounded_answers():
+            return ask()
     except MlflowException as error:
         raise InputError(f"MLflow has no {what}: {error.message[:200]}") from None
 

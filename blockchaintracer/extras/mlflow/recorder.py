@@ -207,8 +207,9 @@ def output(run: RunPredicate, path: str) -> str | None:
 
 def set_tags(client: Any, run_id: str, values: dict[str, str]) -> None:
     """Set tags of ours on a run."""
-    for name, value in values.items():
-        client.set_tag(run_id, OWN_TAGS + name, value)
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(OWN_TAGS + name, value) for name, value in values.items()], synchronous=True)
 
 
 def position(state: str, transaction: str | None, block: int | None) -> dict[str, str]:

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import redact_url
+from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
 from blockchaintracer.lab.store.ipfs.download import MAX_ENTRIES
 from blockchaintracer.lab.store.store import FETCH_LIMIT
 
@@ -127,7 +128,9 @@ def fetch_files(repository: Any, folder: Path) -> None:
 
     from blockchaintracer.core.fetch import Deadline, FetchError, Stream
 
-    files, began, count = list(_files(repository)), time.monotonic(), 0
+    with bounded_answers():
+        files = list(_files(repository))
+    began, count = time.monotonic(), 0
     if not isinstance(repository, HttpArtifactRepository):
         # a storage's own client, which has limits of its own
         repository.download_artifacts("", dst_path=str(folder))
@@ -162,7 +165,7 @@ def _files(repository: Any) -> Iterator[str]:
     """
     from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
-    waiting, count, size, began = [""], 0, 0, time.monotonic()
+    waiting, count, size = [""], 0, 0
     while waiting:
         entries = repository.list_artifacts(waiting.pop() or None)
         paths = [entry.path for entry in entries]
@@ -174,10 +177,9 @@ def _files(repository: Any) -> Iterator[str]:
             )
         count, size = count + len(entries), size + sum(entry.file_size or 0 for entry in entries)
         deep = any(path.count("/") > _MAX_DEPTH for path in paths)
-        if deep or count > MAX_ENTRIES or size > FETCH_LIMIT or time.monotonic() - began > _WAIT_S:
+        if deep or count > MAX_ENTRIES or size > FETCH_LIMIT:
             raise InputError(
-                f"expected at most {MAX_ENTRIES} artifacts of {FETCH_LIMIT} bytes, {_MAX_DEPTH} deep, listed within "
-                f"{_WAIT_S} s, got more"
+                f"expected at most {MAX_ENTRIES} artifacts of {FETCH_LIMIT} bytes, {_MAX_DEPTH} deep, got more"
             )
         waiting += [entry.path for entry in entries if entry.is_dir]
         yield from (entry.path for entry in entries if not entry.is_dir)

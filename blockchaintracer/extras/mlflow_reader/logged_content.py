@@ -35,8 +35,7 @@ def watch_datasets() -> None:
             noted_contents[entity.name, entity.digest] = content
         return entity
 
-    if wrapped := watched(Dataset._to_mlflow_entity, note):
-        Dataset._to_mlflow_entity = wrapped
+    watch(Dataset, "_to_mlflow_entity", note)
 
 
 def watch_models() -> None:
@@ -52,21 +51,38 @@ def watch_models() -> None:
             noted_sizes[model_id] = size
         return info
 
-    if wrapped := watched(Model.log.__func__, note):
-        Model.log = classmethod(wrapped)
+    watch(Model, "log", note)
 
 
-def watched(original: Any, note: Callable[..., Any]) -> Any:
-    """Wrap a function of MLflow: `note` takes it and its arguments. Returns None if it is wrapped already."""
+def watch_artifacts(logged: Callable[[list[Path]], None]) -> None:
+    """Call `logged` with the files that this process writes to a folder of artifacts from now on."""
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    def note(original: Any, repository: Any, source: Any, artifact_path: str | None = None) -> None:
+        original(repository, source, artifact_path)
+        source, place = Path(source), Path(repository.artifact_dir, artifact_path or "")
+        if source.is_dir():
+            logged([place / file.relative_to(source) for file in source.rglob("*")])
+        else:
+            logged([place / source.name])
+
+    watch(LocalArtifactRepository, "log_artifact", note)
+    watch(LocalArtifactRepository, "log_artifacts", note)
+
+
+def watch(owner: Any, name: str, note: Callable[..., Any]) -> None:
+    """Wrap a function of MLflow, once: `note` takes it and its arguments."""
+    found = getattr(owner, name)
+    original = getattr(found, "__func__", found)
     if getattr(original, "blockchaintracer", False):
-        return None
+        return
 
     @wraps(original)
     def wrapped(*arguments: Any, **named: Any) -> Any:
         return note(original, *arguments, **named)
 
     wrapped.blockchaintracer = True  # type: ignore[attr-defined]
-    return wrapped
+    setattr(owner, name, wrapped if found is original else classmethod(wrapped))
 
 
 def _size(model: Any) -> dict[str, int]:

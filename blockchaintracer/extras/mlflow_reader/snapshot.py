@@ -12,6 +12,7 @@ import json
 import math
 import os
 import re
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import (
     SERVER_DESTINATION,
     artifacts_destination,
@@ -183,6 +185,7 @@ class Snapshot:
         )
 
 
+@bounded_answers()
 def get_run(client: Any, run_id: str) -> Any:
     """Ask MLflow for a run."""
     from mlflow.exceptions import MlflowException
@@ -196,6 +199,7 @@ def get_run(client: Any, run_id: str) -> Any:
         ) from None
 
 
+@bounded_answers()
 def take_snapshot(client: Any, run_id: str, hide: Hide, places: Sequence[Path | str] | None = None) -> Snapshot:
     """Read all that MLflow's API and pages show of a run.
 
@@ -270,9 +274,16 @@ def context_of(entity: Any) -> str | None:
 
 
 def _points(client: Any, run_id: str, names: list[str]) -> list[Point]:
+    sql, store = sys.modules.get("mlflow.store.tracking.sqlalchemy_store"), client._tracking_client.store
+    if sql and isinstance(store, sql.SqlAlchemyStore):
+        # a hundred times cheaper than a question for each metric
+        shown = set(names)
+        with store.ManagedSessionMaker() as session:
+            rows = [row.to_mlflow_entity() for row in session.query(sql.SqlMetric).filter_by(run_uuid=run_id)]
+        return sorted(Point.of(row) for row in rows if row.key in shown)
+
     def read(name: str) -> list[Point]:
-        history = client.get_metric_history(run_id, name)
-        return [Point.of(point, name) for point in history]
+        return [Point.of(point, name) for point in client.get_metric_history(run_id, name)]
 
     if len(names) < _MANY or not client.tracking_uri.startswith("http"):
         return sorted(point for name in names for point in read(name))
@@ -417,7 +428,9 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
         folder = Path(repository.artifact_dir)
         yield folder if any(names for _, _, names in os.walk(folder)) else None
         return
-    if not repository.list_artifacts():
+    with bounded_answers():
+        listed = repository.list_artifacts()
+    if not listed:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:

@@ -1,5 +1,6 @@
 """MLflow runs on real stores and a real chain: what is recorded, and what is named as changed since."""
 
+import hashlib
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import pytest
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer import MLflowBlockchainTracer, RecordingWarning
+from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
@@ -61,6 +63,27 @@ def where(run_id):
 
 def failed(report):
     return {check.name for check in report.failed}
+
+
+def test_large_artifacts_are_kept_while_the_run_goes_on(lab, home, store):
+    tracer = MLflowBlockchainTracer(home=home, background=False)
+    contents = {"changed.bin": os.urandom(1 << 20), "whole.bin": os.urandom(1 << 20)}
+    with tracer.start_run() as run:
+        for name, content in contents.items():
+            Path(name).write_bytes(content)
+            mlflow.log_artifact(name)
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+        until = time.monotonic() + 60
+        while not all(map(lab.store.has, digests.values())) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert all(map(lab.store.has, digests.values()))
+        # what is hashed beforehand is checked again at the end
+        (where(run.info.run_id) / "changed.bin").write_bytes(b"changed")
+    assert lab.hashes.find(where(run.info.run_id) / "whole.bin").sha256 == digests["whole.bin"]
+    listing = output(predicate(lab, tracer.recorded), "artifacts/SHA256SUMS")
+    digests["changed.bin"] = hashlib.sha256(b"changed").hexdigest()
+    assert dict(parse_listing(lab.store.get_bytes(listing))) == digests
+    tracer.flush()
 
 
 def test_a_run_is_recorded_with_all_of_it(lab, home, store):
