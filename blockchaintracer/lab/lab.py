@@ -35,7 +35,6 @@ from blockchaintracer.lab.keys import (
     KeyStore,
     Signer,
 )
-from blockchaintracer.lab.known_keys import kept_keys
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.memberships import in_groups
 from blockchaintracer.lab.outbox import TOGETHER, Entry, Outbox, Transaction
@@ -237,6 +236,8 @@ class Lab:
     @cached_property
     def registry(self) -> Registry:
         """The registry on the chain."""
+        from blockchaintracer.lab.known_keys import kept_keys
+
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
         registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()

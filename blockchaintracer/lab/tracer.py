@@ -9,21 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import plain, rfc3339
 from blockchaintracer.core.record import Kind, named_hex, normal_id, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
 from blockchaintracer.lab.capture.random_seeds import seed_everything
-from blockchaintracer.lab.chain_seeds import seeds_from_chain
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.recording.content import record_path
 from blockchaintracer.lab.recording.experiment import ExperimentData
-from blockchaintracer.lab.seals import Revealed, Sealed, reveal, sealing
 from blockchaintracer.lab.traced_run import PathLike, Pending, Seeding, TracedRun, existing, masked
+
+if TYPE_CHECKING:
+    # few runs have a seal: what it needs is imported with the first one
+    from blockchaintracer.lab.seals import Revealed, Sealed
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 
@@ -149,7 +150,9 @@ class MLTracer:
             raise InputError("expected a seed, or from_chain=True with the sealed plan", hint="See docs/seeds.md.")
         derivation = None
         if plan is not None:
-            commitment = plan.commitment if isinstance(plan, Sealed) else plan
+            from blockchaintracer.lab.chain_seeds import seeds_from_chain
+
+            commitment = plan if isinstance(plan, str) else plan.commitment
             derivation = seeds_from_chain(self._lab, commitment, wait_s)
             each = {name: value for name, value in derivation.seeds.items() if name != "seed"}
             seeded = seed_everything(derivation.seeds["seed"], each)
@@ -178,6 +181,9 @@ class MLTracer:
             InputError: if there is nothing at `path`, or it is recorded already.
             ContractRevert: before anything is kept, if the signer lacks the role.
         """
+        from blockchaintracer.lab.recording.content import record_path
+        from blockchaintracer.lab.seals import Sealed, sealing
+
         file = Path(existing(path, "path"))
         with sealing(self._lab):
             values: dict[str, Any] = {} if seed_block is None else {"values": {SEED_BLOCK: str(seed_block)}}
@@ -193,6 +199,8 @@ class MLTracer:
             InputError: if this lab's folder has no such seal, or it was never sent.
             ContractRevert: if the registry refuses it.
         """
+        from blockchaintracer.lab.seals import reveal
+
         return reveal(self._lab, commitment)
 
     def update_experiment(

@@ -15,7 +15,6 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, Artifact
 from blockchaintracer.lab.capture.git import GitState, held_by_git
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import (
     CONTENT_NAME,
     EncryptionNote,
@@ -113,12 +112,12 @@ def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:
 def hidden_content(lab: Lab) -> dict[str, int]:
     """Return digest and size of each file that is not to be shown: hidden once, and never recorded in the open."""
     hidden = hidden_files(lab.home)
-    in_the_open = _recorded(lab) if hidden else ()
+    in_the_open = _recorded(lab, hidden) if hidden else ()
     return {digest: size for digest, size in hidden.items() if digest not in in_the_open}
 
 
-def _recorded(lab: Lab) -> set[str]:
-    return {entry.write.key.subject for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)}
+def _recorded(lab: Lab, digests: Iterable[str]) -> set[str]:
+    return {entry.write.key.subject for entry in lab.outbox.entries_of(lab.domain, digests)}
 
 
 def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[str] = ()) -> None:
@@ -126,7 +125,7 @@ def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[s
     encrypted = encrypted_digests(lab.home) & {digest, *files}
     if not encrypted:
         return
-    in_the_open = _recorded(lab)
+    in_the_open = _recorded(lab, {digest, *encrypted})
     if digest not in in_the_open and encrypted - in_the_open:
         raise InputError(
             f"{path} was recorded encrypted before, and now it would be in the open",

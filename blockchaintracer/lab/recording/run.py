@@ -47,7 +47,6 @@ from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
 from blockchaintracer.lab.capture.locks import differences, find_lock, is_lock, is_structured, read_lock, read_packages
-from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_python
 from blockchaintracer.lab.capture.program import (
     RUN_FILE,
@@ -74,7 +73,6 @@ from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.keys import without_secrets
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.private.disclose import keep_private
 from blockchaintracer.lab.private.encrypt import context_of, recipients_of
 from blockchaintracer.lab.private.field_tree import FieldTree
 from blockchaintracer.lab.programs import find_program
@@ -287,6 +285,8 @@ def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[
     """Commit to what a run does not show; values and salts are on the disk before anything is recorded."""
     if not (values := document.private.fields()):
         return None
+    from blockchaintracer.lab.private.disclose import keep_private
+
     tree = FieldTree.of(context_of(lab), hashlib.sha256(run_id.encode("ascii")).hexdigest(), values)
     return keep_private(lab, tree, recipients)
 
@@ -514,6 +514,8 @@ def _lock(lab: Lab, facts: RunFacts, root: Path, captured: Mapping[str, Any], py
         return {"lock": kept, "lock_from": lock_from, "lock_folder": beneath if beneath != "." else None}
     if not (facts.observed and captured.get("python")):
         return {}
+    from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
+
     # a process that records itself waits for it
     cached: Literal["none", "cached"] = "cached" if facts.observed == "program" else "none"
     made = make_lock(captured, root, python, "index" if facts.look_up_hashes else cached)

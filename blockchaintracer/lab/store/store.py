@@ -37,7 +37,6 @@ from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify.copies import Copy, Damaged, SourceError, object_name
 from blockchaintracer.lab.files import placing, sync_folder
 from blockchaintracer.lab.store.hashcache import HashCache
-from blockchaintracer.lab.store.sources import public_name, read_source
 
 FETCH_LIMIT = 64 << 30
 """Bytes that `Store.fetch` takes at most by default: a source can't fill the disk."""
@@ -207,6 +206,8 @@ class Store:
             NotVerified: if what the sources gave is not it.
             ChainUnavailable: if a source that might have it is unavailable.
         """
+        from blockchaintracer.lab.store.sources import public_name, read_source
+
         digest = normal_digest(sha256)
         self._hold()
         copy = Copy()
