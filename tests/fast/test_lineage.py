@@ -16,6 +16,7 @@ from blockchaintracer.core.chain import Block
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Relation, from_hex, to_hex
 from blockchaintracer.extras.lineage import Edge, LineageGraph, downstream, lineage
+from blockchaintracer.extras.lineage.lineage_graph import MOST_RETRACTED
 from blockchaintracer.extras.search import Index, query, retraction
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
@@ -277,3 +278,17 @@ def test_a_record_that_is_not_there_is_said_to_be_missing(index):
 def test_edges_are_plain_values(index):
     made(index, {"a": [], "b": [("a", 200)]})
     assert lineage(index, id_of("a")).edges == (Edge(id_of("b"), id_of("a"), "200"),)
+
+
+def test_a_chain_that_is_all_retracted_names_the_first_and_says_that_there_are_more(index):
+    """Each record stands on all before it: named in full, they grow with the square of the chain."""
+    length = 300
+    graph: dict[str, Parents] = {str(number): [str(number - 1)] if number else [] for number in range(length)}
+    made(index, graph, retracted=[*graph])
+    found = lineage(index, id_of("0"))
+    assert len(found.nodes) == length
+    assert sum(len(node.retracted_ancestors) for node in found.nodes.values()) <= MOST_RETRACTED * length
+    last = found.nodes[id_of(str(length - 1))]
+    assert last.retracted_ancestors == tuple(id_of(str(number)) for number in range(MOST_RETRACTED))
+    assert last.as_json()["moreRetracted"]
+    assert not found.nodes[id_of(str(MOST_RETRACTED))].has_more_retracted

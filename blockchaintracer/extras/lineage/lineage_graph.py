@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 _SHOWN_NAME = 60
+MOST_RETRACTED = 20
+"""Retracted ancestors that a record names: of a long chain each has all before it."""
 _LEVELS = 16
 """Links that a tree follows: each takes four columns."""
 _RESTS = f"""(l.relation NOT IN ({", ".join(str(int(relation)) for relation in ABOUT)}) OR EXISTS (
@@ -49,12 +51,15 @@ class LineageNode:
 
     Args:
         depth: links from the record asked for: negative to its ancestors, positive to its descendants.
-        retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not.
+        retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not; the first that
+            were recorded, `MOST_RETRACTED` at most.
+        has_more_retracted: whether it stands on more of them.
     """
 
     row: Row
     depth: int
     retracted_ancestors: tuple[str, ...]
+    has_more_retracted: bool = False
 
     @property
     def is_affected(self) -> bool:
@@ -68,7 +73,8 @@ class LineageNode:
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
-        return {**self.row.as_json(), "depth": self.depth, "retractedAncestors": list(self.retracted_ancestors)}
+        retracted = {"retractedAncestors": list(self.retracted_ancestors), "moreRetracted": self.has_more_retracted}
+        return {**self.row.as_json(), "depth": self.depth, **retracted}
 
 
 @dataclass(frozen=True)
@@ -217,7 +223,11 @@ def _graph(
         for child, parent, relation in links
         if parent in rows
     )
-    nodes = {row.id: LineageNode(row, depths[number], retracted[number]) for number, row in rows.items()}
+    nodes = {
+        row.id: LineageNode(row, depths[number], above[:MOST_RETRACTED], len(above) > MOST_RETRACTED)
+        for number, row in rows.items()
+        for above in (retracted[number],)
+    }
     return LineageGraph(rows[root].id, nodes, edges, is_complete)
 
 
@@ -253,16 +263,17 @@ def _links(index: Index, children: Iterable[int], links: str = "true") -> list[t
 
 
 def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[str, ...]]:
-    """The retracted records that each stands on."""
+    """The first retracted records that each stands on: one more than are named, if there are."""
     above, _ = _reach(index, numbers, up=True, links=_RESTS)
     everything = sorted({*numbers, *above})
     select = "SELECT r.pk, r.id FROM json_each(?) j CROSS JOIN records r ON r.pk = j.value WHERE r.retracted_at > 0"
     retracted = {row[0]: to_hex(row[1]) for row in index.rows(select, (json.dumps(everything),))}
-    standing: dict[int, frozenset[int]] = {number: frozenset() for number in everything}
+    standing: dict[int, tuple[int, ...]] = dict.fromkeys(everything, ())
     # parents were recorded before their children, so their numbers are smaller
     for child, parent, _ in _links(index, everything, _RESTS) if retracted else ():
-        standing[child] |= standing[parent] | ({parent} & retracted.keys())
-    return {number: tuple(retracted[ancestor] for ancestor in sorted(standing[number])) for number in numbers}
+        reached = {*standing[child], *standing[parent], *({parent} & retracted.keys())}
+        standing[child] = tuple(sorted(reached)[: MOST_RETRACTED + 1])
+    return {number: tuple(retracted[ancestor] for ancestor in standing[number]) for number in numbers}
 
 
 # -- for people

@@ -53,6 +53,7 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
                     "time": utc(node.row.time),
                     "depth": node.depth,
                     "standsOnRetracted": list(node.retracted_ancestors),
+                    "standsOnMoreRetracted": node.has_more_retracted,
                 }
                 for node in facts.lineage.nodes.values()
             ],
