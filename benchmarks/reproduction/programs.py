@@ -318,7 +318,7 @@ PROGRAMS = [
         ("python", "search.py", "--data", str(STRAIN), "--out", "results"),
         install=(*BARE, ("uv", "pip", "install", "-q", "-r", "requirements.lock")),
         files={
-            name: ROOT / "examples" / "gw150914" / name
+            name: ROOT / "examples" / "gravitational-waves" / name
             for name in ("search.py", "fetch.py", "rundoc.py", "strain.py", "requirements.lock")
         },
         changes={

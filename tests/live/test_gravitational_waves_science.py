@@ -1,4 +1,4 @@
-"""The search of GW150914: known answers, determinism, separation of training and test, refusal of changed data."""
+"""The search of GW150914 and of another event: known answers, determinism, training apart from test, changed data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ h5py = pytest.importorskip("h5py", reason="needs the extra [examples]")
 np = pytest.importorskip("numpy")
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "gw150914"
+EXAMPLE = ROOT / "examples" / "gravitational-waves"
 H1 = "H-H1_LOSC_4_V2-1126259446-32.hdf5"
 EVENT = 1126259462.44
 MODULES = ("fetch", "strain", "rundoc", "search", "classify")
@@ -305,3 +305,62 @@ def test_downloads_only_the_published_bytes(
     monkeypatch.setitem(example.fetch.ADDRESSES, H1, (f"{served}/missing", f"{served}/wrong", f"{served}/right"))
     assert example.fetch.download(H1, cache).read_bytes() == content
     assert [path.name for path in cache.iterdir()] == [H1]
+
+
+@pytest.fixture(scope="module")
+def other(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of another event: the same wave a thousand seconds later, in files of other names."""
+    folder = tmp_path_factory.mktemp("other")
+    events = {"GW160000": {"fs": 4096, "tevent": EVENT + 1000, "fband": [35.0, 250.0], "fn_template": "wave.hdf5"}}
+    for detector in ("H1", "L1"):
+        (name,) = (path.name for path in data.glob(f"*-{detector}_*"))
+        events["GW160000"][f"fn_{detector}"] = f"{detector}.hdf5"
+        shutil.copyfile(data / name, folder / f"{detector}.hdf5")
+        with h5py.File(folder / f"{detector}.hdf5", "r+") as file:
+            file["meta/GPSstart"][()] += 1000
+    shutil.copyfile(data / "GW150914_4_template.hdf5", folder / "wave.hdf5")
+    (folder / "BBH_events_v3.json").write_text(json.dumps(events))
+    return folder
+
+
+def test_another_event_is_searched_by_what_the_events_file_says(other: Path, tmp_path: Path) -> None:
+    done = run("search.py", "--event", "GW160000", "--data", other, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    result, document = read(tmp_path / "result.json"), read(tmp_path / "run.json")
+    assert result["event"] == document["parameters"]["event"] == "GW160000"
+    assert result["H1"]["snr"] == pytest.approx(18.56, abs=0.05)
+    assert result["H1"]["gps_time"] == pytest.approx(1126260462.4395, abs=1e-4, rel=0)
+    assert document["name"] == "gw160000-search"
+    assert document["parameters"]["whitening_band_hz"] == [35.0, 250.0]
+    names = {"H1.hdf5", "L1.hdf5", "wave.hdf5", "BBH_events_v3.json"}
+    assert {entry["name"] for entry in document["inputs"]} == names
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fs": 16384}, "expected 16384 samples in a second"),
+        ({"tevent": EVENT}, f"around GPS {EVENT}"),
+        ({"fn_H1": "../H1.hdf5"}, "expected names of files"),
+        ({"fn_template": "gone.hdf5"}, "expected gone.hdf5"),
+        ({"fband": [1, 2, 3]}, "expected events with files"),
+        ({"fs": None}, "expected events with files"),
+    ],
+)
+def test_an_events_file_that_does_not_fit_is_refused(
+    other: Path, example: SimpleNamespace, tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    for path in other.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    events = read(other / "BBH_events_v3.json")
+    (tmp_path / "BBH_events_v3.json").unlink()
+    (tmp_path / "BBH_events_v3.json").write_text(json.dumps({"GW160000": events["GW160000"] | change}))
+    with pytest.raises(example.fetch.RunError, match=said):
+        example.strain.read_strain(example.fetch.gather(tmp_path, "GW160000"), "H1")
+
+
+def test_an_event_that_the_file_does_not_name_is_refused(data: Path, example: SimpleNamespace) -> None:
+    with pytest.raises(example.fetch.RunError, match="it has GW150914, GW151226, GW170104, LVT151012"):
+        example.fetch.gather(data, "GW190521")
+    with pytest.raises(example.fetch.RunError, match="expected H-H1_LOSC_4_V2-1128678884"):
+        example.fetch.gather(data, "LVT151012")

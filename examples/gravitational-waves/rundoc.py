@@ -11,31 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetch import VARIABLE, RunError
+from fetch import GW150914, VARIABLE, RunError
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Where the data lie, where results go, and the seed of everything random."""
+    """Where the data lie, where results go, the seed of everything random, and the event to look for."""
 
     data: Path | None
     out: Path
     seed: int
+    event: str = GW150914
 
 
 def main(program: Callable[[Arguments], None], description: str | None) -> None:
-    """Runs a program with ``--data --out --seed``; a refusal goes to stderr and becomes the exit code."""
+    """Runs a program with ``--event --data --out --seed``; a refusal goes to stderr and becomes the exit code."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help=f"folder with the four files (default: ${VARIABLE}, else a cache)")
+    parser.add_argument("--event", default=GW150914, metavar="NAME", help="as the events file has it (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--seed", type=int, default=150914, help="seed of everything random (default: %(default)s)")
     given = parser.parse_args()
     if given.seed < 0:
         parser.error(f"--seed: expected 0 or more, got {given.seed}")
     try:
-        program(Arguments(given.data, given.out.resolve(), given.seed))
+        program(Arguments(given.data, given.out.resolve(), given.seed, given.event))
     except RunError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

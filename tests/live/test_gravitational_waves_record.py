@@ -1,4 +1,4 @@
-"""The search for GW150914, recorded by three groups."""
+"""The search for gravitational waves, recorded by three groups."""
 
 import json
 import os
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.skipif(not (DATA / H1).exists(), reason=f"the strain is
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     home = tmp_path_factory.mktemp("gw150914")
-    project = clone(tmp_path_factory.mktemp("clone") / "project", "gw150914")
-    program = [sys.executable, str(project / "examples" / "gw150914" / "record.py")]
+    project = clone(tmp_path_factory.mktemp("clone") / "project", "gravitational-waves")
+    program = [sys.executable, str(project / "examples" / "gravitational-waves" / "record.py")]
     done = subprocess.run(
         [*program, "--data", str(DATA), "--home", str(home), "--json"],
         cwd=project,

@@ -6,14 +6,12 @@ data" for window, spectrum and template conventions.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import h5py
 import numpy as np
-from fetch import EVENTS, STRAIN, TEMPLATE, RunError
+from fetch import Files, RunError
 from numpy.typing import NDArray
 from scipy.signal import welch
 from scipy.signal.windows import blackman, tukey
@@ -43,15 +41,6 @@ class Strain:
 
 
 @dataclass(frozen=True)
-class Event:
-    """What GWOSC publishes beside the strain: GPS time, the band in Hz in which the signal is seen, sampling rate."""
-
-    time: float
-    band: tuple[float, float]
-    rate: int
-
-
-@dataclass(frozen=True)
 class Spectrum:
     """One-sided power spectral density of the noise, 1/Hz, at frequencies in Hz."""
 
@@ -63,20 +52,15 @@ class Spectrum:
         return np.interp(np.abs(frequencies), self.frequencies, self.density)
 
 
-def read_event(files: dict[str, Path]) -> Event:
-    """Reads the parameters of GW150914 from the event file."""
-    entry = json.loads(files[EVENTS].read_text())["GW150914"]
-    low, high = entry["fband"]
-    return Event(float(entry["tevent"]), (low, high), int(entry["fs"]))
-
-
-def read_strain(files: dict[str, Path], detector: str) -> Strain:
+def read_strain(files: Files, detector: str) -> Strain:
     """Reads the strain of ``H1`` or ``L1``.
 
     Raises:
-        RunError: a second of it carries no data, by its data-quality mask or as NaN.
+        RunError: a second of it carries no data, by its data-quality mask or as NaN; it has another rate than the
+            events file says; or the event is not in it.
     """
-    path = files[STRAIN[detector]]
+    event = files.event
+    path = files.paths[event.strain[detector]]
     with h5py.File(path) as file:
         values = file["strain/Strain"][()].astype(np.float64)
         start = float(file["meta/GPSstart"][()])
@@ -84,12 +68,15 @@ def read_strain(files: dict[str, Path], detector: str) -> Strain:
         present = file["quality/simple/DQmask"][()] & 1
     if not present.all() or not np.isfinite(values).all():
         raise RunError(f"{path}: expected data in every second, its data-quality mask or its values say otherwise", 1)
+    if rate != event.rate or not start < event.time < start + values.size / rate:
+        span = f"{rate} samples in a second from GPS {start:.0f} to {start + values.size / rate:.0f}"
+        raise RunError(f"{path}: expected {event.rate} samples in a second around GPS {event.time}, got {span}", 1)
     return Strain(values, start, rate)
 
 
-def read_template(files: dict[str, Path]) -> Complex:
+def read_template(files: Files) -> Complex:
     """Reads the template as ``plus + i cross``; the merger lies just before the middle sample."""
-    with h5py.File(files[TEMPLATE]) as file:
+    with h5py.File(files.paths[files.event.template]) as file:
         plus, cross = file["template"][()].astype(np.float64)
     template: Complex = plus + 1j * cross
     return template

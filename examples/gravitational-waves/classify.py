@@ -1,6 +1,7 @@
-"""Trains a classifier of signal against noise on real detector noise, tests it on later noise, and scores GW150914.
+"""Trains a classifier of signal against noise on real detector noise, tests it on later noise, and scores the event.
 
     python classify.py --out results/classifier
+    python classify.py --event GW151226 --data FOLDER --out results/classifier
 
 Trained on strain from before the event, tested on strain from after it; the two share no sample, no spectrum and no
 scaling. Signals are the published template, injected at random strength, phase and time into half of the examples.
@@ -14,16 +15,15 @@ import hashlib
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from fetch import gather
+from fetch import DETECTORS, RunError, gather
 from numpy.typing import NDArray
 from rundoc import Arguments, main, metric, write_json, write_run
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from strain import Complex, Real, Spectrum, Strain, estimate_spectrum, read_event, read_strain, read_template, taper
+from strain import Complex, Real, Spectrum, Strain, estimate_spectrum, read_strain, read_template, taper
 
-DETECTORS = ("H1", "L1")
 STRETCH_SECONDS = 15.0
 # An average of few segments, applied to noise it was not made from, makes that noise look louder by about K / (K - 2)
 # for K independent segments: 15 s hold too few of the search's 4 s.
@@ -134,12 +134,18 @@ def tabulate(
 
 def classify(arguments: Arguments) -> None:
     """The whole training, from the four files to the run document."""
-    files = gather(arguments.data)
-    event, template = read_event(files), read_template(files)
+    files = gather(arguments.data, arguments.event)
+    event, template = files.event, read_template(files)
     strains = {detector: read_strain(files, detector) for detector in DETECTORS}
     begin, rate = strains["H1"].start, strains["H1"].rate
     end = begin + strains["H1"].values.size / rate
     length = round(STRETCH_SECONDS * rate)
+    if not begin + STRETCH_SECONDS < event.time < end - STRETCH_SECONDS:
+        raise RunError(
+            f"expected {STRETCH_SECONDS:g} s of strain without the event on either side of GPS {event.time}, "
+            f"got strain from {begin:.0f} to {end:.0f}",
+            1,
+        )
     before = {name: strain.cut(begin, begin + STRETCH_SECONDS) for name, strain in strains.items()}
     after = {name: strain.cut(end - STRETCH_SECONDS, end) for name, strain in strains.items()}
     around = {
@@ -200,8 +206,9 @@ def classify(arguments: Arguments) -> None:
     metrics |= {f"event_score_{name}": metric(score, absolute=1e-6) for name, score in event_scores.items()}
     write_run(
         arguments,
-        name="gw150914-classifier",
+        name=f"{event.name.lower()}-classifier",
         parameters={
+            "event": event.name,
             "detectors": list(DETECTORS),
             "psd": {"method": "welch", "window": "blackman", "seconds": SEGMENT_SECONDS, "overlap": 0.5},
             "stretch_seconds": STRETCH_SECONDS,
@@ -214,11 +221,11 @@ def classify(arguments: Arguments) -> None:
             "split_sha256": split_sha256,
         },
         metrics=metrics,
-        inputs=files,
+        inputs=files.paths,
         outputs={"model": model_file, "split": split_file, "result": result_file},
     )
     print("  ".join(f"{name} {value:.4f}" for name, value in values.items()), f"on {len(testing)} test windows")
-    print("  ".join(f"GW150914 in {name}: {score:.6f}" for name, score in event_scores.items()))
+    print("  ".join(f"{event.name} in {name}: {score:.6f}" for name, score in event_scores.items()))
 
 
 def describe(model: Pipeline, split_sha256: str) -> dict[str, object]:

@@ -1,9 +1,10 @@
-"""Records the search for GW150914: one group analyses, a second reproduces, a third reviews.
+"""Records the search for a gravitational wave: one group analyses, a second reproduces, a third reviews.
 
-    python examples/gw150914/record.py --data FOLDER
+    python examples/gravitational-waves/record.py --event GW150914 --data FOLDER
 
-FOLDER holds the four published files (default: $BLOCKCHAINTRACER_GW_DATA, else they are downloaded once from GWOSC and
-checked by digest). Everything is recorded on the embedded devnet of this repository's working folder.
+FOLDER holds the events file and the three files that it names for the event (default: $BLOCKCHAINTRACER_GW_DATA, else
+those of GW150914 are downloaded once from GWOSC and checked by digest). Everything is recorded on the embedded devnet
+of this repository's working folder.
 """
 
 import argparse
@@ -15,16 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetch import VARIABLE, gather
+from fetch import DETECTORS, EVENTS, GW150914, VARIABLE, RunError, gather
 
 from blockchaintracer import BlockchainTracerError, open_lab
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LICENSE = "CC-BY-4.0"
-SOURCE = "https://doi.org/10.7935/K5MW2F23"
+SOURCES = {GW150914: "https://doi.org/10.7935/K5MW2F23"}
+SOURCE = "https://gwosc.org"
 SEED = "150914"
-DETECTORS = ("H1", "L1")
 
 
 @dataclass
@@ -42,67 +43,61 @@ class Analysis:
     results: list[Any]
 
 
-def analyse(lab: Any, data: Path | None, out: Path) -> Analysis:
+def analyse(lab: Any, name: str, data: Path | None, out: Path) -> Analysis:
     """Records inputs, code and environment, runs both programs, and records what they wrote."""
-    files = gather(data)
-    records: dict[str, Any] = {}
-    for name, path in files.items():
-        kind = "strain" if "LOSC" in name else "template" if "template" in name else "events"
-        key = f"raw {name[2:4]}" if kind == "strain" else f"raw {kind}"
-        records[key] = lab.record(path, "dataset", name=name, license=LICENSE, source=SOURCE)
+    files = gather(data, name)
+    names = {f"raw {detector}": files.event.strain[detector] for detector in DETECTORS}
+    names |= {"raw template": files.event.template, "raw events": EVENTS}
+    paths = {key: files.paths[file] for key, file in names.items()}
+    source = SOURCES.get(name, SOURCE)
+    records: dict[str, Any] = {
+        key: lab.record(path, "dataset", name=path.name, license=LICENSE, source=source) for key, path in paths.items()
+    }
     records["code"] = lab.record(
-        HERE, "software", name="GW150914 search and classifier", license="MIT", exclude={"__pycache__"}
+        HERE, "software", name="search and classifier of gravitational waves", license="MIT", exclude={"__pycache__"}
     )
     records["environment"] = lab.record(HERE / "requirements.lock", "environment")
-    paths = {
-        **{
-            f"raw {detector}": next(path for name, path in files.items() if f"-{detector}_" in name)
-            for detector in DETECTORS
-        },
-        "raw template": next(path for name, path in files.items() if "template" in name),
-        "raw events": next(path for name, path in files.items() if "events" in name),
-    }
 
     raw = [records[f"raw {detector}"].id for detector in DETECTORS]
-    search = run_program(lab, "search", records, paths, out, "uses")
+    search = run_program(lab, "search", name, records, paths, out, "uses")
     by_search = (search.id, "generated-by")
     records["whitened strain"] = lab.record(
         out / "search" / "whitened",
         "dataset",
-        name="GW150914 whitened strain",
+        name=f"{name} whitened strain",
         parents=[*((record, "derived-from") for record in raw), by_search],
     )
     records["template used"] = lab.record(
         out / "search" / "template.npy",
         "dataset",
-        name="GW150914 template as filtered",
+        name=f"{name} template as filtered",
         parents=[(records["raw template"].id, "derived-from"), by_search],
     )
-    records["search result"] = record_result(lab, out / "search" / "result.json", "GW150914 search", [by_search])
+    records["search result"] = record_result(lab, out / "search" / "result.json", f"{name} search", [by_search])
 
-    classify = run_program(lab, "classify", records, paths, out, "trained-on")
+    classify = run_program(lab, "classify", name, records, paths, out, "trained-on")
     by_classify = (classify.id, "generated-by")
     records["model"] = lab.record(
         out / "classify" / "model.json",
         "model",
-        name="GW150914 signal against noise",
+        name=f"{name} signal against noise",
         framework="scikit-learn",
         parents=[*((record, "trained-on") for record in raw), by_classify],
     )
     evaluated = [(records["model"].id, "evaluated-on"), by_classify]
-    records["classifier result"] = record_result(
-        lab, out / "classify" / "result.json", "GW150914 classifier", evaluated
-    )
+    records["classifier result"] = record_result(lab, out / "classify" / "result.json", f"{name} classifier", evaluated)
     records |= {"search run": search, "classifier run": classify}
     return Analysis(
         records, [search, classify], [records["search result"], records["classifier result"], records["model"]]
     )
 
 
-def run_program(lab: Any, program: str, records: dict[str, Any], paths: dict[str, Path], out: Path, strain: str) -> Any:
+def run_program(
+    lab: Any, program: str, event: str, records: dict[str, Any], paths: dict[str, Path], out: Path, strain: str
+) -> Any:
     """Runs one of the two programs and records the run."""
     folder = next(iter(paths.values())).parent
-    command = [sys.executable, f"examples/gw150914/{program}.py", "--data", str(folder)]
+    command = [sys.executable, f"examples/{HERE.name}/{program}.py", "--event", event, "--data", str(folder)]
     return lab.record_program(
         [*command, "--out", str(out / program), "--seed", SEED],
         folder=ROOT,
@@ -150,17 +145,19 @@ def reproduce(first: Any, second: Any, run: Any, published: Path) -> dict:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--event", default=GW150914, metavar="NAME", help="as the events file has it (%(default)s)")
     parser.add_argument("--data", type=Path, help=f"folder with the four files (default: ${VARIABLE}, else GWOSC)")
-    parser.add_argument("--home", type=Path, default=ROOT / ".blockchaintracer" / "gw150914", help="working folders")
+    parser.add_argument("--home", type=Path, help="working folders (default: below the repository's .blockchaintracer)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
+    given.home = given.home or ROOT / ".blockchaintracer" / given.event.lower()
     say = (lambda *_: None) if given.json else print
 
     first = open_lab(given.home / "analysis", say=lambda message: print(message, file=sys.stderr))
     first.deploy(open_group_creation=True)
     first.create_group("Analysis")
     with tempfile.TemporaryDirectory() as out:
-        analysis = analyse(first, given.data, Path(out))
+        analysis = analyse(first, given.event, given.data, Path(out))
     say("Recorded by the analysis group:")
     for name, record in analysis.records.items():
         say(f"  {name:18} {record.kind:12} {record.id}")
@@ -194,6 +191,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except BlockchainTracerError as error:
+    except (BlockchainTracerError, RunError) as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

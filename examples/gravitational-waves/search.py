@@ -1,6 +1,7 @@
-"""Searches 32 s of LIGO strain for GW150914 with a matched filter, and measures the background by time slides.
+"""Searches LIGO strain for an event with a matched filter, and measures the background by time slides.
 
     python search.py --out results/search
+    python search.py --event GW151226 --data FOLDER --out results/search
 
 Writes into OUT: whitened/H1.npy and whitened/L1.npy (strain in units of its noise), template.npy (the complex template
 as the filter used it), result.json, and the run document run.json.
@@ -11,23 +12,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from fetch import gather
+from fetch import DETECTORS, Event, gather
 from rundoc import Arguments, main, metric, write_json, write_run
 from scipy.ndimage import maximum_filter1d
 from strain import (
     TAPER,
-    Event,
     Real,
     estimate_spectrum,
     matched_filter,
-    read_event,
     read_strain,
     read_template,
     taper,
     whiten,
 )
 
-DETECTORS = ("H1", "L1")
 SEGMENT_SECONDS = 4
 COINCIDENCE_SECONDS = 0.015  # 10 ms of light travel between the sites, and 5 ms of uncertainty in each arrival
 SLIDES = 500
@@ -39,8 +37,8 @@ SNR_TOLERANCE = 0.05  # half a unit of the last digit that GWOSC's tutorial prin
 
 def search(arguments: Arguments) -> None:
     """The whole search, from the four files to the run document."""
-    files = gather(arguments.data)
-    event, template = read_event(files), read_template(files)
+    files = gather(arguments.data, arguments.event)
+    event, template = files.event, read_template(files)
     strains = {detector: read_strain(files, detector) for detector in DETECTORS}
     spectra = {detector: estimate_spectrum(strain, SEGMENT_SECONDS) for detector, strain in strains.items()}
     ratios = {name: np.abs(matched_filter(strains[name], template, spectra[name])) for name in DETECTORS}
@@ -55,7 +53,7 @@ def search(arguments: Arguments) -> None:
     result["background"] = background(
         ratios, event, start, rate, seed=arguments.seed, observed=result["network"]["snr"]
     )
-    result_file = write_json(arguments.out / "result.json", {"event": "GW150914", **result})
+    result_file = write_json(arguments.out / "result.json", {"event": event.name, **result})
 
     sample = 1 / rate
     metrics = {f"snr_{name}": metric(result[name]["snr"], absolute=SNR_TOLERANCE) for name in DETECTORS}
@@ -67,8 +65,9 @@ def search(arguments: Arguments) -> None:
     metrics["background_slides_louder"] = metric(result["background"]["slides_louder"], absolute=0)
     write_run(
         arguments,
-        name="gw150914-search",
+        name=f"{event.name.lower()}-search",
         parameters={
+            "event": event.name,
             "detectors": list(DETECTORS),
             "sample_rate_hz": rate,
             "psd": {"method": "welch", "window": "blackman", "seconds": SEGMENT_SECONDS, "overlap": 0.5},
@@ -78,7 +77,7 @@ def search(arguments: Arguments) -> None:
             "coincidence_seconds": COINCIDENCE_SECONDS,
         },
         metrics=metrics,
-        inputs=files,
+        inputs=files.paths,
         outputs={
             "whitened-strain": arguments.out / "whitened",
             "template": arguments.out / "template.npy",
@@ -87,7 +86,10 @@ def search(arguments: Arguments) -> None:
     )
     for name in DETECTORS:
         print(f"{name}  SNR {result[name]['snr']:.2f} at GPS {result[name]['gps_time']:.4f}")
-    print(f"network SNR {result['network']['snr']:.2f}, H1 {1e3 * result['network']['delay_seconds']:.1f} ms after L1")
+    delay = 1e3 * result["network"]["delay_seconds"]
+    print(
+        f"network SNR {result['network']['snr']:.2f}, H1 {abs(delay):.1f} ms {'after' if delay >= 0 else 'before'} L1"
+    )
     print(
         f"loudest of {SLIDES} time slides: {result['background']['loudest_snr']:.2f}"
         f" ({result['background']['seconds'] / 3600:.1f} h of background)"

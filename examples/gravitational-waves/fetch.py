@@ -1,23 +1,28 @@
-"""Finds the four published files of GW150914 and lets none pass whose SHA-256 is not the published one.
+"""Finds the files of an event, which LIGO's events file names: strain of both detectors, and a template.
 
-Without arguments, ``python fetch.py`` downloads what the cache folder lacks and prints where the files are; with
-``--data FOLDER`` it checks files that are already there and downloads nothing.
+Without arguments, ``python fetch.py`` downloads what the cache folder lacks of GW150914 and prints where the files are.
+None passes whose SHA-256 is not the published one. With ``--data FOLDER`` files are read that are already there, and
+nothing is downloaded; with ``--event NAME`` those of another event, whose digests nobody published.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
 VARIABLE = "BLOCKCHAINTRACER_GW_DATA"
 
+GW150914 = "GW150914"
+DETECTORS = ("H1", "L1")
 EVENTS = "BBH_events_v3.json"
 TEMPLATE = "GW150914_4_template.hdf5"
 STRAIN = {"H1": "H-H1_LOSC_4_V2-1126259446-32.hdf5", "L1": "L-L1_LOSC_4_V2-1126259446-32.hdf5"}
@@ -49,37 +54,97 @@ class RunError(Exception):
         self.exit_code = exit_code
 
 
-def gather(folder: Path | None) -> dict[str, Path]:
-    """The four files by name, each checked against its SHA-256.
+@dataclass(frozen=True)
+class Event:
+    """What the events file says of an event: GPS time, the band in Hz in which the signal is seen, samples in a second,
+    and the names of its files: of the strain by detector, and of the template."""
+
+    name: str
+    time: float
+    band: tuple[float, float]
+    rate: int
+    strain: dict[str, str]
+    template: str
+
+
+@dataclass(frozen=True)
+class Files:
+    """An event and where its files lie, by name."""
+
+    event: Event
+    paths: dict[str, Path]
+
+
+def gather(folder: Path | None, name: str = GW150914) -> Files:
+    """The files of an event; those of GW150914 are checked against their published SHA-256.
 
     Args:
-        folder: where they lie. Without it: ``$BLOCKCHAINTRACER_GW_DATA``, else the cache folder, into which
-            missing files are downloaded from GWOSC. Nothing is ever downloaded into a folder that was named.
+        folder: where they lie. Without it: ``$BLOCKCHAINTRACER_GW_DATA``, else the cache folder, into which missing
+            files of GW150914 are downloaded from GWOSC. Nothing is ever downloaded into a folder that was named.
+        name: of the event, as the events file has it.
 
     Raises:
-        RunError: a file is missing from the folder named, has a wrong digest, or can't be downloaded.
+        RunError: a file is missing from the folder named, has a wrong digest, or can't be downloaded; or the events
+            file does not name the event.
     """
     given = folder or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if given is None and name != GW150914:
+        raise RunError(f"expected --data FOLDER (or ${VARIABLE}) with the files of {name}: only {GW150914}'s come", 2)
     if given is None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "blockchaintracer" / "gw150914"
-        for name in SHA256:
-            if not (cache / name).is_file():
-                download(name, cache)
+        for file in SHA256:
+            if not (cache / file).is_file():
+                download(file, cache)
     root = (given or cache).expanduser().resolve()
-    files = {name: root / name for name in SHA256}
-    for path in files.values():
-        check(path)
-    return files
+    # the published files need no events file to be named: it may be the one that is missing
+    for file in SHA256 if name == GW150914 else (EVENTS,):
+        check(root / file, published=name == GW150914)
+    event = read_event(root / EVENTS, name)
+    paths = {file: root / file for file in (*event.strain.values(), event.template, EVENTS)}
+    for path in paths.values():
+        check(path, published=name == GW150914)
+    return Files(event, paths)
 
 
-def check(path: Path) -> None:
-    """Compares a file with the published digest of its name."""
+def read_event(file: Path, name: str) -> Event:
+    """Reads what an events file says of an event.
+
+    Raises:
+        RunError: it does not name the event, or not as it should.
+    """
+    try:
+        events = json.loads(file.read_text())
+        entry = events[name]
+        names = {role: str(entry[f"fn_{role}"]) for role in (*DETECTORS, "template")}
+        low, high = map(float, entry["fband"])
+        event = Event(
+            name,
+            float(entry["tevent"]),
+            (low, high),
+            int(entry["fs"]),
+            {detector: names[detector] for detector in DETECTORS},
+            names["template"],
+        )
+    except KeyError as missing:
+        known = ", ".join(sorted(events)) if isinstance(events, dict) and name not in events else f"no {missing}"
+        raise RunError(f"expected {name} with its files, time, rate and band in {file}, it has {known}", 2) from None
+    except (ValueError, TypeError) as error:
+        raise RunError(f"expected events with files, time, rate and band in {file}: {error}", 2) from None
+    if wrong := [text for text in names.values() if text != Path(text).name or text in ("", ".", "..")]:
+        raise RunError(f"expected names of files in {file}, got {wrong[0]!r}", 2)
+    return event
+
+
+def check(path: Path, *, published: bool = True) -> None:
+    """Compares a file with the published digest of its name; without one it only has to be there."""
     if not path.is_file():
         raise RunError(
             f"expected {path.name} in {path.parent}, found no such file.\n"
             f"Put the four files of README.md there, or leave out --data and ${VARIABLE} to download them.",
             2,
         )
+    if not published:
+        return
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != SHA256[path.name]:
@@ -156,9 +221,11 @@ def _progress(address: str, done: int, length: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help=f"folder with the four files (default: ${VARIABLE}, else a cache)")
+    parser.add_argument("--event", default=GW150914, metavar="NAME", help="as the events file has it (%(default)s)")
+    given = parser.parse_args()
     try:
-        for path in gather(parser.parse_args().data).values():
-            print(f"{SHA256[path.name]}  {path}")
+        for path in gather(given.data, given.event).paths.values():
+            print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path}")
     except RunError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
