@@ -376,7 +376,14 @@ def _values(option: str, name: str, text: str) -> Callable[[F], F]:
 
 
 _request_options = _bundle(
-    click.option("--dataset", "datasets", multiple=True, type=PATH, help="A file or folder to record as a dataset."),
+    click.option(
+        "--dataset",
+        "datasets",
+        multiple=True,
+        metavar="PATH|URL",
+        help="A file or folder to record as a dataset; or an address (https://, s3://, gs://, hf://datasets/…), hashed "
+        "as it comes and kept only with --copy.",
+    ),
     click.option("--model", "models", multiple=True, type=PATH, help="A file or folder to record as a model."),
     click.option("--artifact", "artifacts", multiple=True, type=PATH, help="A file that the run wrote; see --kind."),
     click.option("--kind", help="Record each --artifact as this kind: result, software, document, 128 to 255, …."),
@@ -384,6 +391,8 @@ _request_options = _bundle(
     click.option("--description", help="A description for people."),
     click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier."),
     click.option("--source", help="Where a dataset, model or software comes from."),
+    click.option("--citation", help="How a dataset, model or software is cited."),
+    click.option("--allow-local", is_flag=True, help="Let an https:// --dataset be in a private network."),
     _values("--param", "params", "A parameter of the run."),
     _values("--metric", "metrics", "A metric that you declare: nobody can compare it with a repeated run."),
     click.option(
@@ -416,6 +425,14 @@ _request_options = _bundle(
         metavar="RECIPIENT",
         help="Record files and private values encrypted to age1…, an SSH public key, an encryption key of this lab, or "
         "those in a file.",
+    ),
+    click.option(
+        "--in-place/--copy",
+        "in_place",
+        default=None,
+        envvar="BLOCKCHAINTRACER_IN_PLACE",
+        help="Leave what is read where it lies, and keep its place and digest instead of a copy. [default: copy; large "
+        "files are asked about once] [env: BLOCKCHAINTRACER_IN_PLACE]",
     ),
     click.option("--in-the-open", is_flag=True, help="Record files in the open that were recorded encrypted before."),
     _values("--seed", "seeds", "A seed of the run."),
@@ -480,13 +497,25 @@ def _files_without_dashes(options: dict[str, Any]) -> dict[str, Any]:
     return {"datasets": (*options["datasets"], *paths), "program": ()}
 
 
+def _ask_about_others(options: dict[str, Any]) -> None:
+    """Ask under which licence others' data are, and how they are cited: it is republished with them."""
+    wanted = {"license": "Licence of these data (SPDX identifier)", "citation": "How they are cited"}
+    for name, question in wanted.items() if options["addresses"] and sys.stdin.isatty() else ():
+        options[name] = options[name] or click.prompt(f"{question}, if known", "", show_default=False, err=True) or None
+    if options["addresses"] and not options["license"]:
+        click.echo("Under which licence these data are is not recorded: --license says it.", err=True)
+
+
 def record_options(function: F) -> F:
     """Add the options of `record`. The verb gets them as its `Request`, and acts for a group."""
     from blockchaintracer.lab.recording.request import Request
 
     @wraps(function)
     def with_request(*args: Any, **options: Any) -> Any:
-        options |= _files_without_dashes(options)
+        addresses = tuple(text for text in options["datasets"] if "://" in text)
+        options["datasets"] = tuple(Path(text) for text in options["datasets"] if text not in addresses)
+        options |= _files_without_dashes(options) | {"addresses": addresses}
+        _ask_about_others(options)
         request = Request(**{field.name: options.pop(field.name) for field in fields(Request)})
         return function(*args, request=request, **options)
 

@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import shutil
-import stat
 import sys
 import textwrap
 import time
@@ -22,6 +21,7 @@ from blockchaintracer.core import networks
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
+from blockchaintracer.lab.files import bytes_in
 from blockchaintracer.lab.plain_text import no_formula
 
 if TYPE_CHECKING:
@@ -274,17 +274,6 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[
     return print_csv
 
 
-def _bytes_in(paths: Iterable[Path]) -> int:
-    """Count the bytes to read. A file that cannot be read counts nothing here and is an error elsewhere."""
-    total = 0
-    for path in paths:
-        for file in path.rglob("*") if path.is_dir() else [path]:
-            with suppress(OSError):
-                status = file.stat()
-                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return total
-
-
 def not_searched_lines(files: Sequence[str]) -> list[str]:
     """Say which files were published without a search for secrets."""
     shown = "; ".join(map(plain, files[:5])) + (f"; and {len(files) - 5} more" if len(files) > 5 else "")
@@ -325,7 +314,7 @@ def _started_bar(label: str, paths: Iterable[Path]) -> Any:
     from rich.progress import TransferSpeedColumn as Rate
 
     console = Console(stderr=True)
-    total = _bytes_in(paths) if console.is_terminal else 0
+    total = bytes_in(paths) if console.is_terminal else 0
     columns = [SpinnerColumn(), TextColumn(label), DownloadColumn(), Rate()]
     columns += [TimeRemainingColumn()] if total else []
     bar = Progress(*columns, console=console, transient=True)

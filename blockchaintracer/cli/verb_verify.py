@@ -38,6 +38,7 @@ from blockchaintracer.lab.key_files import read_key_file
 from blockchaintracer.lab.known_keys import given_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.proof_file import ProofKind, damaged, proof_kind, read_proof
 from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
 
@@ -115,7 +116,10 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     if not (is_data or is_hash(target) or Path(target).exists()):
         target = full_id(lab, target)
     path, record, group, author = (options[name] for name in _OF_AN_ID)
-    with progress_bar("hashing", [file for file in (Path(target), path) if file and file.exists()]) as progress:
+    files = [file for file in (Path(target), path) if file and file.exists()]
+    for entry in lab.outbox.entries_about(target, Op.RECORD) if is_hash(target) and not path else ():
+        files += [Path(place.path) for place in lab.hashes.places(entry.write.key.subject)[:1]]
+    with progress_bar("hashing", files) as progress:
         about = {"path": path, "record": record, "group": group, "author": author}
         report = verify(lab, target, **about, sources=sources, progress=progress)
     return _answer(report, strict, lab)

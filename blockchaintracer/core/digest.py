@@ -16,12 +16,16 @@ import stat
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 from blockchaintracer.core.errors import InputError
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 Progress = Callable[[int], None]
 """Called with the number of bytes just read; may be called from several threads, never from two at once."""
@@ -33,6 +37,7 @@ DEFAULT_PROFILE = "unixfs-v1-2025"
 
 _BLOCK = 1 << 20
 _BUFFER_FROM = 4 * _BLOCK
+_WAITING = 1024
 RAW, DAG_PB = 0x55, 0x70
 """Codecs of an IPFS block: the bytes alone, or a node with links."""
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -92,14 +97,12 @@ class FolderEntry:
         path: relative, '/'-separated, NFC.
         size: bytes.
         sha256: 64 hex digits.
-        cid: its IPFS address under `DEFAULT_PROFILE`.
         mode: 0o755 if its owner may execute it, else 0o644 (as git keeps it); not part of the folder's digest.
     """
 
     path: str
     size: int
     sha256: str
-    cid: str
     mode: int
 
 
@@ -185,7 +188,12 @@ class Digester:
     def finish(self) -> FileDigest:
         """Return the digest of all blocks."""
         root = self.root()
-        return FileDigest(self._whole.hexdigest(), self._size, cid_text(root.cid), self._name)
+        return FileDigest(self.sha256, self._size, cid_text(root.cid), self._name)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the blocks so far, 64 hex digits."""
+        return self._whole.hexdigest()
 
     def root(self) -> DagLink:
         """Return the root of the tree of all blocks."""
@@ -243,6 +251,18 @@ def digest_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> FileDigest:
     """Digest `data` as a file."""
     digester = Digester(profile)
     digester.update(memoryview(data))
+    return digester.finish()
+
+
+def digest_stream(blocks: Iterable[bytes]) -> FileDigest:
+    """Digest what comes in blocks of any size as a file, in flat memory."""
+    digester, held = Digester(), bytearray()
+    for block in blocks:
+        held += block
+        if whole := len(held) // _BLOCK * _BLOCK:
+            digester.update(memoryview(bytes(held[:whole])))
+            del held[:whole]
+    digester.update(memoryview(held))
     return digester.finish()
 
 
@@ -315,14 +335,21 @@ def digest_folder(
 
 def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDigest], workers: int) -> FolderDigest:
     """Digest the `files` of a folder (from `list_folder`) with `digest`, in several threads."""
-    with ThreadPoolExecutor(workers) as pool:
-        digests = list(pool.map(digest, (real for _, real in files)))
+    made = in_threads(lambda file: digest(file[1]), files, workers)
     entries = tuple(
-        FolderEntry(name, file.size, file.sha256, file.cid, 0o755 if os.stat(real).st_mode & 0o100 else 0o644)
-        for (name, real), file in zip(files, digests, strict=True)
+        FolderEntry(name, file.size, file.sha256, 0o755 if os.stat(real).st_mode & 0o100 else 0o644)
+        for (name, real), file in made
     )
     listing = format_listing((entry.path, entry.sha256) for entry in entries)
     return FolderDigest(hashlib.sha256(listing).hexdigest(), entries, listing)
+
+
+def in_threads(make: Callable[[T], R], items: Sequence[T], workers: int) -> Iterator[tuple[T, R]]:
+    """Yield the items in their order, each with what `make` gives for it. Only some wait at once: each takes memory."""
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(items), _WAITING):
+            part = items[start : start + _WAITING]
+            yield from zip(part, pool.map(make, part), strict=True)
 
 
 def locked(progress: Progress | None) -> Progress | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from ipaddress import ip_address
 from typing import Any
 
 import requests
@@ -121,19 +122,26 @@ class Stream:
 
 @contextmanager
 def opened(
-    url: str, *, seconds: float, method: str = "GET", session: requests.Session | None = None, **given: Any
+    url: str,
+    *,
+    seconds: float,
+    method: str = "GET",
+    session: requests.Session | None = None,
+    public: bool = False,
+    **given: Any,
 ) -> Iterator[Stream]:
     """Ask for `url` and give the answer as a stream. An answer that points elsewhere is given as it is.
 
     Args:
         seconds: time for the head of the answer after the request was sent, and again for each `Stream.read`.
+        public: connect to public addresses alone: no loopback, private network or cloud's own service.
         given: passed to requests: ``headers``, ``data``, ``json``.
 
     Raises:
         FetchError: if there is no answer.
     """
     with new_session() if session is None else nullcontext(session) as client:
-        clock = Deadline(seconds)
+        clock, _running.public = Deadline(seconds), public
         with _head(client, method, url, clock, given) as answer:
             yield Stream(answer, clock)
 
@@ -173,7 +181,7 @@ def _head(client: requests.Session, method: str, url: str, clock: Deadline, give
         slow = clock.is_over or isinstance(error, requests.Timeout)
         raise FetchError(f"can't be reached ({type(error).__name__})", slow=slow) from None
     finally:
-        _running.clock = None
+        _running.clock, _running.public = None, False
 
 
 # -- requests has a timeout for each read of a socket, so a byte a second lasts for ever: here a socket has a deadline
@@ -237,9 +245,20 @@ class _Response(HTTPResponse):
 class _Plain(HTTPConnection):
     response_class = _Response
 
+    @override
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        if getattr(_running, "public", False) and not self.proxy:
+            # the address that was connected to: a name may have another one at the next look-up
+            peer = ip_address(sock.getpeername()[0].partition("%")[0])
+            if not (getattr(peer, "ipv4_mapped", None) or peer).is_global:
+                sock.close()
+                raise FetchError(f"is at {peer}, which is no public address", refused=True)
+        return sock
 
-class _Tls(HTTPSConnection):
-    response_class = _Response
+
+class _Tls(_Plain, HTTPSConnection):
+    pass
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -84,6 +84,17 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         sync_folder(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def bytes_in(paths: Iterable[Path]) -> int:
+    """Count the bytes to read. A file that cannot be read counts nothing here and is an error elsewhere."""
+    total = 0
+    for path in paths:
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            with suppress(OSError):
+                status = file.stat()
+                total += status.st_size if S_ISREG(status.st_mode) else 0
+    return total
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:

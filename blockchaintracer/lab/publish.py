@@ -145,8 +145,15 @@ def publish(
         else:
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
     needed += [("proof", name, digest) for name, digest in proofs.items()]
+    away = {it[2]: address for it in needed if not lab.store.has(it[2]) and (address := lab.hashes.address_of(it[2]))}
+    left_out += [f"the data {digest}, of which no copy is kept: {address} has them" for digest, address in away.items()]
+    needed = [it for it in needed if it[2] not in away]
     unique = {digest: (what, name) for what, name, digest in reversed(needed)}
-    missing = [f"{what} {name} ({digest})" for digest, (what, name) in unique.items() if not lab.store.has(digest)]
+    missing = [
+        f"{what} {name} ({digest}, {lab.store.where(digest)})"
+        for digest, (what, name) in unique.items()
+        if not lab.store.has(digest)
+    ]
     if missing:
         raise StoreError(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
@@ -156,10 +163,10 @@ def publish(
     version = {VERSION_FILE: lab.store.put_bytes(canonical(PUBLISHED.header()))}
     address, states = put({object_name(digest): digest for digest in unique} | proofs | version)
     objects = [
-        PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, states[digest])
+        PublishedObject(what, name, digest, lab.store.where(digest).stat().st_size, states[digest])
         for digest, (what, name) in reversed(unique.items())
     ]
-    repeatable = record.key.kind == Kind.RUN and not lacks and record.batch is None
+    repeatable = record.key.kind == Kind.RUN and not (lacks or away) and record.batch is None
     return Published(record.id, address, objects, left_out, not_searched, lacks, repeatable)
 
 
@@ -226,7 +233,7 @@ def _to_file_system(store: Store, files: Files, url: str, quick: bool) -> dict[s
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
         for name, digest in files.items():
-            path, size = f"{root}/{name}", store.path_of(digest).stat().st_size
+            path, size = f"{root}/{name}", store.where(digest).stat().st_size
             states[digest] = NEW
             if filesystem.exists(path):
                 whole = filesystem.info(path)["size"] == size and (quick or _hashed(filesystem, path) == digest)
@@ -254,9 +261,7 @@ def _hashed(filesystem: Any, path: str) -> str:
 
 
 def _tree(store: Store, files: Files, profile: str) -> Tree:
-    for digest in files.values():
-        store.verify(digest)
-    return Tree([(name, store.path_of(digest)) for name, digest in files.items()], profile)
+    return Tree([(name, store.where(digest)) for name, digest in files.items()], profile, files)
 
 
 def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> Cid:

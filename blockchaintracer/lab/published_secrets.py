@@ -94,10 +94,10 @@ def _search(store: Store, what: str, name: str, digest: str, room: int) -> _Sear
 
 def _files(store: Store, what: str, name: str, digest: str) -> Iterator[tuple[str, Path]]:
     if what != "code":
-        yield name, store.path_of(digest)
+        yield name, store.where(digest)
         return
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
-        root = restore_commit(store.path_of(digest), name.removeprefix("commit "), Path(scratch, "files"))
+        root = restore_commit(store.where(digest), name.removeprefix("commit "), Path(scratch, "files"))
         for folder, folders, files in os.walk(root):
             folders[:] = sorted(inner for inner in folders if inner != ".git")
             for file in (Path(folder, entry) for entry in sorted(files)):

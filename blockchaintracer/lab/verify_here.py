@@ -125,17 +125,16 @@ def verify(
 
 
 def _since(lab: Lab, subject: str, progress: Progress | None) -> str | None:
-    """Say that what this lab recorded does not lie any more where it lay then; None if it does, or is read there."""
+    """Say that what this lab recorded does not lie any more where it lay then; None if it does."""
     places = lab.hashes.places(subject)
-    if not places or any(place.in_place for place in places):
-        return None
     for place in places[:_PLACES]:
         with suppress(InputError):
             if digest_of(lab.hashes, Path(place.path), progress=progress).sha256 == subject:
                 return None
-    newest = places[0]
-    what = "has changed since" if Path(newest.path).exists() else "is gone"
-    return f"The file or folder you recorded {what}: {newest.path}, recorded on {when(newest.noted)}."
+    if not places or lab.hashes.address_of(subject):
+        return None
+    what = "has changed since" if Path(places[0].path).exists() else "is gone"
+    return f"The file or folder you recorded {what}: {places[0].path}, recorded on {when(places[0].noted)}."
 
 
 def verify_batch_proof(

@@ -237,6 +237,7 @@ class Fetched(FolderCopies):
 
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
         data = self.given[source]
+        scratch.parent.mkdir(exist_ok=True)
         return scratch if data is not None and scratch.write_bytes(data) is not None else None
 
 

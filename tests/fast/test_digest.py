@@ -23,6 +23,7 @@ from blockchaintracer.core.digest import (
     digest_file,
     digest_folder,
     format_listing,
+    in_threads,
     parse_listing,
     sha256_file,
 )
@@ -395,3 +396,11 @@ def test_a_checked_path_stays_inside(path: str):
     joined = os.path.normpath(os.path.join("/root", path))
     assert joined.startswith("/root/")
     assert joined == f"/root/{path}"
+
+
+def test_of_many_files_only_some_wait_at_once():
+    begun: list[int] = []
+    made = in_threads(lambda item: begun.append(item) or -item, range(5000), 4)
+    assert next(made) == (0, 0)
+    assert len(begun) < 2000
+    assert [*made] == [(item, -item) for item in range(1, 5000)]

@@ -257,3 +257,28 @@ def test_what_is_in_place_must_be_noted(cache, tmp_path):
     assert cache.places("1" * 64)[0].in_place
     with pytest.raises(StoreError, match="which is not copied"):
         HashCache(tmp_path / "no folder" / "hashes.sqlite").note_place(file, "1" * 64, in_place=True)
+
+
+def test_hashes_that_were_made_before_an_interruption_are_kept(cache, tmp_path, settled, monkeypatch):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number in range(40):
+        (folder / f"{number:02}").write_bytes(bytes([number]))
+    settled()
+    read: list[str] = []
+
+    def interrupted(path, *more):
+        read.append(os.fspath(path))
+        if len(read) == 20:
+            raise KeyboardInterrupt
+        return digest_file(path, *more)
+
+    monkeypatch.setattr(hashcache, "digest_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.folder(folder)
+    before = len(read)
+    assert cache.folder(folder) == digest_folder(folder)
+    assert len(read) - before == 40 - (before - 1), "each file once, and the one that was broken off again"
+    store = Store(tmp_path / "store", cache=cache)
+    store.put_folder(folder, in_place=True)
+    assert len(read) == 41

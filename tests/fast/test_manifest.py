@@ -421,12 +421,16 @@ def test_a_remote_without_credentials(remote: str) -> None:
         ({"subject_type": "folder"}, "file_count"),
         ({"subject_type": "commitment", "cid": None, "cid_profile": None}, "size"),
         ({"subject_type": "identifier"}, "subject_type"),
+        ({"subject_type": "folder", "file_count": 2, "digest_from": "huggingface.co"}, "digest_from"),
+        ({"digest_from": "huggingface.co"}, "cid"),
+        ({"digest_from": "huggingface.co", "cid": None, "cid_profile": None, "size": None}, "size"),
     ],
 )
 def test_content_says_exactly_what_its_subject_has(changed: dict[str, Any], field: str) -> None:
     with pytest.raises(InputError, match=f"^{field}: expected"):
         file_content(**changed)
     assert file_content(subject_type="folder", file_count=2).file_count == 2
+    assert file_content(digest_from="huggingface.co", cid=None, cid_profile=None).cid is None
     assert ContentPredicate(subject_type="commitment").size is None
 
 

@@ -17,7 +17,10 @@ from hypothesis import strategies as st
 
 from blockchaintracer.core.digest import digest_bytes, digest_folder, format_listing
 from blockchaintracer.core.errors import InputError, NotVerified, SourceWarning, StoreError
+from blockchaintracer.lab.publish import _tree
+from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.store.stored_copies import StoredCopies
 from tests.support.stores import published_store
 
 MIB = 1 << 20
@@ -300,3 +303,86 @@ def test_a_hole_takes_no_disk(store: Store, tmp_path: Path):
         assert path.stat().st_size == 128 * MIB + 3
         assert path.stat().st_blocks * 512 < 16 * MIB
         assert hashlib.sha256(path.read_bytes()).hexdigest() == kept.sha256
+
+
+@pytest.fixture
+def cached(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", cache=HashCache(tmp_path / "hashes.sqlite"))
+
+
+def test_in_place_the_bytes_stay_where_they_are_and_come_out_whole_or_not_at_all(cached: Store, folder: Path, tmp_path):
+    listing = cached.put_folder(folder, in_place=True)
+    assert listing == digest_folder(folder)
+    assert [path.read_bytes() for path in objects(cached)] == [listing.listing]
+    big = digest_bytes(FILES["deep/weights"]).sha256
+    assert cached.where(big) == folder / "deep/weights"
+    assert cached.has(big)
+    cached.verify(big)
+    assert digest_folder(cached.restore_folder(listing.sha256, tmp_path / "again")) == listing
+    public = cached.published(tmp_path / "published")
+    assert not public.has(big), "what lies in place is not published by that"
+    assert public.take(big, cached) == "new"
+    with (folder / "deep/weights").open("r+b") as file:
+        file.seek(MIB)
+        file.write(b"!")
+    other = cached.published(tmp_path / "other")
+    for use in (
+        lambda: cached.verify(big),
+        lambda: cached.get_bytes(big),
+        lambda: other.take(big, cached),
+        lambda: cached.export(big, tmp_path / "copy"),
+        lambda: cached.restore_folder(listing.sha256, tmp_path / "third"),
+    ):
+        with pytest.raises(StoreError, match="deep/weights has changed since it was recorded"):
+            use()
+    assert not other.has(big)
+    assert not (tmp_path / "copy").exists()
+    with StoredCopies(cached).find_copy(big) as copy:
+        assert (copy.path, copy.damaged[0].where) == (None, str(folder / "deep/weights"))
+    (folder / "deep/weights").unlink()
+    assert not cached.has(big)
+    with pytest.raises(StoreError, match="deep/weights, which was recorded in place, is gone"):
+        cached.fetch(big)
+    with StoredCopies(cached).find_copy(big) as copy:
+        assert "deep/weights, which is gone" in copy.reasons[0]
+    cached.fetch(big, [tmp_path / "published"])
+    assert cached.where(big) == cached.path_of(big)
+    cached.verify(big)
+
+
+def test_of_two_places_the_unchanged_one_is_read(cached: Store, tmp_path: Path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for file in (one, two):
+        file.write_bytes(b"the same")
+        os.utime(file, (1, 1))
+        digest = cached.put_file(file, in_place=True).sha256
+    for changed, whole in ((one, two), (two, one)):
+        one.write_bytes(b"the same")
+        two.write_bytes(b"the same")
+        changed.unlink()
+        assert cached.where(digest) == whole
+
+
+def test_what_the_package_writes_is_never_left_in_place(cached: Store, tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_bytes(b"{}")
+    digest = cached.put_file(file, in_place=True).sha256
+    cached.put_bytes(b"{}")
+    file.write_bytes(b"[]")
+    assert cached.get_bytes(digest) == b"{}"
+
+
+def test_a_tree_for_ipfs_has_the_bytes_that_were_recorded(cached: Store, tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_bytes(b"recorded")
+    digest = cached.put_file(file, in_place=True).sha256
+    tree = _tree(cached, {"objects/x": digest}, "unixfs-v1-2025")
+    root = tree.root()
+    file.write_bytes(b"changed!")
+    with pytest.raises(StoreError, match="expected the SHA-256"):
+        list(tree.blocks(root))
+    with pytest.raises(StoreError, match="expected the SHA-256"):
+        tree.root()
+    again = cached.put_file(file, in_place=True).sha256
+    with pytest.raises(StoreError, match="expected the SHA-256"):
+        _tree(cached, {"objects/x": digest, "objects/y": again}, "unixfs-v1-2025").root()

@@ -331,6 +331,7 @@ class ContentPredicate(Part):
     """A dataset, model, software or environment: its content, no time, no machine, no parents."""
 
     subject_type: Literal["file", "folder", "commitment"]
+    digest_from: Line | None = None
     size: NonNegativeInt | None = Field(default=None, validate_default=True)
     cid: Cid | None = Field(default=None, validate_default=True)
     cid_profile: Profile | None = Field(default=None, validate_default=True)
@@ -340,11 +341,19 @@ class ContentPredicate(Part):
     description: Prose | None = None
     license: Line | None = None
     source: Line | None = None
+    citation: Prose | None = None
     data_schema: Names | None = Field(default=None, alias="schema")
     framework: Line | None = None
     executable: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
     artifact: Artifact | None = None
     encrypted: EncryptedArtifact = None
+
+    @field_validator("digest_from")
+    @classmethod
+    def _of_a_file(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("subject_type", "file") != "file":
+            raise ValueError("whose word the digest of a file is")
+        return value
 
     @field_validator("executable")
     @classmethod
@@ -362,7 +371,10 @@ class ContentPredicate(Part):
     @classmethod
     def _fits_subject(cls, value: Any, info: ValidationInfo) -> Any:
         subject_type = info.data.get("subject_type")
-        needed = subject_type == "folder" or (subject_type == "file" and info.field_name != "file_count")
+        unmeasured = {"cid", "cid_profile"} if info.data.get("digest_from") else set()
+        needed = subject_type == "folder" or (
+            subject_type == "file" and info.field_name not in {"file_count"} | unmeasured
+        )
         if subject_type and needed != (value is not None):
             raise ValueError(
                 "a value for files and folders alone" if value is not None else f"a value for a {subject_type}"

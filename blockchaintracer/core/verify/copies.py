@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -192,11 +194,12 @@ class FolderCopies:
     @contextmanager
     def find_copy(self, sha256: str, *, limit: int | None = None, cid_profile: str | None = None) -> Iterator[Copy]:
         """Look for a whole copy, as `Copies.find_copy`."""
-        copy = Copy()
-        with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        # a folder for each of many files would take longer than hashing them: it is made when something is fetched
+        copy, scratch = Copy(), Path(tempfile.gettempdir(), f"blockchaintracer-{secrets.token_hex(16)}")
+        try:
             for number, source in enumerate(self._sources):
                 try:
-                    path = self._locate(source, sha256, Path(scratch, str(number)), limit)
+                    path = self._locate(source, sha256, scratch / str(number), limit)
                     if path is None:
                         continue
                     if limit is not None and path.stat().st_size > limit:
@@ -209,7 +212,7 @@ class FolderCopies:
                     # the copy is there and cannot be read, or changes while it is
                     copy.unavailable.append(f"{self._name(source)} {error.message}")
                     continue
-                where = str(path) if path.parent != Path(scratch) else self._name(source)
+                where = str(path) if path.parent != scratch else self._name(source)
                 if digest.sha256 == sha256:
                     copy.path, copy.where, copy.digest = path, where, digest
                     break
@@ -217,6 +220,8 @@ class FolderCopies:
             if copy.path:
                 copy.damaged = [_compared(copy.path, bad) for bad in copy.damaged]
             yield copy
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def read_bytes(self, sha256: str, limit: int) -> tuple[bytes | None, Copy]:
         """Read a whole copy, as `Copies.read_bytes`."""
@@ -230,7 +235,8 @@ class FolderCopies:
         return data, copy
 
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
-        """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none."""
+        """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere, whose folder is made
+        then. None if none."""
         if not Path(source).is_dir():
             raise SourceError("is no published folder")
         check_layout(Path(source))

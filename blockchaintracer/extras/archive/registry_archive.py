@@ -149,7 +149,7 @@ def export_registry(
         EVENTS: b"".join(event_lines(events)),
         BLOCKS: b"".join(block_lines(blocks)),
         **{proof_name(sha256(proof).hexdigest()): proof for proof in proven},
-        **{object_name(digest): ArchiveFile(lab.store.path_of(digest), digest) for digest in objects.present},
+        **{object_name(digest): ArchiveFile(lab.store.where(digest), digest) for digest in objects.present},
     }
     with output(file) as target:
         size = write_archive(target, members, progress)

@@ -34,7 +34,8 @@ def metadata(facts: ExportFacts, content: Content) -> bytes:
         version=version if version and _VERSION.fullmatch(version) else None,
         date_published=datetime.fromtimestamp(min(record.time, LATEST), UTC).replace(tzinfo=None),
         creators=[mlc.Person(name=author, url=f"did:pkh:eip155:{facts.chain_id}:{author}")],
-        cite_as=f"blockchaintracer record {record.id}, registry {facts.registry}, chain {facts.chain_id}",
+        cite_as=(dataset and dataset.citation)
+        or f"blockchaintracer record {record.id}, registry {facts.registry}, chain {facts.chain_id}",
         distribution=[
             mlc.FileObject(
                 id=f"file-{number}",

@@ -160,7 +160,7 @@ class RecordFileSystem(_Tree):
         store = self._lab.store
         if not store.has(digest):
             store.fetch(digest, self._sources)
-        return store.path_of(digest)
+        return store.where(digest)
 
     def _size(self, digest: str) -> int:
         return self._stored(digest).stat().st_size

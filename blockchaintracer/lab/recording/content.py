@@ -134,8 +134,7 @@ def as_logged(lab: Lab, path: Path, digest: str | None) -> Iterator[Path]:
         if path.is_dir():
             lab.store.restore_folder(digest, copy)
         else:
-            with copy.open("wb") as file:
-                lab.store.copy(digest, file.write)
+            lab.store.export(digest, copy)
         yield copy
 
 

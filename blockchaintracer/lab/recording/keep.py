@@ -14,6 +14,7 @@ from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, dig
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, Artifact
 from blockchaintracer.lab.capture.git import GitState, held_by_git
+from blockchaintracer.lab.files import bytes_in
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import (
     CONTENT_NAME,
@@ -36,16 +37,21 @@ class Keeping:
         recipients: of every file and folder, as `recipients_of` gives them; none to keep them in the open.
         in_the_open: whether what this lab encrypted before may go into the open now.
         by_path: recipients of single files and folders, by their resolved path; they come before `recipients`.
+        in_place: whether what is kept in the open stays where it lies, without a copy in the store.
     """
 
     recipients: Sequence[str] = ()
     in_the_open: bool = False
     by_path: Mapping[Path, Sequence[str]] = field(default_factory=dict)
+    in_place: bool = False
 
     def recipients_for(self, path: Path) -> Sequence[str]:
         """Return to whom a file or folder is encrypted; to nobody if it's kept in the open."""
         return self.by_path.get(path.resolve()) or self.recipients
 
+
+ASK_IN_PLACE = 10 * 10**9
+"""Bytes above which a person is asked whether files may stay where they lie."""
 
 OPEN = Keeping()
 """In the open, but what this lab encrypted before is refused."""
@@ -96,11 +102,34 @@ def keep(
         # an empty file says nothing
         require_never_encrypted(lab, path, content.sha256, (file.sha256 for file in files if file.size))
     if path.is_dir():
-        kept = Kept("folder", (folder := lab.store.put_folder(path, progress, exclude)).sha256, folder)
+        folder = lab.store.put_folder(path, progress, exclude, in_place=keeping.in_place)
+        kept = Kept("folder", folder.sha256, folder)
     else:
-        kept = Kept("file", (file := lab.store.put_file(path, progress)).sha256, file)
+        file = lab.store.put_file(path, progress, in_place=keeping.in_place)
+        kept = Kept("file", file.sha256, file)
     lab.hashes.note_place(path, kept.subject)
     return kept
+
+
+def stays_in_place(lab: Lab, given: bool | None, paths: Sequence[Path], keeping: Keeping = OPEN) -> bool:
+    """Decide whether files stay where they lie, without a copy in the store.
+
+    Args:
+        given: what the person said; None for the lab's setting ``inPlaceAbove``, a number of bytes or false. Without it
+            a person is asked once above `ASK_IN_PLACE`.
+    """
+    if given and keeping.recipients:
+        raise InputError("expected --in-place or --encrypt-to, got both: what is encrypted is kept in the store")
+    if given is not None or keeping.recipients or not paths:
+        return bool(given)
+    above = lab.settings().get("inPlaceAbove")
+    size = bytes_in(paths) if above is not False and (above is not None or lab.confirm) else 0
+    if above is None and lab.confirm and size > ASK_IN_PLACE:
+        question = f"{size / 1e9:.0f} GB: leave files of this size where they lie, without a copy in the lab's store?"
+        above = ASK_IN_PLACE if lab.confirm(question + " They must stay there, unchanged.") else False
+        with lab.changed_settings() as settings:
+            settings["inPlaceAbove"] = above
+    return isinstance(above, int) and above is not False and size > above
 
 
 def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:

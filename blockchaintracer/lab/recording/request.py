@@ -23,7 +23,7 @@ from blockchaintracer.lab.private.encrypt import digest_of, note_hidden, recipie
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.content import parse_parent, record_path, record_reference, used_record
 from blockchaintracer.lab.recording.experiment import GivenMetric
-from blockchaintracer.lab.recording.keep import Keeping, run_keeping
+from blockchaintracer.lab.recording.keep import Keeping, run_keeping, stays_in_place
 from blockchaintracer.lab.recording.metric_sources import (
     MetricReader,
     given_sources,
@@ -56,6 +56,7 @@ class Request:
     """What to record, as the options of `record` give it: paths, and values as ``name=value``.
 
     Args:
+        addresses: of datasets that lie elsewhere, hashed as they come; kept only if `in_place` is False.
         kind: of each artifact, if no run is recorded.
         parents: each as ``ID:relation``.
         reproduces: a record of another registry, as ``eip155:CHAIN:REGISTRY/ID``.
@@ -65,6 +66,7 @@ class Request:
     """
 
     datasets: Sequence[Path] = ()
+    addresses: Sequence[str] = ()
     models: Sequence[Path] = ()
     artifacts: Sequence[Path] = ()
     kind: str | None = None
@@ -72,6 +74,8 @@ class Request:
     description: str | None = None
     license: str | None = None
     source: str | None = None
+    citation: str | None = None
+    allow_local: bool = False
     params: Sequence[str] = ()
     metrics: Sequence[str] = ()
     metric_files: Sequence[str] = ()
@@ -81,6 +85,7 @@ class Request:
     private_metrics: Sequence[str] = ()
     encrypt_to: Sequence[str] = ()
     in_the_open: bool = False
+    in_place: bool | None = None
     seeds: Sequence[str] = ()
     document: Path | None = None
     parents: Sequence[str] = ()
@@ -130,6 +135,7 @@ def _record_request(
     parents = [parse_parent(lab, text) for text in request.parents]
     document = _read_document(lab, request.document) if request.document else None
     keeping = Keeping(recipients_of(lab.home, request.encrypt_to), request.in_the_open)
+    in_place = stays_in_place(lab, request.in_place, request.paths if not request.is_run else request.datasets, keeping)
     foreign = GlobalId.parse(request.reproduces) if request.reproduces else None
     if not request.is_run:
         if foreign:
@@ -137,9 +143,10 @@ def _record_request(
                 "expected a run that reproduces the other record, got none",
                 hint="A --param, a --metric, --from or a program after `--` makes one.",
             )
-        return _record_content(lab, request, parents, keeping, progress), None
+        return _record_content(lab, request, parents, replace(keeping, in_place=in_place), progress), None
 
     document = _merged(document or RunDocument(schema_version=1, name="run"), request)
+    elsewhere = [_record_address(lab, request, address, progress) for address in request.addresses]
     files = request.paths or document.inputs or document.outputs
     if keeping.recipients and not (files or document.private.fields() or request.program):
         raise InputError(
@@ -180,17 +187,19 @@ def _record_request(
             *declared,
         ]
         more: dict[str, Any] = {"keeping": keeping, "progress": progress}
-        relation = Relation.TRAINED_ON if request.models else Relation.USES
-        inputs = [Used(used_record(lab, Kind.DATASET, path, **more), relation, path) for path in request.datasets]
-        ids = {used.record.id for used in inputs}
-        inputs += [used for used in record_inputs(lab, document, base, **more) if used.record.id not in ids]
+        # a later run may write over what this one wrote: only what it read can stay where it lies
+        inputs = _record_inputs(lab, request, document, base, **more | {"keeping": replace(keeping, in_place=in_place)})
         references = [record_reference(lab, foreign)] if foreign else []
         models = [path for role, path in outputs if role == "model"]
         facts = RunFacts(
             document=document,
             inputs=inputs,
             outputs=outputs,
-            parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(lab, document)],
+            parents=[
+                *(*parents, *linked_inputs(lab, document)),
+                *(Link(record.id, Relation.REPRODUCES) for record in references),
+                *(Link(record.id, _relation(request)) for record in elsewhere),
+            ],
             command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
             observed="program" if request.program else None,
             sandbox=sandbox.recorded(Limits()) if sandbox else None,
@@ -205,13 +214,36 @@ def _record_request(
         )
         run = finish_run(lab, start, facts, progress)
         trained = record_models(lab, run, models, inputs, **more)
-        return [*references, *(used.record for used in inputs), *trained, run], code
+        return [*references, *elsewhere, *(used.record for used in inputs), *trained, run], code
     except BaseException:
         if request.program:
             # what it took to compute is worth more than what stands in the way of recording it
             file = keep_unrecorded(lab.home, document)
             lab.say(f"What the program told is kept: `blockchaintracer record --from {file}` records it.")
         raise
+
+
+def _relation(request: Request) -> Relation:
+    return Relation.TRAINED_ON if request.models else Relation.USES
+
+
+def _record_address(lab: Lab, request: Request, address: str, progress: Progress) -> Recorded:
+    from blockchaintracer.lab.recording.address import record_address
+
+    if request.encrypt_to:
+        raise InputError("expected --encrypt-to beside files, got an address, whose data others have")
+    described = {"license": request.license, "citation": request.citation}
+    if not request.is_run:
+        described |= {"name": request.name, "description": request.description}
+    copy, private = request.in_place is False, request.allow_local
+    return record_address(lab, address, copy=copy, private=private, progress=progress, **described)
+
+
+def _record_inputs(lab: Lab, request: Request, document: RunDocument, base: Path, **more: Any) -> list[Used]:
+    used = ((used_record(lab, Kind.DATASET, path, **more), path) for path in request.datasets)
+    inputs = [Used(record, _relation(request), path) for record, path in used]
+    ids = {used.record.id for used in inputs}
+    return inputs + [used for used in record_inputs(lab, document, base, **more) if used.record.id not in ids]
 
 
 def _say_what_lies_elsewhere(lab: Lab, file: Path, document: RunDocument) -> None:
@@ -369,7 +401,7 @@ def _record_content(
         *((Kind.MODEL, path) for path in request.models),
         *((parse_number(str(request.kind), Kind), path) for path in request.artifacts),
     ]
-    if not contents:
+    if not (contents or request.addresses):
         raise InputError(
             "expected something to record, got nothing",
             hint="Name a --dataset, --model, --artifact, --param, --metric, --from, or a program after `--`.",
@@ -377,13 +409,16 @@ def _record_content(
     for _, path in contents:
         if not path.exists():
             raise InputError(f"expected a file or folder at {path}, got nothing")
-    if request.name and len(contents) > 1:
-        raise InputError(f"expected one thing to be named {request.name!r}, got {len(contents)}")
+    if request.name and (count := len(contents) + len(request.addresses)) > 1:
+        raise InputError(f"expected one thing to be named {request.name!r}, got {count}")
     more: dict[str, Any] = {"parents": parents, "keeping": keeping, "progress": progress}
-    more |= {name: value for name in ("license", "source") if (value := getattr(request, name))}
+    more |= {name: value for name in ("license", "source", "citation") if (value := getattr(request, name))}
     return [
-        record_path(lab, kind, path, name=request.name, description=request.description, **more)
-        for kind, path in contents
+        *(_record_address(lab, request, address, progress) for address in request.addresses),
+        *(
+            record_path(lab, kind, path, name=request.name, description=request.description, **more)
+            for kind, path in contents
+        ),
     ]
 
 

@@ -75,11 +75,9 @@ def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = 
         damaged = []
         for entry in objects:
             try:
-                lab.store.verify(entry.sha256)
+                lab.store.verify(entry.sha256, progress)
             except StoreError:
                 damaged.append(entry.sha256)
-            if progress:
-                progress(entry.size)
     return StoreStatus(
         str(lab.store.folder),
         len(objects),

@@ -19,6 +19,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,15 +58,6 @@ _Key = tuple[str, str, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a file was before it is read; `HashCache.begin` makes it and `HashCache.enter` takes it."""
-
-    path: str
-    key: _Key | None
-    began_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where a recorded file or folder lay, or the address that it came from. No manifest names it, and it is never
     published.
@@ -101,10 +93,7 @@ class HashCache:
             if progress:
                 progress(known.size)
             return known
-        reading = self.begin(path)
-        made = digest_file(path, profile, progress)
-        self.enter(reading, made)
-        return made
+        return self.entered(path, lambda: digest_file(path, profile, progress))
 
     def folder(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FolderDigest:
         """The digest of a folder, of whose files only those are read that aren't known."""
@@ -125,25 +114,17 @@ class HashCache:
         )
         return FileDigest(rows[0][0], key[2], rows[0][1], profile) if rows else None
 
-    def begin(self, path: str | os.PathLike[str]) -> Reading:
-        """To be called before a file is read that is to be entered."""
-        return Reading(os.fspath(path), _key(path), time.time_ns())
-
-    def enter(self, reading: Reading, made: FileDigest) -> None:
-        """Notes what a file was hashed to, unless it is another by now or changed too shortly before."""
-        key = reading.key
+    def entered(self, path: str | os.PathLike[str], read: Callable[[], FileDigest]) -> FileDigest:
+        """What `read` hashes a file to, noted unless the file is another by then or changed too shortly before."""
+        key, began_ns = _key(path), time.time_ns()
+        made = read()
         # a time that lies ahead is of another clock, or was set: nothing follows from it
-        if key is None or key != _key(reading.path) or max(key[3:]) > reading.began_ns - SETTLED_NS:
-            return
-        try:
-            if os.statvfs(reading.path).f_flag & os.ST_RDONLY:
-                return
-        except OSError:
-            return
-        self._run(
-            "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*key, made.cid_profile, made.sha256, made.cid),
-        )
+        if key and key == _key(path) and max(key[3:]) <= began_ns - SETTLED_NS:
+            with suppress(OSError):
+                if not os.statvfs(path).f_flag & os.ST_RDONLY:
+                    values = (*key, made.cid_profile, made.sha256, made.cid)
+                    self._run("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return made
 
     def note_place(
         self, path: str | os.PathLike[str], sha256: str, *, in_place: bool = False, size: int | None = None
@@ -156,12 +137,12 @@ class HashCache:
         where, state = (os.fspath(path), None) if size is not None else (os.path.realpath(path), os.stat(path))
         known = (where, sha256, state.st_size if state else size, state.st_mtime_ns if state else 0)
         # what was in place once stays so: the copy that is made later is found first
-        self._run(
+        kept = self._run(
             "INSERT INTO places VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET size = excluded.size,"
-            " mtime = excluded.mtime, noted = excluded.noted, in_place = max(in_place, excluded.in_place)",
+            " mtime = excluded.mtime, noted = excluded.noted, in_place = max(in_place, excluded.in_place) RETURNING 1",
             (*known, int(time.time()), in_place),
         )
-        if in_place and not any(place.in_place for place in self.places(sha256)):
+        if in_place and not kept:
             raise StoreError(
                 f"expected to note in {self.path} where {where} lies, which is not copied",
                 hint="Check that the file can be written and that the disk has room, or record without --in-place.",
@@ -174,6 +155,10 @@ class HashCache:
     def recorded_at(self, path: str | os.PathLike[str]) -> list[Place]:
         """What was recorded at a path, the newest first: with another digest than now, it has changed since."""
         return self._places("path", os.path.realpath(path))
+
+    def address_of(self, sha256: str) -> str | None:
+        """The address that content came from of which no copy was made; None if there is none."""
+        return next((place.path for place in self.places(sha256) if "://" in place.path), None)
 
     def _places(self, column: str, value: str) -> list[Place]:
         sql = f"SELECT * FROM places WHERE {column} = ? ORDER BY noted DESC"  # noqa: S608 -- one of two names

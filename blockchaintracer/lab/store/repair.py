@@ -99,8 +99,11 @@ def repair_store(
     named: dict[str, str] = {}
     for digest, what, limit in _needed(lab):
         named.setdefault(digest, what)
-        if folder is None and not store.has(digest):
-            fetch(digest, "missing", limit)
+        if folder is None and not store.path_of(digest).is_file() and not lab.hashes.address_of(digest):
+            try:
+                store.verify(digest, progress)
+            except StoreError:
+                fetch(digest, "changed" if store.has(digest) else "missing", limit)
     return Repaired(
         str(store.folder),
         len(objects),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from blockchaintracer.core.digest import open_regular
+from blockchaintracer.core.digest import Progress, open_regular
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.verify.copies import SourceError
@@ -51,7 +52,41 @@ def read_source(source: str, name: str) -> Iterator[bytes]:
         return
     if urlsplit(source).path.endswith(".car"):
         raise SourceError("is an archive, which is read on this machine alone: fetch it, and name the file")
-    yield from (_from_web if source.startswith(("http://", "https://")) else _from_filesystem)(source, name)
+    if source.startswith(("http://", "https://")):
+        parts = urlsplit(source)
+        # what follows '?' may be what lets in
+        yield from _from_web(parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl())
+    else:
+        yield from _from_filesystem(f"{source.rstrip('/')}/{name}")
+
+
+def read_address(address: str, *, public: bool) -> Iterator[bytes]:
+    """Read a file whose digest nobody knows, so never joined of two answers: by http(s), or a file system of fsspec.
+
+    Args:
+        public: by http(s), connect to public addresses alone.
+
+    Raises:
+        SourceError: if it can't be read, and why.
+    """
+    if address.startswith(("http://", "https://")):
+        yield from _from_web(address, public=public, tries=0)
+    else:
+        yield from _from_filesystem(address)
+
+
+def limited(
+    blocks: Iterator[bytes], most: int, *, wrong: bool = False, progress: Progress | None = None
+) -> Iterator[bytes]:
+    """Pass on blocks of at most so many bytes together; `wrong` is of the `SourceError` that more of them raise."""
+    count = 0
+    for block in blocks:
+        count += len(block)
+        if progress:
+            progress(len(block))
+        if count > most:
+            raise SourceError(f"has more than the {most} bytes allowed", wrong=wrong)
+        yield block
 
 
 def _from_folder(folder: Path, name: str) -> Iterator[bytes]:
@@ -85,21 +120,18 @@ def _from_archive(path: Path, name: str) -> Iterator[bytes]:
         raise SourceError(f"is no whole archive of blocks: {error.message}", wrong=True) from error
 
 
-def _from_web(source: str, name: str) -> Iterator[bytes]:
+def _from_web(address: str, *, public: bool = False, tries: int = _RETRIES) -> Iterator[bytes]:
     from blockchaintracer.core.fetch import FetchError
     from blockchaintracer.lab.store.redirects import followed
 
-    parts = urlsplit(source)
-    if parts.fragment:
+    if urlsplit(address).fragment:
         raise SourceError("has a '#', and what follows it is never sent: write %23 for one in a folder's name")
-    # what follows '?' may be what lets in
-    address = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
-    count, tries = 0, 0
+    count = 0
     while True:
         # a compressed answer would be another sequence of bytes
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
         try:
-            with followed(address, seconds=_BLOCK_S, most=_REDIRECTS, headers=headers) as answer:
+            with followed(address, seconds=_BLOCK_S, most=_REDIRECTS, headers=headers, public=public) as answer:
                 if answer.status in (404, 410):
                     raise SourceError("does not have it")
                 if answer.status != (206 if count else 200):
@@ -112,26 +144,41 @@ def _from_web(source: str, name: str) -> Iterator[bytes]:
         except FetchError as error:
             if error.refused:
                 raise SourceError(str(error), wrong=True) from None
-            tries += 1
             # go on where it broke off; the digest of the whole shows whether the parts belong together
-            if tries > _RETRIES or not count:
+            if not (tries and count):
                 raise SourceError(str(error), unavailable=True) from None
+            tries -= 1
 
 
-def _from_filesystem(source: str, name: str) -> Iterator[bytes]:
+def _from_filesystem(address: str) -> Iterator[bytes]:
+    with _told(), require("fsspec", "fsspec").open(address, "rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def hub_digest(address: str) -> tuple[str, int, str] | None:
+    """Return SHA-256 and size that Hugging Face's hub says of a file (``hf://``), and its host; None of a small file,
+    which it keeps in git. Raises as `read_address`."""
+    with _told():
+        hub, path = require("fsspec", "fsspec").core.url_to_fs(address)
+        info = hub.info(path)
+        return (info["lfs"]["sha256"], info["size"], urlsplit(hub.endpoint).hostname) if info.get("lfs") else None
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise what a file system raises as a `SourceError`: any exception, whose text may hold credentials."""
     try:
-        fsspec = require("fsspec", "fsspec")
-        with fsspec.open(f"{source.rstrip('/')}/{name}", "rb") as file:
-            while block := file.read(_BLOCK):
-                yield block
+        yield
     except FileNotFoundError:
         raise SourceError("does not have it") from None
     except BlockchainTracerError as error:
         raise SourceError(f"can't be read: {error.message}") from None
+    except ImportError as error:
+        raise SourceError(f"can't be read: {error}") from None
     except Exception as error:
-        # any exception of the file system, whose text may hold credentials
-        known = isinstance(error, ValueError | ImportError)
-        raise SourceError(f"can't be read ({type(error).__name__})", unavailable=not known) from None
+        reason = f"can't be read ({type(error).__name__})"
+        raise SourceError(reason, unavailable=not isinstance(error, ValueError)) from None
 
 
 def is_url(source: str) -> bool:

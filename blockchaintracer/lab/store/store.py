@@ -26,9 +26,11 @@ from blockchaintracer.core.digest import (
     FolderDigest,
     Progress,
     digest_file,
+    digest_stream,
     folder_digest,
     list_folder,
     locked,
+    open_regular,
     parse_listing,
     sha256_file,
 )
@@ -51,6 +53,8 @@ Write = Callable[[bytes | memoryview], object]
 
 _BLOCK = 1 << 20
 _HOLE = 1 << 16
+_FICLONE = 0x40049409
+"""ioctl_ficlone(2); Python's fcntl has had a name for it since 3.12."""
 _OBJECT = re.compile("[0-9a-f]{64}")
 _WRITERS = 4
 
@@ -75,9 +79,22 @@ class Store:
         """Where the object is, or would be."""
         return self.folder / object_name(sha256)
 
+    def where(self, sha256: str) -> Path:
+        """Where the content of an object is read: in the store, or where it was recorded in place."""
+        path = self.path_of(sha256)
+        if self._cache is None or self._public or path.is_file():
+            return path
+        digest = normal_digest(sha256)
+        places = [Path(place.path) for place in self._cache.places(digest) if place.in_place]
+        if len(places) > 1:
+            # of several the one that is known to be unchanged, else one that is there
+            known = {place: self._cache.find(place) for place in places if place.exists()}
+            places = [*(place for place, it in known.items() if it and it.sha256 == digest), *known, *places]
+        return places[0] if places else path
+
     def has(self, sha256: str) -> bool:
-        """Whether there is an object of that name; `verify` tells whether it's whole."""
-        return self.path_of(sha256).is_file()
+        """Whether there is an object of that name, or a file in place; `verify` tells whether it's whole."""
+        return self.where(sha256).is_file()
 
     def put_bytes(self, data: bytes) -> str:
         """Keep `data`; return its SHA-256."""
@@ -89,28 +106,47 @@ class Store:
     def put_blocks(self, sha256: str, blocks: Iterable[bytes]) -> None:
         """Keep content that comes block by block, if it has that SHA-256. A whole object that is here already stays."""
         digest = normal_digest(sha256)
-        with suppress(StoreError):
-            self.verify(digest)
+        with suppress(InputError, StoreError):
+            _check(self.path_of(digest), digest, sha256_file(self.path_of(digest)))
             return
-        with self._incoming() as (write, keep):
-            actual = hashlib.sha256()
-            for block in blocks:
-                actual.update(block)
-                write(block)
-            _check(self.path_of(digest), digest, actual.hexdigest())
-            keep(digest)
+        self.put_stream(blocks, digest)
 
-    def put_file(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FileDigest:
-        """Keep a copy of a file, hashed and copied in one reading."""
+    def put_file(
+        self, path: str | os.PathLike[str], progress: Progress | None = None, *, in_place: bool = False
+    ) -> FileDigest:
+        """Keep a copy of a file, hashed and copied in one reading; with `in_place` only note where it lies."""
+        if in_place and self._cache:
+            digest = self._cache.digest(path, progress=progress)
+            self._cache.note_place(path, digest.sha256, in_place=True)
+            return digest
         self._hold()
         if (known := self._kept(path, progress)) is not None:
             return known
-        reading = self._cache.begin(path) if self._cache else None
-        with self._incoming() as (write, keep):
-            digest = digest_file(path, progress=progress, write=write)
+
+        def copied() -> FileDigest:
+            with self._incoming() as (file, keep):
+                if file.clone(path):
+                    digest = digest_file(file.path, progress=progress)
+                else:
+                    digest = digest_file(path, progress=progress, write=file.write)
+                keep(digest.sha256)
+                return digest
+
+        return self._cache.entered(path, copied) if self._cache else copied()
+
+    def put_stream(self, blocks: Iterable[bytes], expected: str | None = None) -> FileDigest:
+        """Keep content that comes block by block, under the digest that it turns out to have, or must have."""
+        self._hold()
+        with self._incoming() as (file, keep):
+
+            def written() -> Iterator[bytes]:
+                for block in blocks:
+                    file.write(block)
+                    yield block
+
+            digest = digest_stream(written())
+            _check(self.path_of(expected or digest.sha256), expected or digest.sha256, digest.sha256)
             keep(digest.sha256)
-        if self._cache and reading:
-            self._cache.enter(reading, digest)
         return digest
 
     def _kept(self, path: str | os.PathLike[str], progress: Progress | None) -> FileDigest | None:
@@ -126,20 +162,25 @@ class Store:
         return None
 
     def put_folder(
-        self, path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
+        self,
+        path: str | os.PathLike[str],
+        progress: Progress | None = None,
+        exclude: Collection[str] = (),
+        *,
+        in_place: bool = False,
     ) -> FolderDigest:
-        """Keep every file of a folder, and its listing under the folder's digest."""
+        """Keep every file of a folder as `put_file` does, and its listing under the folder's digest."""
         report = locked(progress)
         # more threads than cores: most of their time is spent waiting for the disk
         digest = folder_digest(
-            list_folder(path, exclude), lambda file: self.put_file(file, progress=report), workers=_WRITERS
+            list_folder(path, exclude), lambda file: self.put_file(file, report, in_place=in_place), workers=_WRITERS
         )
         self.put_bytes(digest.listing)
         return digest
 
     def get_bytes(self, sha256: str, limit: int | None = None) -> bytes:
         """Read an object of at most `limit` bytes and check its SHA-256."""
-        path = self.path_of(sha256)
+        path = self.where(sha256)
         try:
             with path.open("rb") as file:
                 data = file.read() if limit is None else file.read(limit + 1)
@@ -152,7 +193,7 @@ class Store:
 
     def verify(self, sha256: str, progress: Progress | None = None, *, quick: bool = False) -> None:
         """Hash an object again; with `quick` only if the file changed since it was hashed, as the cache knows."""
-        path = self.path_of(sha256)
+        path = self.where(sha256)
         try:
             actual = self._cache.digest(path).sha256 if quick and self._cache else sha256_file(path, progress)
         except InputError as error:
@@ -169,8 +210,8 @@ class Store:
                 if not self.has(sha256):
                     self.fetch(sha256, sources)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with _writing(partial, 0o666) as (_, write):
-                    self.copy(sha256, write)
+                with _writing(partial, 0o666) as file:
+                    self._fill(file, sha256)
         except OSError as error:
             raise _unwritable(target, error) from error
         return target
@@ -189,8 +230,8 @@ class Store:
                 state = REPAIRED
             else:
                 return UNCHANGED if quick else WHOLE
-        with self._incoming() as (write, keep):
-            other.copy(sha256, write)
+        with self._incoming() as (file, keep):
+            other._fill(file, sha256)
             keep(sha256)
         return state
 
@@ -206,7 +247,7 @@ class Store:
             NotVerified: if what the sources gave is not it.
             ChainUnavailable: if a source that might have it is unavailable.
         """
-        from blockchaintracer.lab.store.sources import public_name, read_source
+        from blockchaintracer.lab.store.sources import limited, public_name, read_source
 
         digest = normal_digest(sha256)
         self._hold()
@@ -218,20 +259,20 @@ class Store:
                 if not sources:
                     raise
                 actual = error.values.get("actual")
-                copy.damaged.append(Damaged(str(self.path_of(digest)), actual, reason="" if actual else error.message))
+                copy.damaged.append(Damaged(str(self.where(digest)), actual, reason="" if actual else error.message))
             else:
-                return self.path_of(digest)
+                return self.where(digest)
+        elif (place := self.where(digest)) != self.path_of(digest):
+            copy.told.append(f"the file {place}, which was recorded in place, is gone")
         own = len(copy.damaged)
         for source in [os.fspath(source) for source in sources]:
             try:
-                with self._incoming() as (write, keep):
+                with self._incoming() as (file, keep):
                     given, count = hashlib.sha256(), 0
-                    for block in read_source(source, object_name(digest)):
+                    for block in limited(read_source(source, object_name(digest)), limit):
                         count += len(block)
-                        if count > limit:
-                            raise SourceError(f"has more than the {limit} bytes allowed")
                         given.update(block)
-                        write(block)
+                        file.write(block)
                     if given.hexdigest() != digest:
                         raise SourceError(f"gave {count} bytes with the SHA-256 {given.hexdigest()}", wrong=True)
                     keep(digest)
@@ -270,10 +311,10 @@ class Store:
         try:
             with placing(target, over_empty=True) as partial:
                 for name, digest in files:
-                    file = partial / name
-                    file.parent.mkdir(parents=True, exist_ok=True)
-                    with _writing(file, 0o777 if name in programs else 0o666) as (_, write):
-                        self.copy(digest, write)
+                    path = partial / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with _writing(path, 0o777 if name in programs else 0o666) as file:
+                        self._fill(file, digest)
         except OSError as error:
             raise _unwritable(target, error) from error
         return target
@@ -353,7 +394,7 @@ class Store:
 
     def copy(self, sha256: str, write: Write) -> None:
         """Write an object out and check its SHA-256: a damaged object must not travel."""
-        path = self.path_of(sha256)
+        path = self.where(sha256)
         actual = hashlib.sha256()
         try:
             file = path.open("rb")
@@ -365,24 +406,32 @@ class Store:
                 write(block)
         _check(path, sha256, actual.hexdigest())
 
+    def _fill(self, file: _NewFile, sha256: str) -> None:
+        """Copy an object as `copy` does; a clone is hashed as it is, whatever becomes of the original."""
+        source = self.where(sha256)
+        if file.clone(source):
+            _check(source, sha256, sha256_file(file.path))
+        else:
+            self.copy(sha256, file.write)
+
     @contextmanager
-    def _incoming(self) -> Iterator[tuple[Write, Callable[[str], None]]]:
+    def _incoming(self) -> Iterator[tuple[_NewFile, Callable[[str], None]]]:
         """A file to write to, and a function that names it when it is whole. A file without a name is removed."""
         partial = self.folder / "incoming" / secrets.token_hex(16)
         try:
             self._make(partial.parent)
-            with _writing(partial, self._file_mode) as (descriptor, write):
+            with _writing(partial, self._file_mode) as file:
 
                 def keep(digest: str) -> None:
-                    os.fchmod(descriptor, self._file_mode)
-                    os.fsync(descriptor)
+                    os.fchmod(file.descriptor, self._file_mode)
+                    os.fsync(file.descriptor)
                     path = self.path_of(digest)
                     self._make(path.parent)
                     # an existing object is replaced too: it may be damaged
                     partial.rename(path)
                     sync_folder(path.parent)
 
-                yield write, keep
+                yield file, keep
         except OSError as error:
             raise _unwritable(self.folder, error) from error
         finally:
@@ -405,30 +454,45 @@ class StoredObject:
     written: float
 
 
-@contextmanager
-def _writing(path: Path, mode: int) -> Iterator[tuple[int, Write]]:
-    """A new file's descriptor, and a function that writes all it's given."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+@dataclass(frozen=True, slots=True)
+class _NewFile:
+    path: Path
+    descriptor: int
 
-    def write(data: bytes | memoryview) -> None:
+    def write(self, data: bytes | memoryview) -> None:
+        """Write all of it."""
         rest = memoryview(data)
         if len(rest) >= _HOLE and not rest[0] and not rest[-1] and not rest.tobytes().strip(b"\0"):
             # a hole takes no disk space
-            os.ftruncate(descriptor, os.lseek(descriptor, len(rest), os.SEEK_CUR))
+            os.ftruncate(self.descriptor, os.lseek(self.descriptor, len(rest), os.SEEK_CUR))
             return
         while rest:
-            rest = rest[os.write(descriptor, rest) :]
+            rest = rest[os.write(self.descriptor, rest) :]
 
+    def clone(self, source: str | os.PathLike[str]) -> bool:
+        """Share the blocks of another file where the file system can (btrfs, XFS): then a copy takes no space."""
+        with suppress(OSError, InputError), open_regular(source) as (descriptor, size):
+            if size >= _HOLE:
+                fcntl.ioctl(self.descriptor, _FICLONE, descriptor)
+                return True
+        return False
+
+
+@contextmanager
+def _writing(path: Path, mode: int) -> Iterator[_NewFile]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        yield descriptor, write
+        yield _NewFile(path, descriptor)
     finally:
         os.close(descriptor)
 
 
 def _check(path: Path, expected: str, actual: str) -> None:
     if actual != normal_digest(expected):
+        is_object = path.as_posix().endswith(object_name(expected))
+        what = f"the object {path} is damaged" if is_object else f"the file {path} has changed since it was recorded"
         raise StoreError(
-            f"the object {path} is damaged: expected the SHA-256 {normal_digest(expected)}, got {actual}",
+            f"{what}: expected the SHA-256 {normal_digest(expected)}, got {actual}",
             hint=REPAIR,
             path=str(path),
             expected=normal_digest(expected),

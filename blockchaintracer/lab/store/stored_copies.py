@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.verify.copies import FolderCopies, SourceError, object_name
-from blockchaintracer.lab.store.sources import is_url, public_name, read_source
+from blockchaintracer.lab.store.sources import is_url, limited, public_name, read_source
 from blockchaintracer.lab.store.store import FETCH_LIMIT, Store
 
 
@@ -19,20 +19,22 @@ class StoredCopies(FolderCopies):
 
     def __init__(self, store: Store, sources: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None):
         super().__init__([store.folder, *sources], progress)
-        self._own = os.fspath(store.folder)
+        self._own, self._store = os.fspath(store.folder), store
 
     @override
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
         if not is_url(source) and not Path(source).is_file():
-            if source == self._own and not Path(source, object_name(sha256)).exists():
+            if source == self._own:
+                if (path := self._store.where(sha256)).exists():
+                    return path
+                if path != self._store.path_of(sha256):
+                    raise SourceError(f"has it in place at {path}, which is gone")
                 return None
             return super()._locate(source, sha256, scratch, limit)
-        count, allowed = 0, FETCH_LIMIT if limit is None else limit
+        blocks = read_source(source, object_name(sha256))
+        scratch.parent.mkdir(mode=0o700, exist_ok=True)
         with scratch.open("wb") as file:
-            for block in read_source(source, object_name(sha256)):
-                count += len(block)
-                if count > allowed:
-                    raise SourceError(f"has more than the {allowed} bytes allowed", wrong=limit is not None)
+            for block in limited(blocks, FETCH_LIMIT if limit is None else limit, wrong=limit is not None):
                 file.write(block)
         return scratch
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blockchaintracer.core.digest import (
@@ -26,7 +26,7 @@ from blockchaintracer.core.digest import (
     protobuf_field,
     read_blocks,
 )
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 
 MAX_FOLDER = 1 << 18
@@ -44,10 +44,12 @@ class Tree:
 
     Args:
         files: (path inside the folder, path to read); a single one with the path ``""`` is a file.
+        expected: SHA-256 by the path inside the folder, of files that may have changed: each reading is checked.
     """
 
     files: Sequence[tuple[str, str | os.PathLike[str]]]
     profile: str = DEFAULT_PROFILE
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         profile_named(self.profile)
@@ -77,7 +79,7 @@ class Tree:
 
     def _walk(self, emit: bool, progress: Progress | None) -> Generator[Block, None, DagLink]:
         if [path for path, _ in self.files] == [""]:
-            return (yield from self._file(self.files[0][1], emit, progress))
+            return (yield from self._file("", self.files[0][1], emit, progress))
         tree: _Folder = {}
         for path, file in self.files:
             *folders, name = path.split("/")
@@ -98,14 +100,14 @@ class Tree:
             if isinstance(entry, dict):
                 links.append((name, (yield from self._folder(entry, inner + "/", emit, progress))))
             else:
-                links.append((name, (yield from self._file(entry, emit, progress))))
+                links.append((name, (yield from self._file(inner, entry, emit, progress))))
         link, block = folder_block(links, profile_named(self.profile), path.rstrip("/") or "the folder")
         if emit:
             yield link.cid, block
         return link
 
     def _file(
-        self, path: str | os.PathLike[str], emit: bool, progress: Progress | None
+        self, name: str, path: str | os.PathLike[str], emit: bool, progress: Progress | None
     ) -> Generator[Block, None, DagLink]:
         made: list[Block] = []
         digester = Digester(self.profile, (lambda cid, data: made.append((cid, data))) if emit else None)
@@ -117,6 +119,8 @@ class Tree:
                 if progress:
                     progress(len(block))
             root = digester.root()
+        if (expected := self.expected.get(name, digester.sha256)) != digester.sha256:
+            raise StoreError(f"the object {path} is damaged: expected the SHA-256 {expected}, got {digester.sha256}")
         yield from made
         return root
 

@@ -1,0 +1,123 @@
+"""Data at an address: hashed as they come, never joined of two answers, and not from where nobody asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+
+from blockchaintracer.core.digest import digest_bytes, digest_stream
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.verify.copies import SourceError
+from blockchaintracer.lab.recording.address import record_address
+from blockchaintracer.lab.store import sources
+from blockchaintracer.lab.store.hashcache import HashCache
+from blockchaintracer.lab.store.sources import read_address
+from blockchaintracer.lab.store.store import Store
+from tests.support.serving import serving
+
+pytestmark = pytest.mark.node
+
+DATA = bytes(range(256)) * 9000
+SHA256 = "b" * 64
+
+
+class Server(BaseHTTPRequestHandler):
+    """Data, a way to them, data that break off; and the answers of Hugging Face's hub."""
+
+    def do_GET(self) -> None:
+        if self.path == "/way":
+            self.send_response(302)
+            self.send_header("Location", "/data.bin?token=open")
+            self.end_headers()
+            return
+        body = self._hub() if self.path.startswith("/api/") else DATA
+        broken = self.path == "/broken" and "Range" not in self.headers
+        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if broken else body)
+
+    def _hub(self) -> bytes:
+        lfs = {"oid": SHA256, "size": 12, "pointerSize": 130}
+        files = [
+            {"type": "file", "oid": "a" * 40, "size": 12, "path": "large.parquet", "lfs": lfs},
+            {"type": "file", "oid": "a" * 40, "size": 12, "path": "small.csv"},
+        ]
+        about: dict[str, Any] = {"id": "lab/set", "sha": "c" * 40, "siblings": [], "private": False, "tags": []}
+        return json.dumps(files if "/tree/" in self.path else about).encode()
+
+    def log_message(self, *about: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving(Server) as address:
+        yield address
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, len(DATA)])
+@pytest.mark.parametrize("step", [1 << 16, 1 << 20, 1_500_001])
+def test_a_stream_has_the_digest_of_the_file(size: int, step: int) -> None:
+    data = DATA[:size]
+    blocks = [data[start : start + step] for start in range(0, size, step)]
+    assert digest_stream(blocks) == digest_bytes(data)
+
+
+def test_a_stream_that_is_kept_is_kept_under_its_digest(tmp_path) -> None:
+    store = Store(tmp_path / "store", cache=HashCache(tmp_path / "hashes.sqlite"))
+    assert store.put_stream([DATA[:7], DATA[7:]]) == digest_bytes(DATA)
+    store.verify(digest_bytes(DATA).sha256)
+
+
+def test_an_address_is_followed_and_only_to_what_is_public(server: str) -> None:
+    assert digest_stream(read_address(f"{server}/way", public=False)) == digest_bytes(DATA)
+    for address in (f"{server}/data", server.replace("127.0.0.1", "localhost")):
+        with pytest.raises(SourceError, match=r"is at (127\.0\.0\.1|::1), which is no public address"):
+            next(read_address(address, public=True))
+    # a session that is asked for both keeps apart what it asks
+    assert b"".join(read_address(f"{server}/data", public=False)) == DATA
+
+
+def test_what_breaks_off_is_not_joined_with_another_answer(server: str) -> None:
+    with pytest.raises(SourceError, match="broke off"):
+        digest_stream(read_address(f"{server}/broken", public=False))
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/data", "gs://bucket/data"])
+def test_a_package_that_is_missing_is_named(address: str) -> None:
+    name = {"s3": "s3fs", "gs": "gcsfs"}[address[:2]]
+    if __import__("importlib.util").util.find_spec(name):
+        pytest.skip(f"{name} is installed")
+    with pytest.raises(SourceError, match=f"nstall {name}"):
+        next(read_address(address, public=True))
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "local:///etc/passwd", "zip://a::file:///b.zip"])
+def test_an_address_is_none_of_a_file_of_this_machine(address: str) -> None:
+    with pytest.raises(InputError, match="expected the address of one file elsewhere"):
+        record_address(None, address, progress=lambda count: None)  # type: ignore[arg-type]
+
+
+def test_a_private_address_is_let_by_a_person(server: str) -> None:
+    with pytest.raises(InputError, match="no public address") as refused:
+        record_address(None, f"{server}/data", progress=lambda count: None)  # type: ignore[arg-type]
+    assert "--allow-local" in str(refused.value.hint)
+    with pytest.raises(ChainUnavailable, match="can't be reached"):
+        record_address(None, "http://127.0.0.1:9/x", private=True, progress=lambda count: None)  # type: ignore[arg-type]
+
+
+def test_the_hub_is_taken_at_its_word_where_it_gives_one(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = pytest.importorskip("huggingface_hub.constants")
+    monkeypatch.setattr(constants, "ENDPOINT", server)
+    pytest.importorskip("huggingface_hub").HfFileSystem.clear_instance_cache()
+    assert sources.hub_digest("hf://datasets/lab/set/large.parquet") == (SHA256, 12, "127.0.0.1")
+    assert sources.hub_digest("hf://datasets/lab/set@main/large.parquet") == (SHA256, 12, "127.0.0.1")
+    assert sources.hub_digest("hf://datasets/lab/set/small.csv") is None
+    with pytest.raises(SourceError, match="does not have it"):
+        sources.hub_digest("hf://datasets/lab/set/nothing.csv")
