@@ -19,11 +19,11 @@ from typing_extensions import override
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
 from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
-from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.core.record import Domain, Verdict, label
 from blockchaintracer.lab.chosen_network import VARIABLE as NETWORK_VARIABLE
-from blockchaintracer.lab.chosen_network import network_in_use, use_network
+from blockchaintracer.lab.chosen_network import network_in_use, use_last_devnet, use_network
 from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.lab_folder import VARIABLE, Home
@@ -86,6 +86,10 @@ class Verb(click.Command):
                 ctx.exit(answer.exit_code)
             return answer
         except BlockchainTracerError as error:
+            lab = ctx.meta.get(LAB)
+            if isinstance(error, ChainUnavailable) and lab and lab.home.outbox.exists() and lab.outbox.waiting():
+                kept = "Nothing is lost: what was stored is sent by `blockchaintracer outbox flush`."
+                error.hint = f"{error.hint or ''} {kept}".strip()
             show_error(error)
             ctx.exit(error.exit_code)
         except Declined:
@@ -264,6 +268,8 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         used, source = (network, "") if network else network_in_use(lab)
         if network or source:
             use_network(lab, used)
+        elif use_last_devnet(lab):
+            used, source = f"another lab's devnet at {lab.rpc}", "written to last; --network devnet is your own"
         if source and not (reads or lab.rpc is None):
             lab.say(f"on {used}, chain {lab.named_chain} ({source})")
     name_records(ctx, lab, options, signs=not reads)

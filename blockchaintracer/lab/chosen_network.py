@@ -59,6 +59,16 @@ def network_in_use(lab: Lab) -> tuple[str, str]:
     return (kept, "the one in use; `network use` changes it") if isinstance(kept, str) else (DEVNET.name, "")
 
 
+def use_last_devnet(lab: Lab) -> bool:
+    """Connect a lab to the devnet of another lab, if it wrote to that last. Return whether it did."""
+    last = lab.settings().get("devnet")
+    is_address = isinstance(last, str) and last.startswith(("http://", "https://"))
+    if is_address and lab.named_chain in (None, DEVNET.chain_id):
+        lab.rpc, lab.named_chain = last, DEVNET.chain_id
+        return True
+    return False
+
+
 def add_network(lab: Lab, name: str, chain_id: int, rpc: str) -> Network:
     """Keep a network of one's own in the lab's settings; return it.
 

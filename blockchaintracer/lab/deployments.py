@@ -88,7 +88,8 @@ def _read(path: Path, chain_id: int) -> list[KnownRegistry]:
     except (OSError, InputError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"expected the registries of chain {chain_id} in {path}, got: {error}",
-            hint="Mend or delete it: docs/formats.md has its fields.",
+            hint="It only lists registries. Delete it, and name yours once by --registry ADDRESS; or mend it: "
+            "docs/formats.md has its fields.",
         ) from error
 
 

@@ -18,7 +18,7 @@ from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.formats import HOME, UnknownVersion
-from blockchaintracer.core.networks import DEVNET, NETWORKS
+from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
 from blockchaintracer.lab.chain.finality import DEPTH, final_block
@@ -177,7 +177,8 @@ class Lab:
         if self.named_chain is None and not (self.only_known and self.rpc):
             return
         settings = self.settings() if self.named_chain is None else {}
-        known = {str(self.named_chain), *settings.get("chains", {}), *map(str, settings.get("nodes", {}).values())}
+        known = {str(self.named_chain), *(name.partition("@")[0] for name in settings.get("chains", {}))}
+        known |= {*map(str, settings.get("nodes", {}).values())}
         if str(chain_id) not in known:
             chosen = "that this lab has written to" if self.named_chain is None else str(self.named_chain)
             raise InputError(
@@ -341,7 +342,7 @@ class Lab:
         chain_id = self.chain_id
         if self.choices(chain_id) != self.choices(chain_id) | values:
             with self.changed_settings() as settings:
-                settings.setdefault("chains", {}).setdefault(str(chain_id), {}).update(values)
+                settings.setdefault("chains", {})[self._chosen_as(chain_id)] = self.choices(chain_id) | values
 
     # -- writing
 
@@ -357,6 +358,9 @@ class Lab:
             nodes = {**self.settings().get("nodes", {}), node_name(self.rpc or self.chain.address): self.chain_id}
             known = {"last": self.chain_id, "nodes": nodes}
             known |= {"network": self.network_name} if self.network_name else {}
+            if self.on_devnet:
+                is_another = "@" in self._chosen_as(DEVNET.chain_id) and redact_url(str(self.rpc)) == self.rpc
+                known["devnet"] = self.rpc if is_another else None
             if self.settings() != self.settings() | known:
                 with self.changed_settings() as settings:
                     settings.update(known)
@@ -514,7 +518,16 @@ class Lab:
 
     def choices(self, chain_id: int) -> dict[str, Any]:
         """Return what was chosen on a chain of registry, key and group."""
-        return dict(self.settings().get("chains", {}).get(str(chain_id), {}))
+        chains = self.settings().get("chains", {})
+        own = chains.get(str(chain_id), {})
+        # the lab's own devnet may have another address, and has the same registry then
+        is_own = self.registry_address in (None, own.get("registry"))
+        return dict(chains.get(self._chosen_as(chain_id), own if is_own else {}))
+
+    def _chosen_as(self, chain_id: int) -> str:
+        """Name a chain in the settings. All devnets have one id, so another lab's is named with its node."""
+        is_another = chain_id == DEVNET.chain_id and self.rpc and not self.devnet.runs_at(self.rpc)
+        return f"{chain_id}@{node_name(str(self.rpc))}" if is_another else str(chain_id)
 
     def _chosen(self, name: str) -> Any:
         return self.choices(self.chain_id).get(name)

@@ -120,8 +120,20 @@ def verify(
         said = f" (it was in block {waiting.block.number})" if waiting.block else ""
         detail = f"in this lab's outbox it is {waiting.state}{said}: {_next_step(waiting)}"
         report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
+    notes = [_before(lab, path, asked)] if path and not report.records else []
     subjects = {record.key.subject for record in report.records} if path is None else ()
-    return _marked(lab, replace(report, notes=tuple(filter(None, (_since(lab, it, progress) for it in subjects)))))
+    notes += [_since(lab, it, progress) for it in subjects]
+    return _marked(lab, replace(report, notes=tuple(filter(None, notes))))
+
+
+def _before(lab: Lab, path: Path, digest: str) -> str | None:
+    """Say what this lab recorded of a path that has no record as it is now; None if it recorded nothing there."""
+    last = next(iter(lab.hashes.recorded_at(path)), None)
+    if last is None or last.sha256 == digest:
+        return None
+    entries = [it for it in lab.outbox.entries_naming(lab.chain_id, last.sha256) if it.write.op is Op.RECORD]
+    record = f"record {entries[-1].write.record_id}" if entries else f"SHA-256 {last.sha256}"
+    return f"It has changed since you recorded it on {when(last.noted)}: it had other bytes then ({record})."
 
 
 def _since(lab: Lab, subject: str, progress: Progress | None) -> str | None:

@@ -49,6 +49,11 @@ def test_the_home_says_that_a_recorded_file_has_changed_since(lab: Lab, tmp_path
     assert report.verified, "the copy in the store is whole"
     assert f"has changed since: {file}, recorded on 20" in report.notes[0]
     assert "has changed since" in verify(lab, other.id).notes[0]
+    (folder / "inner.csv").write_bytes(b"4\n")
+    for path, recorded in ((file, record), (folder, other)):
+        [note] = verify(lab, str(path)).notes
+        assert note.startswith("It has changed since you recorded it on 20")
+        assert f"(record {recorded.id})" in note, "of the file as it is now the lab has no record, and it knows why"
     (again := tmp_path / "again.csv").write_bytes(b"1,2\n")
     file.unlink()
     assert f"is gone: {file}" in verify(lab, record.id).notes[0]

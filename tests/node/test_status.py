@@ -14,7 +14,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.status import lab_status, record_status
-from tests.support.labs import again, running_lab, second_lab
+from tests.support.labs import again, running_lab, second_lab, typed
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -120,3 +120,13 @@ def test_a_record_s_status_has_its_key_parents_verdicts_and_retraction(lab, file
 def test_an_unknown_record_and_no_id_are_told_apart(lab):
     assert status(lab, "ab" * 32)[0] == 1
     assert CliRunner().invoke(main, ["status", "no id", "--home", str(lab.home.path)]).exit_code == 2
+
+
+def test_that_nothing_is_lost_is_said_where_something_waits(lab, file, tmp_path):
+    for home, said in ((tmp_path / "empty", False), (lab.home.path, True)):
+        if said:
+            record_content(Lab(lab.home, rpc=NOWHERE), Kind.DATASET, file)
+        done = typed("query", "--rpc", NOWHERE, "--chain-id", str(DEVNET.chain_id), home=home)
+        assert done.returncode == 3
+        assert ("Nothing is lost" in done.stderr) is said
+    lab.flush()

@@ -93,7 +93,7 @@ class Node:
         """Return the error for an answer that is missing or wrong."""
         return ChainUnavailable(
             f"{self.address} did not answer as a node does: {reason}",
-            hint="Nothing is lost: what was stored is sent by `blockchaintracer outbox flush`.",
+            hint="Try again, or name another node: --rpc URL.",
         )
 
 

@@ -170,6 +170,11 @@ class Devnet:
             ) from error
         return NodeInfo(rpc_url(port), port, process.pid, chain_id, self._state.current, notes["genesis"])
 
+    def runs_at(self, url: str) -> bool:
+        """Whether the node of this lab runs at an address. The node is not asked."""
+        notes = self._notes()
+        return url == rpc_url(notes.get("port") or 0) and self._process(notes) is not None
+
     def _process(self, notes: dict[str, Any]) -> psutil.Process | None:
         """The node's process, if the one of that number is still it and not another program that got its number."""
         import psutil

@@ -1,0 +1,40 @@
+"""Every devnet has the same chain id: what a lab chose on another lab's is not taken for a choice on its own.
+
+A second lab had written to another's devnet by --rpc. `query` asked its own and told "expected a registry at 0x… on the
+lab's devnet, got no contract", and `status` showed the chain of one devnet with the registry of the other.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from tests.support.labs import second_lab, typed
+
+pytestmark = pytest.mark.node
+
+
+def test_what_was_chosen_on_one_is_not_used_on_the_other(lab: Lab, tmp_path: Path) -> None:
+    other = second_lab(lab, tmp_path / "other")
+    url, home = lab.devnet.start().url, other.home.path
+    (tmp_path / "data.csv").write_text("1\n")
+    given = ("record", str(tmp_path / "data.csv"), "--json")
+    done = typed(*given, "--rpc", url, home=home)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)["id"]
+    found = typed("query", "--json", home=home)
+    assert record in found.stdout, "without --rpc the devnet is asked that was written to last"
+    state = json.loads(typed("status", "--json", home=home).stdout)
+    assert (state["chain"]["address"], state["registry"]) == (url, lab.registry.address)
+    (tmp_path / "more.csv").write_text("2\n")
+    told = typed("record", str(tmp_path / "more.csv"), home=home)
+    assert f"another lab's devnet at {url}" in told.stderr
+    own = json.loads(typed("status", "--network", "devnet", "--json", home=home).stdout)
+    assert (own["chain"]["reachable"], own["registry"], own["group"]) == (False, None, None)
+    again = Lab(Home(lab.home.path), rpc=url)
+    assert again.choices(DEVNET.chain_id) == lab.choices(DEVNET.chain_id), "by its address, its own devnet is its own"
