@@ -1,4 +1,4 @@
-"""The ways to name a record on the command line: its id, the first digits of it, `@last`, a file, or its name.
+"""The ways to name a record on the command line: id, first digits of it, `@last`, file, address, or name.
 
 Anyone can grind an id that begins as another does, and copy a name. A verb that signs shows what was found, and asks.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,19 @@ from typing_extensions import override
 
 from blockchaintracer.cli.render import Declined, plain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
-from blockchaintracer.core.record import Kind, checksummed, is_hash, label
-from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.record import GLOBAL_PREFIX, is_hash, normal_digest
 from blockchaintracer.lab.kept_proofs import proofs_beginning
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest
 from blockchaintracer.lab.private.encrypt import digest_of
+from blockchaintracer.lab.store.ipfs.blocks import Cid
 
 YES = "blockchaintracer.yes"
 """Key in a click context's meta: whether the user agrees to what a name was taken for."""
 LAST = "@last"
 _PREFIX = re.compile(r"(?:0x)?([0-9a-fA-F]{8,63})…?")
+_ADDRESS = re.compile(r"(ipfs|https?)://\S+")
 _WORD = re.compile(r"[A-Za-z0-9_.+-]+")
 _SEARCH = "blockchaintracer.extras.search"
 _MOST_LISTED = 10
@@ -80,29 +82,32 @@ def name_records(ctx: click.Context, lab: Lab, options: dict[str, Any], *, signs
         value = options.get(param.name or "")
         if isinstance(param.type, RecordName) and value:
             texts = [value] if isinstance(value, str) else value
-            ids = [_named(lab, param.type, one, bool(agreed)) for one in texts]
+            ids = [_named(lab, param.type, one, bool(agreed), signs) for one in texts]
             options[param.name or ""] = ids[0] if isinstance(value, str) else tuple(ids)
 
 
-def _named(lab: Lab, kind: RecordName, text: str, agreed: bool) -> str:
+def _named(lab: Lab, kind: RecordName, text: str, agreed: bool, signs: bool) -> str:
     if kind.also(text):
         return text
     if not kind.relation:
-        return full_id(lab, text, agreed)
+        return full_id(lab, text, agreed, signs)
     name, colon, relation = text.rpartition(":")
-    return f"{full_id(lab, name, agreed)}:{relation}" if colon and name else text
+    return f"{full_id(lab, name, agreed, signs)}:{relation}" if colon and name else text
 
 
-def full_id(lab: Lab, text: str, agreed: bool = True) -> str:
-    """Return the id that a text means; `agreed` unless the user is to be asked."""
+def full_id(lab: Lab, text: str, agreed: bool = True, signs: bool = False) -> str:
+    """Return the id that a text means; `agreed` unless the user is to be asked. For a verb that signs, the chain is
+    asked for others that the text may mean, too."""
     if is_hash(text):
         return text
-    ids = _found(lab, text)
+    ids = _found(lab, text, signs)
     if not ids:
+        short = ": the first digits of an id are 8 or more" if text.startswith("0x") and len(text) < 10 else ""
         raise InputError(
-            f"no record is known here as {text!r}",
+            f"no record is known here as {text!r}{short}",
             hint="A record is named by its id, the first 8 digits of it or more, @last, a file or folder that was "
-            "recorded, or its name: `blockchaintracer query` lists them.",
+            "recorded, its name, or an address that holds its id, digest, CID or transaction (nothing is fetched from "
+            "there): `blockchaintracer query` lists them.",
         )
     if len(ids) > 1:
         listed = "\n".join(f"  {_described(lab, one)}" for one in ids[:_MOST_LISTED])
@@ -121,19 +126,44 @@ def full_id(lab: Lab, text: str, agreed: bool = True) -> str:
     return ids[0]
 
 
-def _found(lab: Lab, text: str) -> list[str]:
+def _found(lab: Lab, text: str, signs: bool) -> list[str]:
     """Return the ids that a text may mean: by the first of the ways that finds any."""
     if text == LAST:
         return lab.outbox.record_ids(lab.domain, limit=1)
-    if prefix := _PREFIX.fullmatch(text):
-        digits = prefix[1].lower()
-        known = [*lab.outbox.record_ids(lab.domain, f"0x{digits}"), *proofs_beginning(lab, f"0x{digits}")]
-        known += _indexed(lab, "r.id BETWEEN ? AND ?", [bytes.fromhex(digits.ljust(64, fill)) for fill in "0f"])
-        if known:
-            return [*dict.fromkeys(known)]
+    if _ADDRESS.fullmatch(text):
+        return next(filter(None, (_named_by(lab, word, signs) for word in _words_of(text))), [])
+    if known := _beginning(lab, text, signs):
+        return known
     path = Path(text)
     found = lab.registry.find_subject(digest_of(lab.hashes, path).sha256) if path.exists() else []
     return [record.id for record in found] or _indexed(lab, "d.name = ?", [text])
+
+
+def _beginning(lab: Lab, text: str, signs: bool) -> list[str]:
+    """Return the ids that begin so. Only a verb that signs asks the chain for more than are known here."""
+    if not (prefix := _PREFIX.fullmatch(text)):
+        return []
+    digits = prefix[1].lower()
+    known = [*lab.outbox.record_ids(lab.domain, f"0x{digits}"), *proofs_beginning(lab, f"0x{digits}")]
+    if signs or not known:
+        known += _indexed(lab, "r.id BETWEEN ? AND ?", [bytes.fromhex(digits.ljust(64, fill)) for fill in "0f"])
+    return [*dict.fromkeys(known)]
+
+
+def _words_of(address: str) -> list[str]:
+    """Split an address into what may name a record, the last first; of an object's path its two parts are joined."""
+    words = re.split(r"[/?#=&.]|report-", address.partition("://")[2])
+    return [*reversed(words), *(first + last for first, last in pairwise(words) if len(first) == 2)]
+
+
+def _named_by(lab: Lab, word: str, signs: bool) -> list[str]:
+    """Return the ids that a part of an address names: an id, the first digits of it, the digest of a manifest or of
+    content, a CID, or a transaction. The address is not fetched: what lies there can say anything."""
+    with suppress(InputError):
+        word = Cid.parse(word).digest.hex()
+    if is_hash(word) and not word.startswith(GLOBAL_PREFIX):
+        return _indexed(lab, "? IN (r.id, r.subject, d.digest, r.tx)", [bytes.fromhex(normal_digest(word))])
+    return _beginning(lab, word, signs) if word.startswith("0x") else []
 
 
 def _indexed(lab: Lab, condition: str, values: list[Any]) -> list[str]:
@@ -152,13 +182,8 @@ def _described(lab: Lab, record_id: str) -> str:
     record = lab.registry.find_record(record_id)
     if record is None:
         return f"{record_id} (not stored on the chain)"
-    return f"{record_id}: {'; '.join(_facts(lab, record))}"
-
-
-def _facts(lab: Lab, record: RecordView) -> Iterator[str]:
-    try:
+    name = None
+    with suppress(BlockchainTracerError, AttributeError):
         name = read_manifest(lab.store, record).predicate.name
-    except (BlockchainTracerError, AttributeError):
-        name = None
-    yield f"{label(record.key.kind, Kind)} {plain(name or '')}".strip()
-    yield f"group {record.key.group}, author {checksummed(record.key.author)}"
+    what = f"{record.kind} {plain(name or '')}".strip()
+    return f"{record_id}: {what}; group {record.group}, author {record.author}"

@@ -292,3 +292,20 @@ def test_a_chain_that_is_all_retracted_names_the_first_and_says_that_there_are_m
     assert last.retracted_ancestors == tuple(id_of(str(number)) for number in range(MOST_RETRACTED))
     assert last.as_json()["moreRetracted"]
     assert not found.nodes[id_of(str(MOST_RETRACTED))].has_more_retracted
+
+
+def test_a_record_is_unfolded_where_it_first_stands_and_the_others_say_above(index):
+    # the parents of "last" are told with the nearer first, and the farther stands below it, too
+    made(index, {"data": [], "model": [("data", 1)], "last": [("model", 1), ("data", 1)]})
+    for asked in ("data", "last"):
+        lines = shown(lineage(index, id_of(asked))).splitlines()
+        above = [number for number, line in enumerate(lines) if "(see above)" in line]
+        for number in above:
+            name = lines[number].split("run ")[1].split()[0]
+            assert any(f"run {name} " in line for line in lines[:number]), "\n".join(lines)
+        assert len(above) == 1
+
+
+def test_a_name_that_says_no_more_than_the_kind_is_not_repeated(index):
+    made(index, {"run": []})
+    assert "run run" not in shown(lineage(index, id_of("run")))

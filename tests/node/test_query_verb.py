@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from blockchaintracer.lab.lab import Lab
-from tests.support.labs import typed, verb
+from tests.support.labs import second_lab, typed, verb
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +93,24 @@ def test_a_record_that_is_in_a_batch_only_is_told_so(lab: Lab, tmp_path: Path) -
     assert typed("lineage", record["id"], home=home).returncode == 0
     unknown = json.loads(typed("lineage", "ab" * 32, "--json", home=home).stdout)
     assert unknown["hint"].startswith("Check the id")
+
+
+def test_names_of_others_come_from_where_they_publish(lab: Lab, tmp_path: Path) -> None:
+    other = second_lab(lab, tmp_path / "other")
+    (tmp_path / "soil.csv").write_text("of another lab\n")
+    made = typed(
+        "record", "--dataset", str(tmp_path / "soil.csv"), "--name", "Their soil", "--json", home=lab.home.path
+    )
+    record = json.loads(made.stdout)["id"]
+    published = tmp_path / "published"
+    assert typed("publish", record, "--to", str(published), home=lab.home.path).returncode == 0
+    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+
+    def name(*more: str) -> object:
+        rows = json.loads(typed("query", *more, *where, "--json", home=other.home.path).stdout)["records"]
+        return next(row["name"] for row in rows if row["id"] == record)
+
+    assert name() is None
+    assert name("--from", str(tmp_path)) is None, "what a source does not have stays unknown"
+    assert name("--from", str(published)) == "Their soil"
+    assert name() == "Their soil"

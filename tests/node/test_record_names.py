@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.lab.lab import Lab
 from tests.support.labs import typed
 
@@ -40,6 +41,15 @@ def test_each_way_means_the_same_record(lab: Lab, recorded: tuple[Path, list[str
         "soil",
     ]
     ways += [str(folder / "soil.csv"), lab.domain.global_id(soil)]
+    record = lab.registry.find_record(soil)
+    ways += [
+        f"https://lab.example/published/proofs/{soil}.json",
+        f"https://lab.example/report-{soil[:12]}/report.html#checks",
+        f"https://explorer.example/tx/{record.transaction}",
+        f"http://127.0.0.1:9/objects/{record.manifest[:2]}/{record.manifest[2:]}",
+        f"ipfs://{cid_of_sha256(record.manifest)}",
+        f"https://{cid_of_sha256(record.subject)}.ipfs.gateway.example/?download=true",
+    ]
     assert {shown(lab, "status", way) for way in ways} == {soil}
     assert shown(lab, "status", "@last") == snow
     assert {shown(lab, "verify", way) for way in ways} == {soil}
@@ -58,9 +68,10 @@ def test_several_matches_are_listed(lab: Lab, recorded: tuple[Path, list[str]]) 
 
 
 def test_what_is_known_nowhere_is_told(lab: Lab) -> None:
-    for text in ("nowhere", "0xffffffff", "1234567"):
+    for text in ("nowhere", "0xffffffff", "1234567", "0x12", f"https://lab.example/tx/0x{64 * 'a'}"):
         done = typed("status", text, home=lab.home.path)
         assert (done.returncode, f"no record is known here as {text!r}" in done.stderr) == (2, True)
+        assert ("an id are 8 or more" in done.stderr) is (text == "0x12")
 
 
 def test_a_verb_that_signs_shows_what_was_found_and_asks(lab: Lab, recorded: tuple[Path, list[str]]) -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
@@ -15,12 +15,14 @@ from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import ABOUT, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.rows import Row, records, required_number, utc
+from blockchaintracer.extras.search.rows import Row, named_here, records, required_number, utc
 from blockchaintracer.lab.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
+
+    from blockchaintracer.lab.store.hashcache import HashCache
 
 _SHOWN_NAME = 60
 MOST_RETRACTED = 20
@@ -114,22 +116,28 @@ class LineageGraph:
             if not neighbours[self.root]:
                 continue
             unfolded = {self.root}
-            left = [(tree.add(title, style="dim"), self.root, 1)]
+            first = tree.add(title, style="dim")
+            left = [(first, 1, *link) for link in reversed(neighbours[self.root])]
             while left:
-                branch, record, level = left.pop()
-                if level > _LEVELS and neighbours[record]:
-                    branch.add("… too deep to show here: ask for the lineage of this record", style="dim")
+                branch, level, relation, record = left.pop()
+                line = _text(self.nodes[record], relation)
+                if record in unfolded:
+                    branch.add(line.append(" (see above)", "dim"))
                     continue
-                for relation, other in neighbours[record]:
-                    is_new = other not in unfolded
-                    line = _text(self.nodes[other], relation)
-                    under = branch.add(line if is_new else line.append(" (see above)", "dim"))
-                    if is_new:
-                        unfolded.add(other)
-                        left.append((under, other, level + 1))
+                under = branch.add(line)
+                if level == _LEVELS and neighbours[record]:
+                    under.add("… too deep to show here: ask for the lineage of this record", style="dim")
+                    continue
+                unfolded.add(record)
+                left += [(under, level + 1, *link) for link in reversed(neighbours[record])]
         if not self.is_complete:
             tree.add("… there is more: ask for a greater depth", style="dim")
         return tree
+
+    def named_here(self, hashes: HashCache) -> LineageGraph:
+        """Return the same lineage with the names that a person at this machine knows."""
+        nodes = {record: replace(node, row=named_here(node.row, hashes)) for record, node in self.nodes.items()}
+        return replace(self, nodes=nodes)
 
     def mermaid(self) -> str:
         """A Mermaid flowchart; arrows lead from a record to what it was made from."""
@@ -284,7 +292,11 @@ def _lines(node: LineageNode) -> list[str]:
     row = node.row
     name = " ".join(printable(row.name or "").split())
     name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
-    lines = [f"{row.kind} {name}".strip(), f"{row.id[:12]}… group {row.group}", utc(row.time)]
+    lines = [
+        row.kind if name in ("", row.kind) else f"{row.kind} {name}",
+        f"{row.id[:12]}… group {row.group}",
+        utc(row.time),
+    ]
     lines += [_RETRACTED] if row.status == "retracted" else []
     lines += [_AFFECTED] if node.is_affected else []
     lines += [_FAILED] if "failed" in row.states else []

@@ -47,7 +47,7 @@ def command(lab: Lab, record_id: str, offline: bool) -> Answer:
         **found.as_json(),
         "groups": {str(group): count for group, count in groups.items()},
     }
-    return Answer(data, state, tree(found.tree()), _summary(rows, groups))
+    return Answer(data, state, tree(found.named_here(lab.hashes).tree()), _summary(rows, groups))
 
 
 def _summary(rows: list[Row], groups: dict[int, int]) -> str:

@@ -50,7 +50,7 @@ def command(lab: Lab, record_id: str, depth: int | None, form: str, output: Path
         registry = None if offline else lab.registry
         found = lineage(index, record_id, depth, registry=registry)
     if form == "tree":
-        return Answer(found, tree(found.tree()))
+        return Answer(found, tree(found.named_here(lab.hashes).tree()))
     picture = {"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]()
     if output is None:
         return Answer(found, picture)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
@@ -20,6 +22,7 @@ from blockchaintracer.extras.search.searchable import metrics_of, read_json, run
 
 if TYPE_CHECKING:
     from blockchaintracer.core.manifest import Metric
+    from blockchaintracer.lab.store.hashcache import HashCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
             name=fields.name if fields else None,
             description=fields.description if fields else "",
             has_manifest=fields is not None,
-            decisive=_are_decisive(recorded),
+            decisive=bool(recorded) and _comparison().are_decisive(recorded.values()),
             declared=[name for name, metric in recorded.items() if metric.is_declared],
             comparisons=_comparisons(index, number, recorded) if row["reproduced"] or row["not_reproduced"] else [],
             run_status=run_status(statement or {}),
@@ -183,27 +186,28 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
     return [by_number[number] for number in numbers if number in by_number]
 
 
-def _are_decisive(recorded: Mapping[str, Metric]) -> bool:
-    if not recorded:
-        return False
+def _comparison() -> Any:
     # what searches alone has no need of the models
-    from blockchaintracer.core.manifest.metric_comparison import are_decisive
-
-    return are_decisive(recorded.values())
+    return import_module("blockchaintracer.core.manifest.metric_comparison")
 
 
 def _comparisons(index: Index, number: int, recorded: Mapping[str, Metric]) -> list[dict[str, Any]]:
     """What the runs that verdicts stand on found of a record's metrics."""
-    from blockchaintracer.core.manifest.metric_comparison import compare_metrics
-
     found = []
     for row in index.rows(_EVIDENCE, [number]):
         values = _values(row)
         if statement := read_json((values.pop("json") or "").encode()):
             repeated = {name: metric.value for name, metric in metrics_of(statement).items()}
-            rows = [row for row in compare_metrics(recorded, repeated) if row.tolerance]
+            rows = [row for row in _comparison().compare_metrics(recorded, repeated) if row.tolerance]
         found.append({**values, "metrics": rows if statement else None})
     return [each for each in found if each["metrics"] != []]
+
+
+def named_here(row: Row, hashes: HashCache) -> Row:
+    """Call a record without a name as the file that this lab recorded: no manifest says that, so only a person here is
+    shown it."""
+    places = [] if row.name else hashes.places(row.subject)
+    return replace(row, name=Path(places[0].path).name) if places else row
 
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:

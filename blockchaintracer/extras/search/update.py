@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.plain_json import MAX_BYTES
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import HOLE
 from blockchaintracer.lab.kept_proofs import batch_hint
@@ -13,17 +14,22 @@ from blockchaintracer.lab.lab import Lab
 
 
 @contextmanager
-def up_to_date(lab: Lab, *, offline: bool = False, rescan: bool = False) -> Iterator[Index]:
+def up_to_date(
+    lab: Lab, *, offline: bool = False, rescan: bool = False, sources: Sequence[str] = ()
+) -> Iterator[Index]:
     """Open the lab's index, with the events that the chain has added. The user is told if it had to be built anew.
 
     Args:
         offline: do not ask the chain; use what the index holds.
         rescan: read all events anew, from receipts.
+        sources: published stores that may have manifests which the lab's store lacks. What is found stays in the store.
     """
     with Index(lab.home.index) as index:
         if not offline:
             try:
                 report = index.sync(lab.registry, lab.store, rescan=rescan)
+                if _fetched(index, lab, sources):
+                    index.sync(lab.registry, lab.store)
             except ChainUnavailable as error:
                 hint = f"{error.hint or 'Try again when the chain is back.'} --offline searches what was read before."
                 raise ChainUnavailable(error.message, hint=hint) from None
@@ -50,3 +56,13 @@ def up_to_date(lab: Lab, *, offline: bool = False, rescan: bool = False) -> Iter
             if unknown and not offline:
                 problem.hint = batch_hint(lab, unknown) or problem.hint
             raise
+
+
+def _fetched(index: Index, lab: Lab, sources: Sequence[str]) -> bool:
+    """Fetch the newest thousand manifests that the index lacks; what a source does not have stays unknown."""
+    lacking = "SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL ORDER BY pk DESC LIMIT 1000"
+    fetched = False
+    for row in index.rows(lacking) if sources else ():
+        with suppress(StoreError, NotVerified):
+            fetched |= bool(lab.store.fetch(row["digest"].hex(), sources, MAX_BYTES))
+    return fetched

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option
+from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.core.errors import InputError
@@ -15,6 +15,7 @@ from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
+from blockchaintracer.extras.search.rows import named_here
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.kept_proofs import kept_proofs
 from blockchaintracer.lab.lab import Lab
@@ -45,6 +46,7 @@ from blockchaintracer.lab.lab import Lab
 @click.option(
     "--parquet", type=NEW_FILE, help="Write the columns of --csv to this Parquet file; takes blockchaintracer[tables]."
 )
+@source_option
 @offline_option
 def command(
     lab: Lab,
@@ -55,6 +57,7 @@ def command(
     parquet: Path | None,
     offline: bool,
     rescan: bool,
+    sources: tuple[str, ...],
     **conditions: Any,
 ) -> Answer:
     """Search the registry's records by words and conditions that all hold.
@@ -68,16 +71,17 @@ def command(
       blockchaintracer query --status reproduced --since 2026-01-01 --json
       blockchaintracer query --descendants-of ID --csv
       blockchaintracer query --waiting-for 2 --ascending
+      blockchaintracer query --from https://lab.example/published
       blockchaintracer query --kind run --limit 100000 --parquet runs.parquet
     """
-    if rescan and offline:
-        raise InputError("expected --rescan or --offline, got both")
-    with up_to_date(lab, offline=offline, rescan=rescan) as index:
+    if offline and (rescan or sources):
+        raise InputError(f"expected {'--rescan' if rescan else '--from'} or --offline, got both")
+    with up_to_date(lab, offline=offline, rescan=rescan, sources=sources) as index:
         registry, text = None if offline else lab.registry, " ".join(words) or None
         rows = query(index, registry=registry, text=text, group=of_group, limit=limit + 1, **conditions)
     is_more, rows = len(rows) > limit, rows[:limit]
     data: dict[str, Any] = {"records": rows, "more": is_more}
-    shown: Part = csv_rows(*columns_of(rows)) if as_csv else _table(rows)
+    shown: Part = csv_rows(*columns_of(rows)) if as_csv else _table([named_here(row, lab.hashes) for row in rows])
     if parquet:
         write_parquet(rows, parquet)
         data["file"] = str(parquet)

@@ -22,7 +22,7 @@ from blockchaintracer.core.plain_json import loads_shallow
 from blockchaintracer.lab.recording.run_document import parse_yaml
 
 MAX_FILE = 16 << 20
-_CODE = {".py", ".ipynb", ".r", ".jl", ".sh", ".bash", ".pl", ".smk", ".c", ".cc", ".cpp", ".h", ".f90", ".m", ".js"}
+CODE = {".py", ".ipynb", ".r", ".jl", ".sh", ".bash", ".pl", ".smk", ".c", ".cc", ".cpp", ".h", ".f90", ".m", ".js"}
 """Suffixes of code, which the commit has and which is no data."""
 
 
@@ -86,7 +86,7 @@ def workflow_files(command: Sequence[str], folder: Path, since: float = 0.0) -> 
     made = dict.fromkeys(path for step in steps for path in step.outputs)
     read = dict.fromkeys(path for step in steps for path in step.inputs)
     sources = [path for path in read if not _is_below(path, made)]
-    inputs = [Path(path) for path in sources if Path(path).suffix.lower() not in _CODE and os.path.exists(path)]
+    inputs = [Path(path) for path in sources if Path(path).suffix.lower() not in CODE and os.path.exists(path)]
     between = {str(place) for path in read for place in (Path(path), *Path(path).parents)}
     outputs = [Path(path) for path in made if not _is_below(path, read) and path not in between]
     outputs = [path for path in outputs if path.exists()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from blockchaintracer.lab.capture.locks import find_lock
 from blockchaintracer.lab.capture.notebook import as_program, is_notebook
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.capture.reads import Seen
-from blockchaintracer.lab.capture.workflows import WorkflowFiles, metric_files, tool_of, workflow_files
+from blockchaintracer.lab.capture.workflows import CODE, WorkflowFiles, metric_files, tool_of, workflow_files
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import digest_of, note_hidden, recipients_of
@@ -145,7 +146,7 @@ def _record_request(
             )
         return _record_content(lab, request, parents, replace(keeping, in_place=in_place), progress), None
 
-    document = _merged(document or RunDocument(schema_version=1, name="run"), request)
+    document = _merged(document or RunDocument(schema_version=1, name=_name_of(request.program)), request)
     elsewhere = [_record_address(lab, request, address, progress) for address in request.addresses]
     files = request.paths or document.inputs or document.outputs
     if keeping.recipients and not (files or document.private.fields() or request.program):
@@ -308,6 +309,13 @@ def _told_elsewhere(request: Request, document: RunDocument, root: Path) -> tupl
     for text in tolerances.values():
         parse_tolerance(text)
     return MetricReader(folder, root, sources, tables), tolerances
+
+
+def _name_of(program: Sequence[str]) -> str:
+    """Call a run without a name as its script, else as its program."""
+    first = Path(program[0] if program else "run").stem
+    name = next((path.stem for path in map(Path, program) if path.suffix.lower() in CODE), first)
+    return name if re.fullmatch(r"[\w.+-]{1,64}", name) and not name.startswith("python") else "run"
 
 
 def _sandbox(lab: Lab, request: Request, root: Path) -> Sandbox | None:
