@@ -235,7 +235,8 @@ def test_the_page_loads_nothing(lab: Lab, run: str) -> None:
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in policy[1]
     sources = re.findall(r'(?:src|href|action|data|srcset)="([^"]*)"', page)
-    assert len(sources) == 2
+    assert len(sources) == 1, "the lineage: of a metric that nobody found again there is nothing to draw"
+    assert "<pre>pip install blockchaintracer\nblockchaintracer verify" in page
     for source in sources:
         assert source.startswith("data:image/svg+xml;base64,")
         svg = base64.b64decode(source.partition(",")[2]).decode()
@@ -376,7 +377,11 @@ def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
     back = tmp_path / "back"
     assert called("restore", told["recorded"]["id"], "-o", str(back), home=lab.home.path).exit_code == 0
     assert (back / "report.html").read_bytes() == (out / "report.html").read_bytes()
-    refused = called(run, "-o", str(tmp_path / "no"), "--json", home=lab.home.path)
+    without = called(run, "-o", str(tmp_path / "without"), home=lab.home.path)
+    assert without.exit_code == 0
+    assert "Left out: the model card, for want of preprocessing, limitations: see --field." in without.output
+    assert {file.name for file in (tmp_path / "without").iterdir()} == {"report.html", "experiments.csv"}
+    refused = called(run, "-o", str(tmp_path / "no"), "--format", "model-card", "--json", home=lab.home.path)
     assert refused.exit_code == 2
     assert json.loads(refused.stdout)["missing"] == ["preprocessing", "limitations"]
     assert not (tmp_path / "no").exists()

@@ -63,9 +63,9 @@ class WrittenReport:
 
 
 def formats_for(facts: ReportFacts) -> list[str]:
-    """List what is made of a record without a choice: its card if there is one for it, the page, and the sheet."""
+    """List what is made of a record without a choice: a card that lacks no field, the page, and the sheet."""
     cards = ["model-card"] if facts.has_card else ["dataset-card"] if facts.asked.record.kind == "dataset" else []
-    return [*cards, "html", *(["csv"] if facts.runs else [])]
+    return [*([] if facts.has_card and facts.missing else cards), "html", *(["csv"] if facts.runs else [])]
 
 
 def make(facts: ReportFacts, formats: Iterable[str], templates: Path | None = None) -> dict[str, bytes]:
@@ -102,7 +102,7 @@ def set_reports(lab: Lab, formats: Sequence[str] | None, declared: Mapping[str, 
     """Choose what report every run gets once it's recorded, on this chain; None for no report.
 
     Args:
-        formats: names in `FORMATS`; empty for what `formats_for` says, without a card that lacks fields.
+        formats: names in `FORMATS`; empty for what `formats_for` says.
         declared: fields of the model card that hold for every run.
     """
     _require_formats(formats or ())
@@ -117,8 +117,7 @@ def report_by_setting(lab: Lab, record_id: str) -> Recorded | None:
     if not isinstance(chosen, dict):
         return None
     facts = gather(lab, record_id, chosen.get("fields") or {})
-    usual = [name for name in formats_for(facts) if name != "model-card" or not facts.missing]
-    return record_report(lab, facts, make(facts, chosen.get("formats") or usual))
+    return record_report(lab, facts, make(facts, chosen.get("formats") or formats_for(facts)))
 
 
 def history(lab: Lab, record_id: str) -> list[WrittenReport]:

@@ -68,9 +68,7 @@ def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
             {
                 "name": metric["name"],
                 "shown": str(metric["value"]),
-                "allowed": "declared, not compared"
-                if metric["declared"]
-                else "not compared"
+                "allowed": f"{'declared, ' if metric['declared'] else ''}not compared"
                 if metric["tolerance"] is None
                 else f"± {metric['tolerance']:.3g} {metric['wide'] or ''}".strip(),
                 "again": [{"group": again["group"], "shown": str(again["value"])} for again in metric["again"]],

@@ -31,11 +31,11 @@ def data_uri(svg: bytes) -> str:
 def metric_pictures(facts: ReportFacts, metrics: Sequence[dict[str, Any]]) -> list[tuple[str, bytes]]:
     """Draw the metrics; each picture with what it shows in words.
 
-    One has a row for each metric with a tolerance: the recorded value, what it may be off, and what was found again.
+    One has a row for each metric that was found again: the recorded value, what it may be off, and what was found.
     The others have the histories that the run recorded.
     """
     pictures = []
-    compared = [metric for metric in metrics if metric["tolerance"] is not None][:MAX_METRICS]
+    compared = [metric for metric in metrics if metric["tolerance"] is not None and metric["again"]][:MAX_METRICS]
     if compared:
         pictures.append(("recorded metrics, their tolerances, and what was found again", _compared(compared, facts)))
     histories = [(name, points) for name, points in facts.histories.items() if len(points) > 1][:MAX_METRICS]

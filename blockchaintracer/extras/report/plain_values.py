@@ -49,7 +49,8 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
         "lineage": {
             "records": [
                 {
-                    **{name: getattr(node.row, name) for name in ("id", "kind", "name", "group", "status")},
+                    **{name: getattr(node.row, name) for name in ("id", "kind", "name", "group")},
+                    "status": ", ".join(node.row.states),
                     "time": utc(node.row.time),
                     "depth": node.depth,
                     "standsOnRetracted": list(node.retracted_ancestors),

@@ -107,11 +107,14 @@ def make_report(
     files = make(facts, formats or formats_for(facts), templates)
     written = write(files, output or Path(f"report-{record.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None
+    missing = [] if formats or not facts.has_card else list(facts.missing)
+    data = {"record": record.id, "status": facts.verification.status, "files": written, "missing": missing}
     return Answer(
-        {"record": record.id, "status": facts.verification.status, "files": written, "recorded": recorded},
+        {**data, "recorded": recorded},
         f"{record.kind} {record.id}: {facts.verification.status}",
         *(f"  {file}" for file in written),
         *([recorded_line("Report", recorded)] if recorded else []),
+        notes=[f"Left out: the model card, for want of {', '.join(missing)}: see --field."] if missing else [],
         exit_code=facts.verification.conclusion.exit_code,
     )
 
