@@ -223,7 +223,7 @@ def verdict_line(conclusion: Conclusion, text: str, *, private: bool = False) ->
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[[], None]:
     """Return what prints a table, as wide as the terminal or as its content if there is no terminal. An absent value is
-    a dash."""
+    a dash. Where it is too wide for the terminal, hashes are short: the first digits of an id name a record."""
     return partial(_print_table, title, columns, rows)
 
 
@@ -236,8 +236,11 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
     # strangers' texts act on nothing: neither as the terminal's commands nor as rich's markup
     lines = [["-" if value is None else plain(str(value)) for value in row] for row in rows]
     console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
-    widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
     room = console.width if sys.stdout.isatty() else _WIDEST
+    widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
+    if sum(widths) + 2 * len(widths) > room and not click.get_current_context().meta.get(VERBOSE):
+        lines = [[_HASH.sub(r"\1…", cell) for cell in line] for line in lines]
+        widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
     if not title and sum(widths) + 2 * len(widths) <= room and not any("\n" in cell for line in lines for cell in line):
         # rich takes 0.7 ms a row to find what is clear where nothing has to be folded
         for line, style in ((columns, "bold"), *((line, None) for line in lines)):
@@ -245,9 +248,9 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
             console.print(text, style=style, soft_wrap=True) if style else print(text)
         return
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        # a path that is cut is of no use: it goes on in the next line
-        drawn.add_column(column, overflow="fold")
+    for column, *cells in zip(columns, *lines, strict=True):
+        # a path that is cut is of no use: it goes on in the next line; a short hash stays whole
+        drawn.add_column(column, overflow="fold", no_wrap=any(map(_SHORT.fullmatch, cells)))
     for line in lines:
         drawn.add_row(*line)
     if not sys.stdout.isatty():
@@ -299,6 +302,9 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
         if not bars and time.monotonic() - began > 1:
             bars.append(_started_bar(label, paths))
         for bar in bars:
+            if done > (bar.tasks[0].total or done):
+                # more is read than the files that were named: what it takes is not known
+                bar.tasks[0].total = None
             bar.update(bar.task_ids[0], completed=done)
 
     try:

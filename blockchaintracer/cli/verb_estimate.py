@@ -44,7 +44,9 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
     lines = [_price(met) for met in prices if met.network not in away]
     if away:
         lines.append(f"Not reached: {', '.join(away)}. --gas-price GWEI estimates without them.")
-    return Answer({"costs": costs, "prices": prices}, *([shown] if rows else []), *lines)
+        lines += [] if rows else [f"Nothing is estimated. {network}: {note}" for network, note in [*away.items()][:1]]
+    data = {"costs": costs, "prices": prices}
+    return Answer(data, *([shown] if rows else []), *lines, exit_code=0 if rows else 3)
 
 
 def _price(met: Met) -> str:

@@ -22,6 +22,7 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.render import Answer, state_line
 from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.core.record import counted
 from blockchaintracer.lab.keys import KeyStore, chosen_passphrase, passphrase_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -162,7 +163,7 @@ def backup(target: Path, recipients: tuple[str, ...], home: str | None) -> Answe
     """
     passphrase = None if recipients else chosen_passphrase(target, _asker())
     names = back_up(Home(home), target, recipients=recipients, passphrase=passphrase)
-    return Answer({"file": str(target), "files": names}, f"Backed up {len(names)} files to {target}.")
+    return Answer({"file": str(target), "files": names}, f"Backed up {counted(len(names), 'file')} to {target}.")
 
 
 @command.command("restore")
@@ -175,7 +176,7 @@ def restore_backup(source: Path, identities: tuple[str, ...], home: str | None) 
     opened = EncryptionKeys(folder, ask).identities(identities) if identities else []
     asker = ask if sys.stdin.isatty() else None
     names = restore(folder, source, identities=opened, ask=lambda: passphrase_of(source, asker))
-    return Answer({"files": names}, f"Restored {len(names)} files to {folder.path}.")
+    return Answer({"files": names}, f"Restored {counted(len(names), 'file')} to {folder.path}.")
 
 
 def _rotated(done: Rotated) -> Iterator[str]:

@@ -11,10 +11,13 @@ from blockchaintracer.cli.options import allow_secret_option, lab_verb, profile_
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, byte_size, not_searched_lines, plain, progress_bar
 from blockchaintracer.core.plain_json import as_json
+from blockchaintracer.core.record import counted
 from blockchaintracer.lab.drafts import registry_for_others
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.store.store import REPAIRED
+
+_NOUNS = {what: f"{what} file" for what in ("content", "code", "encrypted", "history", "requirements")}
 
 
 @lab_verb()
@@ -55,9 +58,10 @@ def command(
         done = publish(
             lab, record_id, to, with_diff=with_diff, allowed=allowed, quick=quick, profile=profile, progress=progress
         )
-    kinds = ", ".join(f"{count} {what}" for what, count in Counter(it.what for it in done.objects).items())
+    counts = Counter(it.what for it in done.objects)
+    kinds = ", ".join(counted(count, _NOUNS.get(what, what)) for what, count in counts.items())
     states = ", ".join(f"{count} {state}" for state, count in Counter(it.state for it in done.objects).items())
-    published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
+    published = f"{counted(len(done.objects), 'object')}, {byte_size(done.size)}, to {done.folder}"
     global_id = lab.domain.global_id(done.record_id)
     verb = "reproduce" if done.repeatable else "verify"
     named = f"--from {shlex.quote(done.folder)} {registry_for_others(lab.domain)}"
@@ -73,4 +77,5 @@ def command(
         *not_searched_lines(done.not_searched),
         *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),
         f"Others {verb} it with: blockchaintracer {verb} {global_id} {named}",
+        *([f"URL is the address of your devnet: {lab.chain.address} on this machine."] if lab.on_devnet else []),
     )

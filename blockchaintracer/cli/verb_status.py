@@ -10,7 +10,7 @@ import click
 from blockchaintracer.cli.options import group_option, lab_verb
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, unrevealed_line, when
-from blockchaintracer.core.record import Status, label
+from blockchaintracer.core.record import Status, counted, label
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import foreign_id
 from blockchaintracer.lab.status import foreign_status, lab_status, record_statuses
@@ -41,7 +41,7 @@ def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
             state,
             f"Record    {state['id']}",
             f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands",
-            f"Said in   {state['saidIn']}, by {len(state['verdicts'])} groups",
+            f"Said in   {state['saidIn']}, by {counted(len(state['verdicts']), 'group')}",
             *map(_verdict_line, state["verdicts"]),
         )
     states = record_statuses(lab, ids)

@@ -98,8 +98,8 @@ def _of(network: Network, gas_price_wei: int | None) -> tuple[list[Cost], Met]:
                 raise BlockchainTracerError("no RPC address is configured")
             chain = Chain.connect(network.rpc)
             price = int(chain.ask("eth_gasPrice"), 16)
-        except BlockchainTracerError:
-            note = f"no price: the network was not reached (set ${network.rpc_env}, or --gas-price)"
+        except BlockchainTracerError as error:
+            note = f"no price: the network was not reached: {error.message} (set ${network.rpc_env}, or --gas-price)"
     elif network.kind == "op-stack":
         note = "without the data fee on Ethereum, which only the network itself tells"
     slot = slot_price(chain) if chain else SlotPrice()

@@ -133,11 +133,14 @@ def test_a_node_of_any_chain_is_asked(proxy: Proxy) -> None:
     assert all(cost["wei"] for cost in answer["costs"])
 
 
-def test_networks_that_were_not_reached_are_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_networks_that_were_not_reached_are_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for network in NETWORKS:
         monkeypatch.setenv(network.rpc_env, "http://127.0.0.1:9")
     done = CliRunner().invoke(command, ["--home", str(tmp_path / "home")])
-    assert (done.exit_code, done.output.count("\n")) == (0, 1)
+    assert (done.exit_code, done.output.count("\n")) == (3, 2)
+    assert "Nothing is estimated. Ethereum: no price: the network was not reached: " in done.output
     assert done.output.startswith("Not reached: Ethereum, ")
     # one that was asked for by name says why
     done = CliRunner().invoke(command, ["--network", "sepolia", "--home", str(tmp_path / "home")])

@@ -49,6 +49,8 @@ class MetricComparison:
 
     def __str__(self) -> str:
         used = "" if self.used is None else f", {self.used:.3g} of it used"
+        if self.used and self.used > 1:
+            used = f", off by {f'{self.used:,.0f}' if self.used >= 1000 else f'{self.used:.3g}'} times as much"
         found = "not found" if self.found is None else f"found {self.found!r}"
         return f"{self.metric} {self.recorded!r}, {found} ({self.required}{used})"
 

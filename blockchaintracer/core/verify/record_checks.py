@@ -17,7 +17,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.networks import time_source, when
-from blockchaintracer.core.record import ABOUT, Kind, Role, Status, Verdict, from_hex, label, to_hex
+from blockchaintracer.core.record import ABOUT, Kind, Role, Status, Verdict, counted, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
@@ -300,7 +300,7 @@ class RecordChecks:
         late = {parent.id for parent in parents.values() if record.block and record.position < parent.position}
         late |= {parent for parent in ids if 0 < anchored_at < stored[parent].recorded_at}
         wrong = [*([] if anchored_at else missing), *(f"{parent} is not earlier" for parent in ids if parent in late)]
-        detail = "; ".join(wrong or missing) or f"all {len(ids)} are recorded, and earlier"
+        detail = "; ".join(wrong or missing) or f"{counted(len(ids), 'parent')} recorded, and earlier"
         yield Check("parents", Outcome.FAIL if wrong else Outcome.UNKNOWN if missing else Outcome.PASS, detail)
         yield self._ancestors(record, parents)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
@@ -311,7 +311,7 @@ class RecordChecks:
                 for it in inputs
                 if it.record not in forgotten and subjects.get(it.record) != it.sha256
             ]
-            detail = "; ".join(wrong) or f"the digests of all {len(inputs)} are those of their records"
+            detail = "; ".join(wrong) or f"{counted(len(inputs), 'input')} with the digests of their records"
             if forgotten and not wrong:
                 detail = f"the keys of {', '.join(forgotten)} are not at hand: {self._registry.history.reason}"
             outcome = Outcome.FAIL if wrong else Outcome.UNKNOWN if forgotten else Outcome.PASS
@@ -338,7 +338,7 @@ class RecordChecks:
             why = gap if lost else "no manifest that names what they read is at hand"
             detail = f"what {', '.join([*lost, *sorted(unread)])} rest on is unknown: {why}"
             return Check("lineage", Outcome.UNKNOWN, detail)
-        return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
+        return Check("lineage", Outcome.PASS, f"of {counted(len(seen), 'record')} that it rests on, none is retracted")
 
     def _rests_on(self, record: RecordView, unread: set[str]) -> set[str]:
         """Return the parents that a record rests on; `unread` gets a run whose manifest could name more of them."""

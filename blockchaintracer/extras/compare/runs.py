@@ -66,12 +66,10 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
     """A record by its manifest; `about` has group, author, time and status, as `Compared` has them."""
     predicate = manifest.predicate
     fields: dict[str, Scalar] = {}
-    declared: list[str] = []
     plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(predicate, RunPredicate):
         fields |= flat(plain.get("parameters", {}), "params")
         fields |= flat({name: number_text(it.value) for name, it in predicate.metrics.items()}, "metrics")
-        declared += [f"metrics.{name}" for name, metric in predicate.metrics.items() if metric.is_declared]
         fields |= flat(plain.get("seeds", {}), "seeds")
         relations = Counter(entry.relation for entry in predicate.inputs)
         for entry in predicate.inputs:
@@ -103,7 +101,9 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
         name=getattr(predicate, "name", None) or record_id[:12],
         fields=fields,
         kind=label(manifest.kind, Kind),
-        declared=tuple(declared),
+        declared=tuple(
+            f"metrics.{it}" for it, metric in getattr(predicate, "metrics", {}).items() if metric.is_declared
+        ),
         **about,
     )
 

@@ -161,7 +161,11 @@ def statistics(
         tests=tuple(tests),
         assumptions=(
             "Metrics and seeds are what the runs' authors recorded; a comparison does not check them.",
-            *_declared(runs, metrics),
+            *(
+                f"{metric} is declared by a person in {counted(count, 'run')}: no program told it."
+                for metric in metrics
+                if (count := sum(f"metrics.{metric}" in run.declared for run in runs))
+            ),
             *_assumptions(groups, tests, confidence, repeated, has_scipy),
         ),
     )
@@ -358,12 +362,6 @@ def _adjusted(tests: Sequence[Test], confidence: float) -> list[Test]:
         )
         for test, mean, rank in zip(tests, of_mean, of_rank, strict=True)
     ]
-
-
-def _declared(runs: Sequence[Compared], metrics: Sequence[str]) -> Iterator[str]:
-    for metric in metrics:
-        if count := sum(f"metrics.{metric}" in run.declared for run in runs):
-            yield f"{metric} is declared by a person in {counted(count, 'run')}: no program told it."
 
 
 def _assumptions(

@@ -74,14 +74,7 @@ def command(
 
 def _runs(comparison: RunComparison) -> Part:
     rows = [
-        [
-            _letter(number),
-            run.id,
-            run.name,
-            run.group or None,
-            when(run.time),
-            _state(run),
-        ]
+        [_letter(number), run.id, run.name, run.group or None, when(run.time), _state(run)]
         for number, run in enumerate(comparison.runs)
     ]
     return table(None, ["", "record", "name", "group", "recorded", "status"], rows)
@@ -131,7 +124,8 @@ def _statistics(found: Statistics) -> Iterator[Part]:
         yield ""
         rows = [
             [
-                *(test.metric, test.group, "pairs" if test.paired else "groups", _count(test)),
+                *(test.metric, test.group),
+                *(("pairs", test.n) if test.paired else ("groups", f"{test.n_baseline} and {test.n_group}")),
                 *(_figure(test.difference, "+"), _interval(test.low, test.high)),
                 *(_p(test.adjusted), _p(test.rank_adjusted), _effect(test)),
             ]
@@ -191,10 +185,6 @@ def _interval(low: float | None, high: float | None) -> str:
 
 def _p(value: float | None) -> str:
     return "-" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _count(test: Test) -> str:
-    return str(test.n) if test.paired else f"{test.n_baseline} and {test.n_group}"
 
 
 def _effect(test: Test) -> str:

@@ -14,7 +14,7 @@ from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Artifact, ContentPredicate
 from blockchaintracer.core.manifest.metric_comparison import are_decisive
-from blockchaintracer.core.record import Kind, Relation, SubjectType
+from blockchaintracer.core.record import Kind, Relation, SubjectType, counted
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import (
     GENERATORS,
@@ -68,7 +68,7 @@ def inputs_hashed(evidence: RunEvidence) -> Finding:
     reads = evidence.run.reads
     if reads and (missed := [*(name for name in reads.files if not name.endswith(".py")), *reads.addresses]):
         return failed(f"read but not recorded: {_some(missed)}")
-    return passed(f"{len(evidence.inputs)} inputs, each by the SHA-256 of its recorded file or folder")
+    return passed(f"{counted(len(evidence.inputs), 'input')}, each by the SHA-256 of its recorded file or folder")
 
 
 def data_described(evidence: RunEvidence) -> Finding:
@@ -409,7 +409,7 @@ def runs(evidence: RunEvidence) -> Finding:
     different = [by_seed[seeds] for seeds in sorted(by_seed)]
     common = [name for name in ours.metrics if all(name in run.metrics for run in different)]
     if len(different) < _RUNS or not common:
-        return failed(f"{len(different)} runs of the same code, data and parameters with seeds of their own")
+        return failed(f"{counted(len(different), 'run')} of the same code, data and parameters with seeds of their own")
     scatter = []
     for name in common[:_SHOWN]:
         values = [run.metrics[name].value for run in different]
@@ -470,7 +470,7 @@ def anchored(evidence: RunEvidence) -> Finding:
 def fetched(evidence: RunEvidence) -> Finding:
     """Check that every object of the run was read and hashed."""
     if not (missing := _with_fewer_copies_than(1, evidence)):
-        return passed(f"{len(evidence.needed)} objects, every byte")
+        return passed(f"{counted(len(evidence.needed), 'object')}, every byte")
     reason = f"{len(missing)} of {len(evidence.needed)} objects are not to be had: {_some(missing)}"
     return unknown(reason) if evidence.away or len(evidence.places) == 1 else failed(reason)
 

@@ -203,7 +203,7 @@ def test_parents_are_recorded_and_earlier(other: Other) -> None:
     lab = other.lab
     first, position = lab.id("first"), other.stranger.registry.find_record(lab.id("first")).position  # type: ignore[union-attr]
     name = lab.text(first)
-    earlier = "all 1 are recorded, and earlier"
+    earlier = "1 parent recorded, and earlier"
     for place, detail in (
         (position, earlier), (Position(position.block, 0, 1), earlier), (Position(position.block - 1, 9, 9),
          f"{name} is not earlier"), (Position(0, 0, 0), earlier),
