@@ -519,7 +519,8 @@ class Writer:
                 columns = "registry, id, lab_group, kind, subject_type, author, subject, document, block, time, tx"
                 pk = self._known[record_id] = self._insert("records", columns, [*about, *where])
                 self._made["records"] = record_id, pk
-                self._db.executemany("INSERT INTO links VALUES (?, ?, ?)", ((pk, *link) for link in links))
+                if links:
+                    self._db.executemany("INSERT INTO links VALUES (?, ?, ?)", ((pk, *link) for link in links))
             case "Attested":
                 group, attester, record_id, verdict, evidence, version = values
                 self._take_verdict(record_id, [group, verdict, attester, evidence, version, *where])
@@ -586,7 +587,9 @@ class Writer:
         return number
 
     def _document(self, digest: bytes) -> int:
-        self._db.execute("INSERT OR IGNORE INTO documents (digest) VALUES (?)", (digest,))
+        made = self._db.execute("INSERT OR IGNORE INTO documents (digest) VALUES (?)", (digest,))
+        if made.rowcount and made.lastrowid:
+            return made.lastrowid
         return int(self._db.execute("SELECT pk FROM documents WHERE digest = ?", (digest,)).fetchone()[0])
 
     def _note_blocks(self, span: Span[Log]) -> None:
