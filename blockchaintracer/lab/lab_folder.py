@@ -67,7 +67,7 @@ class Home:
     index = _Inside("index.sqlite")
     """the index; may be deleted at any time"""
     hashes = _Inside("hashes.sqlite")
-    """the digests of files that were hashed before; may be deleted at any time"""
+    """the digests of files that were hashed before, and where recorded files lay: those in place are found by it"""
     pinning = _Inside("pinning.json")
     """the pinning services, without their tokens"""
     settings = _Inside("settings.json")
