@@ -254,18 +254,6 @@ def digest_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> FileDigest:
     return digester.finish()
 
 
-def digest_stream(blocks: Iterable[bytes]) -> FileDigest:
-    """Digest what comes in blocks of any size as a file, in flat memory."""
-    digester, held = Digester(), bytearray()
-    for block in blocks:
-        held += block
-        if whole := len(held) // _BLOCK * _BLOCK:
-            digester.update(memoryview(bytes(held[:whole])))
-            del held[:whole]
-    digester.update(memoryview(held))
-    return digester.finish()
-
-
 def cid_of_sha256(sha256: str) -> str:
     """Return the IPFS address, under `DEFAULT_PROFILE`, of a file of at most 1 MiB (a manifest) from its SHA-256."""
     return cid_text(cid_bytes(1, RAW, bytes.fromhex(sha256)))

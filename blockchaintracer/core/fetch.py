@@ -122,26 +122,20 @@ class Stream:
 
 @contextmanager
 def opened(
-    url: str,
-    *,
-    seconds: float,
-    method: str = "GET",
-    session: requests.Session | None = None,
-    public: bool = False,
-    **given: Any,
+    url: str, *, seconds: float, method: str = "GET", session: requests.Session | None = None, **given: Any
 ) -> Iterator[Stream]:
     """Ask for `url` and give the answer as a stream. An answer that points elsewhere is given as it is.
 
     Args:
         seconds: time for the head of the answer after the request was sent, and again for each `Stream.read`.
-        public: connect to public addresses alone: no loopback, private network or cloud's own service.
-        given: passed to requests: ``headers``, ``data``, ``json``.
+        given: passed to requests: ``headers``, ``data``, ``json``. With ``public=True`` only public addresses are
+            connected to: no loopback, private network or cloud's own service.
 
     Raises:
         FetchError: if there is no answer.
     """
     with new_session() if session is None else nullcontext(session) as client:
-        clock, _running.public = Deadline(seconds), public
+        clock = Deadline(seconds)
         with _head(client, method, url, clock, given) as answer:
             yield Stream(answer, clock)
 
@@ -173,7 +167,7 @@ def new_session(auth: Any = None) -> requests.Session:
 
 
 def _head(client: requests.Session, method: str, url: str, clock: Deadline, given: dict[str, Any]) -> requests.Response:
-    _running.clock = clock
+    _running.clock, _running.public = clock, given.pop("public", False)
     given = {"stream": True, "timeout": (_CONNECT_S, clock.seconds), "allow_redirects": False, **given}
     try:
         return client.request(method, url, **given)

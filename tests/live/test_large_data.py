@@ -27,9 +27,10 @@ host, port = server.get_host_and_port()
 os.environ |= {{"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}}
 os.environ["AWS_ENDPOINT_URL"] = f"http://{{host}}:{{port}}"
 import s3fs
-from blockchaintracer.core.digest import digest_bytes, digest_stream
+from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.store.sources import read_address
+from blockchaintracer.lab.store.store import digest_stream
 files, data = s3fs.S3FileSystem(), os.urandom(7_000_000)
 files.mkdir("bucket")
 files.pipe("bucket/data.bin", data)

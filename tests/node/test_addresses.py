@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.digest import digest_bytes, digest_stream
+from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.recording.address import record_address
 from blockchaintracer.lab.store import sources
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.sources import read_address
-from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.store.store import Store, digest_stream
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.node

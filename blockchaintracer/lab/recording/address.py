@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from blockchaintracer.core.digest import Progress, digest_stream
+from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import ContentPredicate, Manifest
 from blockchaintracer.core.record import Kind
@@ -16,7 +16,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.keep import require_never_encrypted
 from blockchaintracer.lab.store.sources import hub_digest, limited, public_name, read_address
-from blockchaintracer.lab.store.store import FETCH_LIMIT
+from blockchaintracer.lab.store.store import FETCH_LIMIT, digest_stream
 
 HUB = "hf://"
 STREAM_LIMIT = 16 << 40

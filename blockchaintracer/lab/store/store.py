@@ -22,11 +22,11 @@ from pathlib import Path
 
 from blockchaintracer.core.digest import (
     LISTING_LIMIT,
+    Digester,
     FileDigest,
     FolderDigest,
     Progress,
     digest_file,
-    digest_stream,
     folder_digest,
     list_folder,
     locked,
@@ -485,6 +485,18 @@ def _writing(path: Path, mode: int) -> Iterator[_NewFile]:
         yield _NewFile(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def digest_stream(blocks: Iterable[bytes]) -> FileDigest:
+    """Digest what comes in blocks of any size as a file, in flat memory."""
+    digester, held = Digester(), bytearray()
+    for block in blocks:
+        held += block
+        if whole := len(held) // _BLOCK * _BLOCK:
+            digester.update(memoryview(bytes(held[:whole])))
+            del held[:whole]
+    digester.update(memoryview(held))
+    return digester.finish()
 
 
 def _check(path: Path, expected: str, actual: str) -> None:
