@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.record import Link, RecordKey
+from blockchaintracer.core.chain.abi import interface
+from blockchaintracer.core.record import Link, RecordKey, from_hex
 from blockchaintracer.lab.outbox.transactions import Op, Transaction, from_payload
 
 ADDRESS = "0x1111111111111111111111111111111111111111"
@@ -82,3 +83,15 @@ def test_an_operation_has_its_own_fields_alone() -> None:
 
 def test_a_transaction_shows_no_salt() -> None:
     assert DIGEST not in repr(from_payload("reveal", {"registry": ADDRESS, **KEPT["reveal"]}))
+
+
+def test_a_signed_call_for_many_records_vouches_for_these_and_no_other():
+    """A write that was planted beside it has not been signed."""
+    keys = [RecordKey(1, ADDRESS, 1, f"{number:064x}", 1, DIGEST, (Link(ID, 1),) * (number % 2)) for number in range(4)]
+    writes = [Transaction(Op.RECORD, ADDRESS, record_id=ID, key=key) for key in keys]
+    many = from_hex(interface().call("recordMany", [key.as_abi() for key in keys[:3]]))
+    assert [write.is_among(many) for write in writes] == [True, True, True, False]
+    assert not writes[0].is_among(from_hex(interface().call("record", keys[0].as_abi())))
+    retraction = Transaction(Op.RETRACT, ADDRESS, record_id=ID, key=keys[0], reason=DIGEST)
+    assert not retraction.is_among(many)
+    assert sum(write.size for write in writes[:3]) + 68 == len(many)

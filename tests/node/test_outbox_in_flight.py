@@ -137,7 +137,7 @@ def test_one_that_is_refused_stops_no_other_before_it(slow: Slow) -> None:
     slow.require_once([*good, *behind])
 
 
-def test_a_node_that_limits_what_one_key_has_waiting(slow: Slow) -> None:
+def test_a_node_that_limits_size_and_number_of_what_waits(slow: Slow) -> None:
     """And what it is given is in the journal before."""
     entries, taken = slow.enter(10), []
 
@@ -146,6 +146,9 @@ def test_a_node_that_limits_what_one_key_has_waiting(slow: Slow) -> None:
             raw = bytes.fromhex(request["params"][0][2:])
             with sqlite3.connect(slow.lab.home.outbox) as journal:
                 assert journal.execute("SELECT count(*) FROM entries WHERE raw = ?", (raw,)).fetchone() == (1,)
+            if len(raw) > 1000:
+                error = {"code": -32000, "message": "oversized data: transaction size 2000, limit 1000"}
+                return {"jsonrpc": "2.0", "id": request["id"], "error": error}
             if decode_signed(raw)["nonce"] >= slow.lab.chain.nonce(slow.lab.signer.address) + 3:
                 error = {"code": -32000, "message": "txpool is full: account slots exceeded"}
                 return {"jsonrpc": "2.0", "id": request["id"], "error": error}
@@ -154,7 +157,7 @@ def test_a_node_that_limits_what_one_key_has_waiting(slow: Slow) -> None:
 
     with proxied(slow.url) as proxy:
         proxy.fault = fault
-        slow.client(proxy.url).flush(together=1)
+        slow.client(proxy.url).flush()
     assert len(taken) == len(set(taken)) == 10
     slow.require_once(entries)
 

@@ -65,6 +65,7 @@ _log = logging.getLogger(__name__)
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonce", "oldnonce")
 _UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feetoolow", "below base fee", "fee cap")
+_TOO_LARGE = ("oversized", "too large", "gas limit")
 _LACKING = (
     "chain_id = ? AND state IN ('included', 'final') AND tx NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM receipts AS kept"
@@ -221,7 +222,7 @@ class Outbox(Journal):
     def _give_up(self, entries: Sequence[Entry]) -> None:
         """Another process or machine with this key used the nonce: what was signed can no longer be included."""
         if waiting := self._fresh(entries):
-            self._update(waiting, EntryState.STORED, raw=None, nonce=None, tx=None, replaced="")
+            self._update(waiting, EntryState.STORED, raw=None, nonce=None)
 
     def _fresh(self, entries: Sequence[Entry]) -> list[Entry]:
         """Those that still wait under one nonce, as they are now: another process may have signed or found them."""
@@ -475,6 +476,10 @@ class Outbox(Journal):
                 return
             if any(words in answer for words in _UNDERPRICED):
                 raise _Underpriced from None
+            if len(entries) > 1 and any(words in answer for words in _TOO_LARGE):
+                # this node takes less than others
+                self._apart |= {entry.seq for entry in entries}
+                raise _NonceTaken(entries) from None
             # refused for what it did before: the proxy's signer has no coin left once the proxy is there
             if answer and all(self._done(entries, chain)):
                 raise _NonceTaken(entries) from None
@@ -502,9 +507,11 @@ class Outbox(Journal):
             nonce = entries[0].nonce
             if nonce is not None:
                 used = not shown and chain.nonce(signer.address) > nonce
-                if not (entries := self._fresh(entries)):
+                if not (fresh := self._fresh(entries)):
                     # another process found them, or gave them up
                     return
+                began = began if fresh[0].transaction == entries[0].transaction else time.monotonic()
+                entries = fresh
                 # asked twice: of several nodes behind one address, one can have a block that another doesn't have yet
                 absent = absent + 1 if used else 0
                 if absent > 1:
@@ -560,28 +567,26 @@ class Outbox(Journal):
         if len(entries) > 1 and undone:
             # one of them, and nobody knows which: each goes by itself
             self._apart |= {entry.seq for entry in undone}
-            raise _NonceTaken(undone)
-        if undone:
+            self._update(undone, EntryState.STORED, raw=None, nonce=None, tx=None, replaced="")
+        elif undone:
             self._refused(undone[0], chain)
         return True
 
     def _found(self, entry: Entry, chain: Chain) -> None:
         """The effect is there: by this entry's own transaction, or by somebody who relayed it."""
-        event = entry.write.event(chain)
-        if event is None and not entry.write.has_event:
-            receipt = chain.receipt(entry.transaction) if entry.transaction else None
-            if receipt is not None and receipt.succeeded:
-                return self._included(entry, chain, entry.transaction, receipt.block)
-            # nothing says where somebody else made it: it stands as long as the block in which it was seen
-            return self._included(entry, chain, None, chain.head().number)
-        if event is None:
+        event, transaction = entry.write.event(chain), entry.transaction
+        if event is not None:
+            transaction, number = event.transaction, event.block
+        elif entry.write.has_event:
             raise ChainUnavailable(
                 f"{chain.address} shows the effect of {entry.write.op} but not its event",
                 hint="The node is catching up or answers differently from call to call: try again, or another node.",
             )
-        return self._included(entry, chain, event.transaction, event.block)
-
-    def _included(self, entry: Entry, chain: Chain, transaction: str | None, number: int) -> None:
+        elif transaction and (receipt := chain.receipt(transaction)) and receipt.succeeded:
+            number = receipt.block
+        else:
+            # nothing says where somebody else made it: it stands as long as the block in which it was seen
+            transaction, number = None, chain.head().number
         block = chain.block(number)
         if block is None or not entry.write.is_done(chain):
             raise ChainUnavailable(
