@@ -17,8 +17,9 @@ from blockchaintracer.core.digest import LISTING_LIMIT, FolderDigest, digest_fol
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.mlflow.recorder import Target
+from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
 from blockchaintracer.extras.mlflow_reader.logged_content import read_yaml, size_of_model
-from blockchaintracer.extras.mlflow_reader.snapshot import bare, without_bars
+from blockchaintracer.extras.mlflow_reader.snapshot import bare
 from blockchaintracer.lab.kept_proofs import anchored_proofs, find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require
@@ -61,7 +62,7 @@ def load_model(model_uri: str, *, flavor: str | None = None, record: str | None 
     lab = Target(**options).lab()
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         # a copy: somebody may write to the original between hashing and loading
-        with without_bars():
+        with bounded_answers(DAY_S):
             where = {"dst_path": scratch, "tracking_uri": bare(mlflow.get_tracking_uri())}
             folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=bare(model_uri), **where))
         require_recorded(lab, folder, record)

@@ -28,7 +28,7 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
-from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
+from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of
 from blockchaintracer.extras.mlflow_reader.snapshot import (
     HIDDEN,
@@ -37,7 +37,6 @@ from blockchaintracer.extras.mlflow_reader.snapshot import (
     client_of,
     pages,
     run_uuid,
-    without_bars,
 )
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
@@ -173,7 +172,7 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     ]
     if inputs:
         client.log_inputs(run_id, datasets=inputs)
-    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch, without_bars():
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch, bounded_answers(DAY_S):
         for number, artifact in enumerate(entry.artifact for entry in run.outputs):
             if is_listing(artifact.path):
                 folder = lab.store.restore_folder(artifact.sha256, Path(scratch, str(number)))

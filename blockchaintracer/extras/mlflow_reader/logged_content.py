@@ -7,8 +7,10 @@ the number of a model's layers and parameters. From a model's files: its framewo
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +60,14 @@ def watch_artifacts(logged: Callable[[list[Path]], None]) -> None:
     """Call `logged` with the files that this process writes to a folder of artifacts from now on."""
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-    def note(original: Any, repository: Any, source: Any, artifact_path: str | None = None) -> None:
-        original(repository, source, artifact_path)
-        source, place = Path(source), Path(repository.artifact_dir, artifact_path or "")
-        if source.is_dir():
-            logged([place / file.relative_to(source) for file in source.rglob("*")])
-        else:
-            logged([place / source.name])
+    def note(original: Any, repository: Any, *arguments: Any, **named: Any) -> None:
+        original(repository, *arguments, **named)
+        # what is logged is logged, whatever becomes of it here
+        with suppress(Exception):
+            _, source, *below = signature(original).bind(repository, *arguments, **named).arguments.values()
+            place, root = Path(repository.artifact_dir, *filter(None, below)), Path(source)
+            files, root = (root.rglob("*"), root) if root.is_dir() else ([root], root.parent)
+            logged([place / file.relative_to(root) for file in files])
 
     watch(LocalArtifactRepository, "log_artifact", note)
     watch(LocalArtifactRepository, "log_artifacts", note)

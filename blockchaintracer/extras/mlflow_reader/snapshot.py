@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -30,7 +29,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
+from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import (
     SERVER_DESTINATION,
     artifacts_destination,
@@ -378,28 +377,6 @@ def _foreign(tags: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in tags.items() if not name.startswith(OWN_TAGS) and name not in _WRITTEN_LATER}
 
 
-_BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
-_bars_lock = threading.Lock()
-_bars: list[str | None] = []
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Keep MLflow from drawing progress bars on stderr, in any thread."""
-    with _bars_lock:
-        _bars.append(os.environ.get(_BARS) if not _bars else _bars[0])
-        os.environ[_BARS] = "false"
-    try:
-        yield
-    finally:
-        with _bars_lock:
-            before = _bars.pop()
-            if not _bars:
-                os.environ.pop(_BARS)
-                if before is not None:
-                    os.environ[_BARS] = before
-
-
 def _place(artifact_uri: str, tracking_uri: str) -> str:
     """Resolve ``mlflow-artifacts:`` where no server is asked: it means the server's own artifacts' destination."""
     from mlflow.utils.uri import append_to_uri_path, validate_path_is_safe
@@ -434,7 +411,7 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
-        with without_bars():
+        with bounded_answers(DAY_S):
             fetch_files(repository, Path(scratch))
         yield Path(scratch)
 

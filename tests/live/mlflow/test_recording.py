@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import mlflow
 import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer import MLflowBlockchainTracer, RecordingWarning
@@ -71,7 +72,8 @@ def test_large_artifacts_are_kept_while_the_run_goes_on(lab, home, store):
     with tracer.start_run() as run:
         for name, content in contents.items():
             Path(name).write_bytes(content)
-            mlflow.log_artifact(name)
+            repository = get_artifact_repository(run.info.artifact_uri)
+            repository.log_artifact(artifact_path=None, local_file=name)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         until = time.monotonic() + 60
         while not all(map(lab.store.has, digests.values())) and time.monotonic() < until:
