@@ -60,7 +60,6 @@ _PLACE = re.compile(r"file:|/|~|[A-Za-z]:[\\/]|\\\\")
 _SPANS_IN = "mlflow.trace.spansLocation"
 _TRACES = 200
 _WORKERS = 8
-_MANY = 16
 
 
 def bare(uri: str) -> str:
@@ -284,8 +283,6 @@ def _points(client: Any, run_id: str, names: list[str]) -> list[Point]:
     def read(name: str) -> list[Point]:
         return [Point.of(point, name) for point in client.get_metric_history(run_id, name)]
 
-    if len(names) < _MANY or not client.tracking_uri.startswith("http"):
-        return sorted(point for name in names for point in read(name))
     # each metric is a request of its own
     with ThreadPoolExecutor(_WORKERS) as pool:
         return sorted(point for points in pool.map(read, names) for point in points)
