@@ -16,6 +16,7 @@ from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.locks import COMPLETE
 from blockchaintracer.lab.capture.made_lock import make_lock
 from blockchaintracer.lab.capture.program import interpreter_of
+from blockchaintracer.lab.capture.workflows import split_launcher
 
 pytestmark = pytest.mark.fast
 
@@ -76,6 +77,8 @@ def test_what_comes_from_no_index_keeps_its_commit(tmp_path: Path, monkeypatch: 
     (tmp_path / "bad-1.0.dist-info" / "direct_url.json").write_text("[")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     environment = capture_environment()
+    # the lock is made by an interpreter that has all of its modules
+    monkeypatch.undo()
     assert list(environment["direct"]) == ["tool"]
     lock = make_lock({**environment, "packages": {"tool": "1.0"}}, tmp_path, sys.executable)
     line = f"tool @ git+https://host.example/lab/tool.git@{COMMIT}#subdirectory=python"
@@ -135,3 +138,20 @@ def test_the_interpreter_of_a_command(tmp_path: Path) -> None:
     assert interpreter_of(["train"], find) == ("/p/python3", True)
     assert interpreter_of(["bash", "run.sh"], find) == ("/p/python3", False)
     assert interpreter_of(["bash", "run.sh"], {}.get) == (None, False)
+    assert interpreter_of([str(tmp_path / "poetry"), "run", "python3", "x.py"], find) == ("/p/python3", False)
+
+
+@pytest.mark.parametrize(
+    ("command", "launcher", "program"),
+    [
+        ("uv run fit.py --seed 7", "uv run", "python fit.py --seed 7"),
+        ("/opt/uv run --frozen --with numpy -- fit 7", "/opt/uv run --frozen --with numpy", "fit 7"),
+        ("uv run -p 3.12 -m fit.main", "uv run -p 3.12", "python -m fit.main"),
+        ("poetry run python fit.py", "poetry run", "python fit.py"),
+        ("uv sync", "", "uv sync"),
+        ("uv run --", "uv run", ""),
+        ("python run fit.py", "", "python run fit.py"),
+    ],
+)
+def test_a_launcher_is_no_part_of_the_program(command: str, launcher: str, program: str) -> None:
+    assert split_launcher(command.split()) == (launcher.split(), program.split())

@@ -34,7 +34,7 @@ from blockchaintracer.lab.capture.local_packages import installs_folders
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_command, notebook_python
 from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of, installed_packages, recorded_parts
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
-from blockchaintracer.lab.capture.workflows import tool_of, workflow_files
+from blockchaintracer.lab.capture.workflows import split_launcher, tool_of, workflow_files
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.lab import Lab
@@ -374,7 +374,7 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
         # an environment with the code of this commit in it is no other commit's
         kept = place.root / "environment"
     else:
-        identity = "\n".join((wanted.text, wanted.pylock, version))
+        identity = "\n".join((wanted.text, wanted.pylock, *wanted.pins, version))
         kept = lab.home.environments / sha256(identity.encode()).hexdigest()[:32]
     with locked(kept.with_suffix(".lock")):
         complete = kept / "complete.json"
@@ -388,7 +388,7 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
                 rebuild_environment(wanted, kept / "venv", interpreter, place.code, **rights)
             except InputError as error:
                 lab.say("\n".join(filter(None, (error.message, error.hint))))
-                reason = error.message.splitlines()[0]
+                reason = " ".join(error.message.splitlines()[:2])
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
         # `store gc --environments` counts from the last use
@@ -448,7 +448,9 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace,
         path = inputs[int(number)] if number else place.output if name == "output" else place.inputs
         return f"{option or ''}{path}{rest}"
 
-    program, *arguments = (here(position, argument) for position, argument in enumerate(plan.command))
+    command = [here(position, argument) for position, argument in enumerate(plan.command)]
+    # what launched it found the environment, which is rebuilt here
+    program, *arguments = split_launcher(command)[1] or command
     if is_notebook(plan.command):
         kernel = notebook_python(folder / program, arguments, find_program, rebuilt=str(python))
         return notebook_command([program, *arguments], kernel, place.output)

@@ -26,6 +26,7 @@ from blockchaintracer.lab.capture.locks import (
     file_problem,
     is_structured,
     other_tool,
+    pins_of,
     read_lock,
     read_packages,
     requirement_lines,
@@ -61,7 +62,7 @@ def requirements_from(
     Args:
         project: the restored code; None for a lock that has its project beside it.
         beneath: the folder of the code that the lock lay in.
-        installed: the packages that its author had, if they are known.
+        installed: the packages that its author had, if they are known; versions, too, of a mapping.
 
     Raises:
         InputError: if it can't be read, or names what could be anything.
@@ -75,7 +76,7 @@ def requirements_from(
             hint=f"Make its environment by `{command}`, and name the Python in it by --python.",
         )
     if not is_structured(name):
-        return Requirements(data.decode(errors="replace"))
+        return Requirements(data.decode(errors="replace"), pins=pins_of(installed))
     if name.endswith("uv.lock"):
         data = _exported(data, project or lock.parent, beneath, all_groups=installed is not None)
         name = "pylock.toml"
@@ -168,7 +169,7 @@ def rebuild_environment(
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
                 command += ["--only-binary", ":all:"]
             folders = _require_packages(lock.text, project)
-            installer = _Installer(target, command, empty)
+            installer = _Installer(target, command, empty, lock.pins)
             if uv:
                 # in it, nothing of the lock can run
                 twin = Path(empty, "twin")
@@ -190,17 +191,26 @@ class _Installer:
 
     builder: SourceBuilder | None = None
 
-    def __init__(self, target: Path, command: list[str], folder: str) -> None:
-        self._target, self._command, self._folder = target, command, folder
+    def __init__(self, target: Path, command: list[str], folder: str, pins: Sequence[str]) -> None:
+        self._target, self._command, self._folder, self._pins = target, command, folder, pins
         self._made = _starts(target)
 
     def part(self, name: str, text: str, options: list[str]) -> None:
         """Install a requirements file or a ``pylock.toml``."""
         file = self._target / name
         file.write_text(text)
+        pins: list[str] = []
+        if not (options or name.endswith(".toml")):
+            named = {package.name for package in read_packages(file.name, text.encode())}
+            pins = [pin for pin in self._pins if pin.partition("==")[0] not in named]
+            limits = file.with_suffix(".pins")
+            limits.write_text("\n".join((*pins, "")))
+            options = ["--constraint", str(limits)]
         try:
             self._run(*options, "-r", str(file))
-        except InputError:
+        except InputError as problem:
+            # a package that only another one asks for may be source alone, too
+            text = "\n".join((text, *(pin for pin in pins if f"`{pin.partition('==')[0]}`" in problem.message)))
             if is_pylock := name.endswith(".toml"):
                 text = "\n".join(package.line for package in read_packages(name, text.encode()))
             sources = self.builder.without_wheel(requirement_lines(text)) if self.builder else None

@@ -80,10 +80,15 @@ class LockedPackage:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a lock file installs: a requirements file, and a `pylock.toml` of what has an address for each file."""
+    """What a lock file installs: a requirements file, and a `pylock.toml` of what has an address for each file.
+
+    Args:
+        pins: ``name==version`` of what its author had, for what a requirements file leaves to its packages.
+    """
 
     text: str
     pylock: str = ""
+    pins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,13 @@ def read_packages(name: str, data: bytes) -> list[LockedPackage]:
         return packages
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name}: expected packages in a lock, got something else") from error
+
+
+def pins_of(installed: Collection[str] | None) -> tuple[str, ...]:
+    """Return ``name==version`` of each package that an author had. Where a version with a plus is from is not known."""
+    versions = installed if isinstance(installed, Mapping) else {}
+    known = [(name, str(version)) for name, version in sorted(versions.items()) if "+" not in str(version)]
+    return tuple(f"{name}=={it}" for name, it in known if _NAME.fullmatch(name) and _VERSION.fullmatch(it))
 
 
 def unhashed(name: str, data: bytes) -> tuple[int, list[str]] | None:

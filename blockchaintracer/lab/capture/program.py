@@ -20,6 +20,7 @@ from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.capture import interpreter
 from blockchaintracer.lab.capture.reads import Observation
 from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.lab.capture.workflows import split_launcher
 from blockchaintracer.lab.keys import without_secrets
 from blockchaintracer.lab.sandbox import Limits, OverLimitError, Sandbox, run_program
 
@@ -108,6 +109,7 @@ def ending(code: int) -> str:
     if code < 0:
         return f"the program ended with signal {name}"
     meaning = f", which stands for signal {name}" if code > 128 and not name.isdigit() else ""
+    meaning = ", by which a shell says that a program it was to start is not here" if code == 127 else meaning
     return f"the program ended with exit code {code}{meaning}"
 
 
@@ -132,6 +134,9 @@ def interpreter_of(command: Sequence[str], find: Callable[[str], str | None]) ->
     Returns:
         The interpreter and True; for a program that may start any, the first on PATH and False; None if there's none.
     """
+    if split_launcher(command)[0]:
+        # which may be a script of another Python
+        return find("python") or find("python3"), False
     named = (find(argument) for argument in command if _PYTHON.fullmatch(Path(argument).name))
     if found := next(filter(None, named), None):
         return found, True
@@ -168,11 +173,11 @@ def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if value}
 
 
-def installed_packages(environment: RunEnvironment) -> frozenset[str] | None:
-    """Return the packages that a recorded run had; None if its interpreter is not known."""
+def installed_packages(environment: RunEnvironment) -> dict[str, Any] | None:
+    """Return the packages that a recorded run had, with their versions; None if its interpreter is not known."""
     captured = environment.model_extra or {}
     packages = captured.get("packages")
-    return frozenset(packages) if isinstance(packages, dict) and packages and not captured.get("assumed") else None
+    return packages if isinstance(packages, dict) and packages and not captured.get("assumed") else None
 
 
 def portable_command(

@@ -40,8 +40,10 @@ _CACHES = (
     "torch_extensions",
 )
 """Folders of the user's cache with what libraries made of their own code and the machine. Others hold fetched data."""
-_FONTS = re.compile(r"fontlist-v[0-9.]+\.json")
-"""Matplotlib's cache, which lies in one of several folders."""
+_OWN_FILES = re.compile(r".*/(fontlist-v[0-9.]+|mlflow/telemetry)\.json")
+"""Matplotlib's cache and MLflow's number of the user, which lie in one of several folders."""
+_TELEMETRY = re.compile(r"(.*\.)?(mlflow-telemetry\.io|analytics\.dvc\.org|posthog\.com|segment\.io|sentry\.io)")
+"""Hosts that libraries tell of their use. What they answer is nothing to compute with."""
 _OF_PLATFORM = {"file", "gcc", "getconf", "ld", "ldconfig", "lsb_release", "lscpu", "nvidia-smi", "objdump", "uname"}
 """Programs that libraries ask about the machine."""
 _COMPILED = re.compile(r"(.*/|)__pycache__/([^/]+?)\.[^/.]+(?:\.opt-\d)?\.pyc")
@@ -165,7 +167,7 @@ def undeclared(
         with suppress(OSError, ValueError):
             state = os.stat(real)
             relative = os.path.relpath(real, root) if real.startswith(f"{root}/") else None
-            is_cache = relative is None and _FONTS.fullmatch(os.path.basename(real))
+            is_cache = relative is None and _OWN_FILES.fullmatch(real)
             if real.startswith(skipped) or is_cache or not stat.S_ISREG(state.st_mode):
                 continue
             if relative in held:
@@ -237,13 +239,14 @@ def _folder_name(folder: str) -> str:
 def _addresses(seen: Seen) -> list[str]:
     """Addresses that were fetched, and hosts of which no address is known; none of this machine."""
     fetched = {url: urlsplit(url).hostname or "" for url in seen.urls}
-    own = {socket.gethostname()}
-    known = {"", *fetched.values(), *own}
-    hosts = [host for host in seen.hosts if host not in known and not _is_here(host)]
-    return sorted([url for url, host in fetched.items() if host not in own and not _is_here(host)] + hosts)
+    known = {"", *fetched.values()}
+    hosts = [host for host in seen.hosts if host not in known and not _is_left_out(host)]
+    return sorted([url for url, host in fetched.items() if not _is_left_out(host)] + hosts)
 
 
-def _is_here(host: str) -> bool:
+def _is_left_out(host: str) -> bool:
+    if host == socket.gethostname() or _TELEMETRY.fullmatch(host.lower()):
+        return True
     try:
         address = ip_address(host.partition("%")[0])
         return address.is_loopback or address.is_unspecified

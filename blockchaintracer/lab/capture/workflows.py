@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from blockchaintracer.core.plain_json import loads_shallow
 from blockchaintracer.lab.recording.run_document import parse_yaml
 
 MAX_FILE = 16 << 20
+_LAUNCHERS = {"uv", "poetry", "pdm", "pipenv", "rye"}
+_VALUED = re.compile(r"-[pf]|--(with(-requirements|-editable)?|(no-|only-)?(extra|group)|python|index|env-file)")
+"""Options of `uv run` that take a value."""
 CODE = {".py", ".ipynb", ".r", ".jl", ".sh", ".bash", ".pl", ".smk", ".c", ".cc", ".cpp", ".h", ".f90", ".m", ".js"}
 """Suffixes of code, which the commit has and which is no data."""
 
@@ -51,12 +55,24 @@ class WorkflowFiles:
     remote: tuple[str, ...] = ()
 
 
+def split_launcher(command: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command such as ``uv run --frozen fit.py`` into what starts a program in the environment of its project,
+    and the program, here ``python fit.py``. The first part is empty if the command starts none so."""
+    launcher, program = [*command[:2]], [*command[2:]]
+    if not program or Path(command[0]).name not in _LAUNCHERS or command[1] != "run":
+        return [], [*command]
+    while program and program[0].startswith("-") and program[0] not in ("-m", "--"):
+        size = 2 if _VALUED.fullmatch(program[0]) else 1
+        launcher, program = launcher + program[:size], program[size:]
+    program = program[1:] if program[:1] == ["--"] else program
+    is_of_python = bool(program) and (program[0] == "-m" or program[0].endswith(".py"))
+    return launcher, ["python", *program] if is_of_python else program
+
+
 def tool_of(command: Sequence[str]) -> str:
     """Return which tool of workflows a command starts: ``dvc``, ``snakemake`` or ``make``; else an empty text."""
-    names = [Path(word).name for word in command[:4]]
+    names = [Path(word).name for word in split_launcher(command)[1][:4]]
     if len(names) > 2 and names[0].startswith("python") and names[1] == "-m":
-        names = names[2:]
-    if names[:2] == ["uv", "run"] or names[:2] == ["poetry", "run"]:
         names = names[2:]
     name = names[0] if names else ""
     if name == "dvc":
