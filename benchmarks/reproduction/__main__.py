@@ -11,7 +11,6 @@ import hashlib
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,8 @@ def run(programs: list[Program], results: Path = RESULTS) -> int:
                 key, kept = _digest(program), _kept(results)
                 if key not in kept:
                     world = world or World(Path(scratch))
-                    kept = _kept(results) | {key: judged(world, program)}
+                    cases = judged(world, program)
+                    kept = _kept(results) | {key: cases}
                     results.parent.mkdir(parents=True, exist_ok=True)
                     results.write_text(json.dumps(kept, indent=1))
                 cases = kept[key]
@@ -67,7 +67,7 @@ def _print_line(program: Program, cases: list[dict[str, Any]]) -> None:
     author, other = first["seconds"]
     print(
         f"{program.name:<20}{sum(case['right'] for case in cases):>3} / {len(cases):<2}{commands:>9}"
-        f"{author:>7.1f} s{other:>7.1f} s{first['disk'][0] / 1e6:>8.2f} MB   {time.strftime('%H:%M')} {program.world}",
+        f"{author:>7.1f} s{other:>7.1f} s{first['disk'][0] / 1e6:>8.2f} MB   {program.world}",
         flush=True,
     )
 

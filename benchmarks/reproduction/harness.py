@@ -274,7 +274,7 @@ def cases(world: World, program: Program) -> Iterator[Case]:
     # what the first run left lies in the folder now
     yield world.case(
         "a second time",
-        program.expected,
+        program.second or program.expected,
         world.record(replace(program, command=program.again or program.command), folder),
     )
     for name, change in program.changes.items():

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,6 +46,7 @@ class Program:
         files: what is copied, by place in the repository; what lies outside of the repository stays there.
         again: the command for a second time, if a tool would find everything up to date.
         second: the verdict on the second time, if it is another.
+        package: a source package of the index, and the files in it that are copied into the repository, unchanged.
     """
 
     name: str
@@ -57,16 +62,40 @@ class Program:
     within: str = "."
     again: tuple[str, ...] = ()
     second: str = ""
+    package: tuple[str, ...] = ()
 
     def sources(self) -> dict[str, Path]:
         """Return the files to copy, by their place in the repository."""
-        return _of_folder(HERE / self.name) | dict(self.files)
+        packaged = {Path(name).name: unpacked(self.package[0]) / name for name in self.package[1:]}
+        return _of_folder(HERE / self.name) | dict(self.files) | packaged
+
+
+@cache
+def unpacked(package: str) -> Path:
+    """Fetch a source package by pip, once, and return the folder of its files."""
+    kept = ROOT / ".build" / "packages" / package
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+            fetch = (sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", package)
+            subprocess.run(fetch, cwd=scratch, check=True, timeout=400)
+            (archive,) = Path(scratch).iterdir()
+            shutil.unpack_archive(archive, Path(scratch, "files"), filter="data")
+            (folder,) = Path(scratch, "files").iterdir()
+            folder.rename(kept)
+    return kept
 
 
 BARE = (("uv", "venv", "-q", "--python", f"{sys.base_prefix}/bin/python3"),)
 PIP = (*BARE, ("uv", "pip", "install", "-q", "-r", "requirements.txt"))
 SYNC = (*BARE, ("uv", "sync", "-q"))
 
+
+def _with(*packages: str) -> tuple[tuple[str, ...], ...]:
+    return (*BARE, ("uv", "pip", "install", "-q", *packages))
+
+
+_TABLE = {"decay.csv": HERE / "unpinned" / "decay.csv"}
 _DECAY = Change("decay.csv", "\n12,4", "\n12,5")
 _IRIS = Change("iris.csv", "\n5.1,3.5,1.4,0.2,0\n4.9", "\n5.1,3.5,9.4,0.2,0\n4.9")
 _HALF_LIFE = {
@@ -82,7 +111,7 @@ def _of_folder(folder: Path) -> dict[str, Path]:
 
 def _read(place: str, **words: str) -> tuple[str, ...]:
     """Return the options that read metrics from a place: the number after some words."""
-    patterns = {name: rf"{before} {NUMBER}" for name, before in words.items()}
+    patterns = {name: rf"{before} ?{NUMBER}" for name, before in words.items()}
     return tuple(part for name, it in patterns.items() for part in ("--metric-from", f"{name}={place}:{it}"))
 
 
@@ -339,6 +368,223 @@ PROGRAMS = [
             "seed": Change("train.py", "default=7", "default=8"),
             "code": Change("train.py", "STRENGTH = 1.0", "STRENGTH = 0.9"),
         },
+    ),
+    Program(
+        "mlflow_logs",
+        "logs its metrics to MLflow",
+        ("python", "train.py"),
+        ("--dataset", "decay.csv", "--metrics", "mlflow.db"),
+        install=PIP,
+        files=_TABLE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("train.py", "seed(5)", "seed(6)"),
+            "code": Change("train.py", "n - 20.0 for", "n - 19.0 for"),
+        },
+    ),
+    Program(
+        "lightning_csv",
+        "PyTorch Lightning with its CSVLogger",
+        ("python", "train.py", "--seed", "1"),
+        ("--dataset", "iris.csv", "--metrics", "logs/lightning_logs/*/metrics.csv"),
+        install=PIP,
+        files={"iris.csv": DATA / "iris.csv"},
+        changes={
+            "data": _IRIS,
+            "seed": Change("", "1", "2"),
+            "code": Change("train.py", "nn.ReLU()", "nn.Tanh()"),
+        },
+    ),
+    Program(
+        "uv_run",
+        "a project of uv, started by uv",
+        ("uv", "run", "half_life.py"),
+        ("--dataset", "decay.csv", "--metrics", "result.json"),
+        lock=(("uv", "lock", "-q"),),
+        install=BARE,
+        files=_of_folder(HERE / "uv_project"),
+        changes=_HALF_LIFE | {"library": Change("pyproject.toml", "scipy==1.17.1", "scipy==1.15.3")},
+    ),
+    Program(
+        "simpy_bank",
+        "an example of SimPy",
+        ("python", "bank_renege.py"),
+        ("--metric-from", r"last=stdout:([\d.]+) Customer04"),
+        install=_with("simpy==4.1.2"),
+        package=("simpy==4.1.2", "docs/examples/code/bank_renege.py"),
+        changes={
+            "seed": Change("bank_renege.py", "RANDOM_SEED = 42", "RANDOM_SEED = 43"),
+            "code": Change("bank_renege.py", "time_in_bank=12.0", "time_in_bank=6.0"),
+        },
+    ),
+    Program(
+        "deap_pool",
+        "an example of DEAP with a pool of processes",
+        ("python", "onemax_mp.py"),
+        (
+            "--metric-from",
+            r"average=stdout:^40\s+\d+\s+(\S+)",
+            "--metric-from",
+            r"deviation=stdout:^40\s+\d+\s+\S+\s+(\S+)",
+        ),
+        install=_with("deap==1.4.4"),
+        package=("deap==1.4.4", "examples/ga/onemax_mp.py"),
+        changes={
+            "seed": Change("onemax_mp.py", "main(64)", "main(65)"),
+            "code": Change("onemax_mp.py", "indpb=0.05", "indpb=0.06"),
+        },
+    ),
+    Program(
+        "lmfit_gauss",
+        "an example of lmfit that reads a table and draws",
+        ("python", "doc_builtinmodels_nistgauss.py"),
+        (
+            *("--dataset", "NIST_Gauss2.dat"),
+            *(
+                "--metric-from",
+                r"center=stdout:g1_center:\s+(\S+)",
+                "--metric-from",
+                r"chi=stdout:chi-square\s+= (\S+)",
+            ),
+        ),
+        install=_with("lmfit==1.3.4", "matplotlib==3.11.2"),
+        package=("lmfit==1.3.4", "examples/doc_builtinmodels_nistgauss.py", "examples/NIST_Gauss2.dat"),
+        changes={
+            "data": Change("NIST_Gauss2.dat", "   97.58776  ", "   98.58776  "),
+            "code": Change("doc_builtinmodels_nistgauss.py", "min=75, max=125", "min=75, max=100"),
+        },
+    ),
+    Program(
+        "networkx_lollipop",
+        "an example of networkx that draws",
+        ("python", "plot_properties.py"),
+        _read("stdout", length="average shortest path length", density="density:"),
+        install=_with("networkx==3.6.1", "matplotlib==3.11.2", "numpy==2.4.6"),
+        package=("networkx==3.6.1", "examples/basic/plot_properties.py"),
+        changes={"code": Change("plot_properties.py", "lollipop_graph(4, 6)", "lollipop_graph(4, 7)")},
+    ),
+    Program(
+        "cutadapt_cli",
+        "a tool of a package, with worker processes and a report in JSON",
+        ("cutadapt", "-j", "2", "-a", "AGATCGGAAGAGC", "--json", "report.json", "-o", "trimmed.fastq", "reads.fastq"),
+        ("--dataset", "reads.fastq", "--artifact", "trimmed.fastq", "--metrics", "report.json"),
+        install=_with("cutadapt==5.2"),
+        changes={
+            "data": Change("reads.fastq", "CGAGTCGGTTATCTTCGGATACTGTATAGTCCC", "CGAGTCGGTTATCTTCGGATAGATCGGAAGAGC"),
+            "seed": Change("", "AGATCGGAAGAGC", "AGATCGGAAGTTT"),
+        },
+    ),
+    Program(
+        "csvstat_cli",
+        "a tool of a package that prints statistics",
+        ("csvstat", "-c", "counts", "decay.csv"),
+        ("--dataset", "decay.csv", "--metric-from", r"mean=stdout:Mean:\s+(\S+)"),
+        install=_with("csvkit==2.2.0"),
+        files=_TABLE,
+        changes={"data": _DECAY},
+    ),
+    Program(
+        "console_script",
+        "an entry point of the project itself, a config in INI and spawned workers",
+        ("decayfit", "-c", "fit.ini", "-j", "2"),
+        ("--dataset", "decay.csv", "--metric-from", r"area=stdout:area\t(\S+)"),
+        install=_with("-e", "."),
+        files=_TABLE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("fit.ini", "seed = 3", "seed = 4"),
+            "code": Change("src/decayfit/__init__.py", "counts - background + noise", "counts - background - noise"),
+            "library": Change("pyproject.toml", "numpy==2.4.6", "numpy==2.2.6"),
+        },
+    ),
+    Program(
+        "hydra_app",
+        "Hydra, which writes where the time says",
+        ("python", "app.py", "model.background=19.5"),
+        ("--dataset", "decay.csv", "--metrics", "outputs/*/*/metrics.json"),
+        install=PIP,
+        files=_TABLE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("conf/config.yaml", "seed: 8", "seed: 9"),
+            "code": Change("app.py", "k=200", "k=199"),
+        },
+    ),
+    Program(
+        "threads",
+        "adds up what threads give, in the order in which they end",
+        ("python", "walks.py", "7"),
+        ("--dataset", "decay.csv", *_read("stderr", mean="mean of means:")),
+        install=BARE,
+        files=_TABLE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("", "7", "1000"),
+            "code": Change("walks.py", "/ 3 for", "/ 3.01 for"),
+        },
+    ),
+    Program(
+        "own_folder",
+        "writes into the folder of its source, and goes on from there",
+        ("python", "summary.py"),
+        ("--dataset", "decay.csv", "--metrics", "summary.json"),
+        install=BARE,
+        files=_TABLE,
+        changes={"data": _DECAY, "code": Change("summary.py", "BACKGROUND = 20.0", "BACKGROUND = 19.0")},
+    ),
+    Program(
+        "cd_relative",
+        "goes into a folder, and reads and writes beside it",
+        ("sh", "-c", "cd analysis && python fit.py"),
+        ("--dataset", "data/decay.csv", *_read("half_life.txt", half_life="half-life:")),
+        install=BARE,
+        files={"data/decay.csv": HERE / "unpinned" / "decay.csv"},
+        changes={
+            "data": Change("data/decay.csv", "\n12,4", "\n12,5"),
+            "code": Change("analysis/fit.py", "n - 20)", "n - 19)"),
+        },
+    ),
+    Program(
+        "locale_numbers",
+        "prints numbers as the locale has them",
+        ("python", "report.py"),
+        ("--dataset", "decay.csv", *_read("stdout", total="total")),
+        install=BARE,
+        files=_TABLE,
+        changes={"data": _DECAY, "code": Change("report.py", "sum(counts), grouping", "min(counts), grouping")},
+    ),
+    Program(
+        "sqlite_report",
+        "fills a table of SQLite, and goes on from it",
+        ("python", "report.py"),
+        ("--dataset", "decay.csv", *_read("stdout", rows="rows=", mean="mean=")),
+        install=BARE,
+        files=_TABLE,
+        changes={"data": _DECAY, "code": Change("report.py", "t > 40", "t > 41")},
+    ),
+    Program(
+        "makefile_project",
+        "three steps of make, with awk, sort and cut",
+        ("make", "SEED=4"),
+        ("--dataset", "decay.csv", *_read("results/summary.txt", ten="sum of ten =", lines="lines =")),
+        again=("make", "-B", "SEED=4"),
+        install=BARE,
+        files=_TABLE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("", "SEED=4", "SEED=5"),
+            "code": Change("Makefile", "head -n 10", "head -n 11"),
+        },
+    ),
+    Program(
+        "prebuilt",
+        "starts a program that was compiled before, which git ignores",
+        ("sh", "run.sh"),
+        ("--dataset", "decay.csv", *_read("stdout", area="area:")),
+        install=(*BARE, ("cc", "-O1", "-o", "integrate", "integrate.c")),
+        files=_TABLE,
+        changes={"data": _DECAY},
+        expected="inconclusive",
     ),
 ]
 """Add a row for a program of another world, and its files in `programs/NAME`."""
