@@ -395,8 +395,10 @@ def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> 
 def format_listing(files: Iterable[tuple[str, str]]) -> bytes:
     """Write the canonical SHA256SUMS of (path, sha256): ``<hex>  <path>`` lines, sorted by the paths' UTF-8 bytes. Of a
     path with a backslash, newline or carriage return the line is as `sha256sum` escapes it."""
-    lines = sorted((path.encode(), path, sha256) for path, sha256 in files)
-    return "".join(f"{_escaped(sha256, path)}\n" for _, path, sha256 in lines).encode()
+    listing = bytearray()
+    for path, sha256 in sorted(files, key=lambda file: (file[0].encode(), file[1])):
+        listing += f"{_escaped(sha256, path)}\n".encode()
+    return bytes(listing)
 
 
 def _escaped(sha256: str, path: str) -> str:
