@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType
 from blockchaintracer.lab.chain.questions import send
 from blockchaintracer.lab.keys.transaction_bytes import decode_signed
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox, Transaction, queue
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import running_lab
@@ -204,11 +207,27 @@ def test_a_nonce_in_the_middle_that_another_transaction_took(slow: Slow, monkeyp
     assert slow.lab.chain.nonce(slow.lab.signer.address) - slow.paid == 7
 
 
+def test_what_another_machine_has_on_its_way_is_no_refusal(slow: Slow, tmp_path: Path) -> None:
+    entries = slow.enter(2)
+    home = Home(tmp_path / "machine")
+    shutil.copytree(slow.lab.home.keys, home.keys, dirs_exist_ok=True)
+    other = Lab(home, rpc=slow.url, registry_address=slow.lab.registry.address, group_number=1)
+    other.__dict__["outbox"] = Outbox(home.outbox, wait_s=0)
+    for entry in entries:
+        other.outbox.add_transaction(other.chain_id, entry.write, other.signer.address)
+    with pytest.raises(ChainUnavailable, match="in no block"):
+        other.flush()
+    slow.client().flush(together=1)
+    slow.require_once(entries)
+    assert slow.lab.chain.nonce(slow.lab.signer.address) - slow.paid == 1
+
+
 def test_a_process_that_dies_between_signing_and_sending(slow: Slow) -> None:
     entries = slow.enter(7)
     program = """
 import os, sys
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Outbox
 left, step = [3], Outbox._send

@@ -143,6 +143,8 @@ class Outbox(Journal):
                     f"{_CONFLICTS} times in a row another transaction of {signer.address} was faster",
                     hint="Others send with the same key: it stays in the outbox, any later command tries again.",
                 )
+            if tries:
+                time.sleep(min(_POLL_S * 2**tries, _MAX_POLL_S))
             waiting = [entry for entry in waiting if entry.seq in left]
         self.settle(chain)
         self._keep_receipts(chain)
@@ -373,8 +375,9 @@ class Outbox(Journal):
         except (ContractRevert, InputError) as error:
             if not is_alone:
                 raise
-            if self._is_done(entries[0], chain):
-                # somebody else was faster by a moment
+            on_its_way = isinstance(error, ContractRevert) and error.name == "RecordExists"
+            if on_its_way or self._is_done(entries[0], chain):
+                # somebody else was faster by a moment, or will be: nodes estimate with what waits for the next block
                 raise _NonceTaken(entries) from None
             if not flight:
                 self._update(entries, EntryState.FAILED, error=error.message)
