@@ -10,6 +10,7 @@ from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Outbox
 from blockchaintracer.lab.recording.content import known_record
+from blockchaintracer.lab.recording.keep import _recorded
 from tests.support.labs import typed
 
 pytestmark = pytest.mark.node
@@ -41,6 +42,8 @@ def test_a_known_dataset_is_found_without_reading_the_whole_journal(
     known = known_record(lab, Kind.DATASET, data)
     assert known
     assert known.id == record
+    # what guards hidden content asks for its digests alone
+    assert _recorded(lab, [first.write.key.subject, "ab" * 32]) == {first.write.key.subject}
     assert len(decoded) < 20
     decoded.clear()
     shown = json.loads(typed("outbox", "list", "--json", home=lab.home.path).stdout)
