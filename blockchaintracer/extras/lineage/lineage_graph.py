@@ -15,7 +15,7 @@ from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import ABOUT, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.rows import Row, named_here, records, required_number, utc
+from blockchaintracer.extras.search.rows import Row, records, required_number, utc
 from blockchaintracer.lab.plain_text import printable
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ class LineageGraph:
 
     def named_here(self, hashes: HashCache) -> LineageGraph:
         """Return the same lineage with the names that a person at this machine knows."""
-        nodes = {record: replace(node, row=named_here(node.row, hashes)) for record, node in self.nodes.items()}
+        names = {record: node.row.name or hashes.name_of(node.row.subject) for record, node in self.nodes.items()}
+        nodes = {it: replace(node, row=replace(node.row, name=names[it])) for it, node in self.nodes.items()}
         return replace(self, nodes=nodes)
 
     def mermaid(self) -> str:

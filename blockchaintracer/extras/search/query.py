@@ -167,7 +167,8 @@ def _sort_field(sort: str) -> str:
 def _conditions(
     where: str | None, ancestors_of: str | None, descendants_of: str | None, registry: Registry | None
 ) -> tuple[Condition, ...]:
-    parse_id = registry.domain.parse_id if registry else _in_any_registry
+    # without a registry, an id is of one only: chain and registry are hashed into it
+    parse_id = registry.domain.parse_id if registry else lambda text: written_id(text).rpartition("/")[2]
     conditions: list[Condition] = []
     if where is not None:
         parsed = expression.parse(where, parse_id)
@@ -176,8 +177,3 @@ def _conditions(
         if record_id is not None:
             conditions.append(Related(ancestors, parse_id(record_id)))
     return tuple(conditions)
-
-
-def _in_any_registry(text: str) -> str:
-    """Read an id where no registry is chosen: it is of one only, for chain and registry are hashed into it."""
-    return written_id(text).rpartition("/")[2]

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
@@ -22,7 +21,6 @@ from blockchaintracer.extras.search.searchable import metrics_of, read_json, run
 
 if TYPE_CHECKING:
     from blockchaintracer.core.manifest import Metric
-    from blockchaintracer.lab.store.hashcache import HashCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +199,6 @@ def _comparisons(index: Index, number: int, recorded: Mapping[str, Metric]) -> l
             rows = [row for row in _comparison().compare_metrics(recorded, repeated) if row.tolerance]
         found.append({**values, "metrics": rows if statement else None})
     return [each for each in found if each["metrics"] != []]
-
-
-def named_here(row: Row, hashes: HashCache) -> Row:
-    """Call a record without a name as the file that this lab recorded: no manifest says that, so only a person here is
-    shown it."""
-    places = [] if row.name else hashes.places(row.subject)
-    return replace(row, name=Path(places[0].path).name) if places else row
 
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.plain_json import MAX_BYTES
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import HOLE
 from blockchaintracer.lab.kept_proofs import batch_hint
 from blockchaintracer.lab.lab import Lab
+
+_LACKING = "SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL ORDER BY pk DESC LIMIT 1000"
 
 
 @contextmanager
@@ -28,7 +30,8 @@ def up_to_date(
         if not offline:
             try:
                 report = index.sync(lab.registry, lab.store, rescan=rescan)
-                if _fetched(index, lab, sources):
+                lacking = index.rows(_LACKING) if sources else []
+                if lab.store.fetch_some([row["digest"].hex() for row in lacking], sources, MAX_BYTES):
                     index.sync(lab.registry, lab.store)
             except ChainUnavailable as error:
                 hint = f"{error.hint or 'Try again when the chain is back.'} --offline searches what was read before."
@@ -56,13 +59,3 @@ def up_to_date(
             if unknown and not offline:
                 problem.hint = batch_hint(lab, unknown) or problem.hint
             raise
-
-
-def _fetched(index: Index, lab: Lab, sources: Sequence[str]) -> bool:
-    """Fetch the newest thousand manifests that the index lacks; what a source does not have stays unknown."""
-    lacking = "SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL ORDER BY pk DESC LIMIT 1000"
-    fetched = False
-    for row in index.rows(lacking) if sources else ():
-        with suppress(StoreError, NotVerified):
-            fetched |= bool(lab.store.fetch(row["digest"].hex(), sources, MAX_BYTES))
-    return fetched

@@ -15,7 +15,6 @@ from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
-from blockchaintracer.extras.search.rows import named_here
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.kept_proofs import kept_proofs
 from blockchaintracer.lab.lab import Lab
@@ -81,7 +80,7 @@ def command(
         rows = query(index, registry=registry, text=text, group=of_group, limit=limit + 1, **conditions)
     is_more, rows = len(rows) > limit, rows[:limit]
     data: dict[str, Any] = {"records": rows, "more": is_more}
-    shown: Part = csv_rows(*columns_of(rows)) if as_csv else _table([named_here(row, lab.hashes) for row in rows])
+    shown: Part = csv_rows(*columns_of(rows)) if as_csv else _table(rows, lab)
     if parquet:
         write_parquet(rows, parquet)
         data["file"] = str(parquet)
@@ -106,17 +105,16 @@ def command(
     return Answer(data, shown, *map(plain, found), notes=notes, exit_code=3 if index.gap and not rows else 0)
 
 
-def _table(rows: list[Row]) -> Part:
-    return table(
-        None,
-        ["record", "kind", "name", "group", "recorded", "status", "metrics"],
-        [[row.id, row.kind, row.name or None, row.group, when(row.time), _status(row), _metrics(row)] for row in rows],
-    )
+def _table(rows: list[Row], lab: Lab) -> Part:
+    names = [row.name or lab.hashes.name_of(row.subject) for row in rows]
+    cells = [
+        [row.id, row.kind, name, row.group, when(row.time), _status(row), _metrics(row)]
+        for row, name in zip(rows, names, strict=True)
+    ]
+    return table(None, ["record", "kind", "name", "group", "recorded", "status", "metrics"], cells)
 
 
 _TEXTS = frozenset(NOT_FINITE.values())
-_METRICS = 4
-"""Of one record that a line shows."""
 
 
 def _status(row: Row) -> str:
@@ -135,4 +133,4 @@ def _metrics(row: Row) -> str:
         f"{name} {value if value in _TEXTS else f'{value:.4g}'}{' (declared)' if name in row.declared else ''}"
         for name, value in numbers.items()
     ]
-    return ", ".join(shown[:_METRICS]) + (f" and {len(shown) - _METRICS} more" if len(shown) > _METRICS else "")
+    return ", ".join([*shown[:4], *(["…"] if len(shown) > 4 else [])])

@@ -152,6 +152,10 @@ class HashCache:
         """Where content of this digest was when it was recorded, the newest first."""
         return self._places("sha256", sha256)
 
+    def name_of(self, sha256: str) -> str | None:
+        """Return the name of the file or folder of this digest that was recorded last; no manifest says it."""
+        return next((Path(place.path).name for place in self.places(sha256)), None)
+
     def recorded_at(self, path: str | os.PathLike[str]) -> list[Place]:
         """What was recorded at a path, the newest first: with another digest than now, it has changed since."""
         return self._places("path", os.path.realpath(path))

@@ -34,7 +34,7 @@ from blockchaintracer.core.digest import (
     parse_listing,
     sha256_file,
 )
-from blockchaintracer.core.errors import InputError, SourceWarning, StoreError
+from blockchaintracer.core.errors import InputError, NotVerified, SourceWarning, StoreError
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify.copies import Copy, Damaged, SourceError, object_name
 from blockchaintracer.lab.files import placing, sync_folder
@@ -234,6 +234,14 @@ class Store:
             other._fill(file, sha256)
             keep(sha256)
         return state
+
+    def fetch_some(self, digests: Sequence[str], sources: Sequence[str], limit: int) -> bool:
+        """Fetch what the sources have of these objects, as `fetch` does. Return whether they had any."""
+        fetched = False
+        for digest in digests:
+            with suppress(StoreError, NotVerified):
+                fetched |= bool(self.fetch(digest, sources, limit))
+        return fetched
 
     def fetch(self, sha256: str, sources: Sequence[str | os.PathLike[str]] = (), limit: int = FETCH_LIMIT) -> Path:
         """Fetch an object from the first source that has it, trusting only its SHA-256. Return its path.
