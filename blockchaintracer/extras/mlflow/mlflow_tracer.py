@@ -35,7 +35,7 @@ from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import Captured, note_source
 from blockchaintracer.extras.mlflow_reader.beforehand import Beforehand
 from blockchaintracer.extras.mlflow_reader.logged_content import watch_artifacts, watch_datasets, watch_models
-from blockchaintracer.extras.mlflow_reader.snapshot import client_of
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of, settle
 from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -100,7 +100,7 @@ class _Recording:
         try:
             if captured:
                 captured.error = error_text(error) if (error := sys.exc_info()[1]) is not None else None
-            _settle(store, run_id)
+            settle(store, run_id)
             self.beforehand.end()
             client = client_of(uri)
             lab = target.prepared_lab(captured.group if captured else None)
@@ -178,21 +178,6 @@ def anchored(store: Any, uri: str) -> Any:
         store.blockchaintracer_uri = uri
     _watch_process()
     return store
-
-
-def _settle(store: Any, run_id: str) -> None:
-    """Wait for what is logged in the background: system metrics, and asynchronous logging."""
-    from mlflow.tracking import fluent
-    from mlflow.tracking._tracking_service import utils
-
-    if monitor := fluent.run_id_to_system_metrics_monitor.get(run_id):
-        monitor.finish()
-    store.flush_async_logging()
-    # a program that traces nothing need not wait for the threads that write traces
-    if (tracing := sys.modules.get("mlflow.tracing.provider")) and tracing.provider.once._done:
-        fluent.flush_trace_async_logging()
-    if repository := utils._get_artifact_repo(run_id):
-        repository.flush_async_logging()
 
 
 def _watch_process() -> None:

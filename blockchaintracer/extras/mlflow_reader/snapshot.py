@@ -183,6 +183,21 @@ class Snapshot:
         )
 
 
+def settle(store: Any, run_id: str) -> None:
+    """Wait for what is logged in the background: system metrics, and asynchronous logging."""
+    from mlflow.tracking import fluent
+    from mlflow.tracking._tracking_service import utils
+
+    if monitor := fluent.run_id_to_system_metrics_monitor.get(run_id):
+        monitor.finish()
+    store.flush_async_logging()
+    # a program that traces nothing need not wait for the threads that write traces
+    if (tracing := sys.modules.get("mlflow.tracing.provider")) and tracing.provider.once._done:
+        fluent.flush_trace_async_logging()
+    if repository := utils._get_artifact_repo(run_id):
+        repository.flush_async_logging()
+
+
 @bounded_answers()
 def get_run(client: Any, run_id: str) -> Any:
     """Ask MLflow for a run."""
