@@ -56,6 +56,8 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     lines = [line for record in recorded for line in record_lines(record)]
     lines += [f"Declared, so that nobody can compare it: {plain(', '.join(declared))}."] if declared else []
     lines += [f"Others can't repeat this run: {'; '.join(lacks)}."] if lacks else []
+    if isinstance(run, RunPredicate) and run.code.diffs and not lacks:
+        lines.append("Others need what you had not committed: `publish --with-diff` it, or commit and record again.")
     exit_code = 3 if waits and not lab.hand_over else 0
     if code:
         exit_code = code if code > 0 else 128 - code

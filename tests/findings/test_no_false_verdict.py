@@ -7,12 +7,14 @@ as NotReproduced, against authors whose results were right.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.manifest import Code, Metric, Reads, RunEnvironment, RunPredicate, Tolerance
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.record import Verdict
@@ -20,6 +22,7 @@ from blockchaintracer.extras.reproduce import reproduce as module
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, Workspace
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.run_document import RunDocument
+from blockchaintracer.lab.sandbox import SEARCHED
 from tests.support.labs import second_lab
 from tests.support.studies import TELL, Study, typed
 
@@ -90,6 +93,9 @@ def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> 
     return module._decided(plan, done, compare_metrics(plan.run.metrics, metrics))
 
 
+SHELL = sha256_file(Path(shutil.which("sh", path=SEARCHED) or ""))
+
+
 @pytest.mark.parametrize(
     ("metrics", "changed", "packages", "verdict", "because"),
     [
@@ -112,6 +118,21 @@ def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> 
         ({"a": 1.5, "b": 2.0}, {"leftovers": ("runs.txt",)}, {"numpy": "2.1"}, "inconclusive", "not hold: runs.txt"),
         ({"a": 1.5, "b": 2.0}, {"reads": ("https://lab.example/x",)}, {"numpy": "2.1"}, "inconclusive", "lab.example"),
         ({"a": 1.0, "b": 2.0}, {"reads": ("https://lab.example/x",)}, {"numpy": "2.1"}, "reproduced", None),
+        # what the author's run had, and its record does not hold or this machine does not have
+        ({"a": 1.5, "b": 2.0}, {"seen": {"variables": ["SEED"]}}, {"numpy": "2.1"}, "inconclusive", "hold: SEED"),
+        (
+            {"a": 1.5, "b": 2.0},
+            {"seen": {"unknown": ["Rscript"]}},
+            {"numpy": "2.1"},
+            "inconclusive",
+            "what Rscript read",
+        ),
+        ({"a": 1.5, "b": 2.0}, {"seen": {"programs": ["bash"]}}, {"numpy": "2.1"}, "not-reproduced", "a was 1.0"),
+        ({"a": 1.5, "b": 2.0}, {"seen": {"tools": {"awk": "0" * 64}}}, {"numpy": "2.1"}, "inconclusive", "another awk"),
+        ({"a": 1.5, "b": 2.0}, {"seen": {"tools": {"sh": SHELL}}}, {"numpy": "2.1"}, "not-reproduced", "a was 1.0"),
+        ({"a": 1.5, "b": 2.0}, {"seen": {"packages": ["numba"]}}, {"numpy": "2.1"}, "inconclusive", "loaded numba"),
+        ({"a": 1.5, "b": 2.0}, {"seen": {"packages": ["numpy"]}}, {"numpy": "2.1"}, "not-reproduced", "a was 1.0"),
+        ({"a": 1.5, "b": 2.0}, {"variables": {"TZ": "Mars/Base"}}, {"numpy": "2.1"}, "inconclusive", "zone Mars/Base"),
     ],
 )
 def test_the_first_rule_that_fits(
@@ -123,7 +144,8 @@ def test_the_first_rule_that_fits(
     environment = RunEnvironment.from_plain({"python": python, "packages": {"numpy": "2.1", "pip": "24"}})
     hardware = {name: changed.pop(name) for name in ("architecture", "os") if name in changed}
     code = Code.from_plain({"leftovers": list(changed.pop("leftovers", ()))})  # type: ignore[call-overload]
-    reads = Reads.from_plain({"processes": 1, "addresses": list(changed.pop("reads", ()))})  # type: ignore[call-overload]
+    seen: dict[str, object] = changed.pop("seen", {})  # type: ignore[assignment]
+    reads = Reads.from_plain({"processes": 1, "addresses": list(changed.pop("reads", ())), **seen})  # type: ignore[call-overload]
     run = RunPredicate(
         run_id="00000000-0000-4000-8000-000000000000",
         name="fit",

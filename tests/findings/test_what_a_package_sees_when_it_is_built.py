@@ -71,7 +71,7 @@ class Place:
                 tar.addfile(entry, io.BytesIO(text.encode()))
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def rebuilt(self, line: str, project: Path | None = None, **options: bool) -> dict[str, Any]:
+    def rebuilt(self, line: str, project: Path | None = None, **options: Any) -> dict[str, Any]:
         """Rebuild an environment of one line; what the build saw."""
         lock = self.root / "requirements.lock"
         lock.write_text(f"{line}\n")
@@ -119,6 +119,24 @@ def test_without_the_sandbox_it_would_see_more(place: Place) -> None:
 def test_a_build_may_be_given_the_network(place: Place) -> None:
     place.source(place.backend)
     assert "socket" in place.rebuilt("curious==1.0", build_network=True)["server"]
+
+
+def test_whoever_sits_there_is_asked_once_a_build_failed_for_want_of_a_network(place: Place) -> None:
+    """The error only named an option, after minutes; and nothing showed how an installation went on."""
+    reaching = (
+        "\n\ndef build_wheel(out, *_, plain=build_wheel):\n    socket.create_connection(('127.0.0.1', PORT), 5)\n"
+    )
+    place.source(f"{place.backend}{reaching}    return plain(out)\n")
+    with pytest.raises(InputError, match="ConnectionRefusedError"):
+        place.rebuilt("curious==1.0", build_network=lambda: False)
+    asked: list[str] = []
+    said: list[str] = []
+    seen = place.rebuilt("curious==1.0", build_network=lambda: not asked.append("once"), say=said.append)
+    assert (asked, "socket" in seen["server"]) == (["once"], True)
+    told = "\n".join(said)
+    assert "building curious-1.0.tar.gz" in told
+    assert "ConnectionRefusedError" in told
+    assert "Installed 1 package" in told
 
 
 def test_a_source_that_is_not_the_locked_one_is_not_built(place: Place) -> None:

@@ -120,7 +120,7 @@ def test_a_python_that_is_not_here_is_named_before_anything_is_built(lab: Lab, t
     python = tmp_path / "python3.99"
     change = """sed 's/"version": "3[0-9.]*"/"version": "3.99.1"/'"""
     real = sys.executable
-    python.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then {real} "$@" | {change}; else exec {real} "$@"; fi\n')
+    python.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then {real} "$@" | {change}; else exec {real} -I "$@"; fi\n')
     python.chmod(0o755)
     other = second_lab(lab, tmp_path / "other")
     result = study.repeat(other, study.record(program=(str(python), "run.py")), record=False)

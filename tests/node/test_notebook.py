@@ -60,6 +60,7 @@ def test_a_notebook_that_fails(lab: Lab, tmp_path: Path) -> None:
     done = typed("record", "--json", "--", "bad.ipynb", home=lab.home.path, folder=study.folder)
     assert done.returncode == 1
     assert "cell 2 failed" in done.stderr
+    assert "susceptible to eavesdropping" not in done.stderr
     assert "1 / a" in done.stderr
     recorded = run_predicate(lab, json.loads(done.stdout)["id"])
     assert (recorded.status, recorded.error) == ("failed", "cell 2 failed: ZeroDivisionError: division by zero")

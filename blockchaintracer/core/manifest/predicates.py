@@ -558,6 +558,10 @@ class Reads(Part):
         file_count: all of them, named or not.
         addresses: without query; or hosts.
         programs: that were started and can't be seen.
+        unknown: those of them of which the recorded text does not tell, either, what they read.
+        variables: of the environment, by name: they were set, the code names them, and no record holds their values.
+        tools: SHA-256 of the system's programs that the recorded text starts, by name.
+        packages: that it loaded, as far as that was seen.
         code: paths from the root of the repository; None if there were too many to name.
     """
 
@@ -566,6 +570,10 @@ class Reads(Part):
     file_count: NonNegativeInt = 0
     addresses: Annotated[tuple[Line, ...], Field(strict=False)] = ()
     programs: Annotated[tuple[Line, ...], Field(strict=False)] = ()
+    unknown: Annotated[tuple[Line, ...], Field(strict=False)] = ()
+    variables: Annotated[tuple[Line, ...], Field(strict=False)] = ()
+    tools: dict[Name, Digest] = Field(default_factory=dict)
+    packages: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     code: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
 
 

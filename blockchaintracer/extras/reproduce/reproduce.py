@@ -6,13 +6,17 @@ about the record: it is inconclusive, and nothing is attested unless a person sa
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import TZPATH
 
 from blockchaintracer.core.chain.reverts import in_words
+from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
@@ -37,9 +41,10 @@ from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.recording.repeatable import NO_LOCK, what_lacks
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
-from blockchaintracer.lab.sandbox import Limits, require_bubblewrap
+from blockchaintracer.lab.sandbox import SEARCHED, Limits, require_bubblewrap
 
 INCONCLUSIVE = Conclusion.INCONCLUSIVE.value
+_ZONE = re.compile(r"[A-Za-z][\w+-]*/[\w+/-]+")
 _INSTALLERS = {"pip", "setuptools", "uv", "wheel"}
 """Packages that installing brings, whatever the lock says."""
 
@@ -93,7 +98,7 @@ def reproduce(
     keep: bool = False,
     sandboxed: bool = True,
     network: bool = False,
-    build_network: bool = False,
+    build_network: bool | Callable[[], bool] = False,
     timeout_s: float | None = None,
     memory: int | None = None,
     processes: int | None = None,
@@ -110,7 +115,8 @@ def reproduce(
         folder: where to run it: an empty folder or none, which is kept; without it a temporary one is made.
         python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
         sandboxed: False runs the program with the rights of this user.
-        network: whether the program may use the network, and `build_network` a package that is built.
+        network: whether the program may use the network, and `build_network` a package that is built: who is asked once
+            a build failed without it.
         timeout_s, memory, processes: as in `Limits`; more is inconclusive. Without `timeout_s` it may take ten times as
             long as the author's run.
         record: whether to record the repeated run and attest; otherwise it is only compared.
@@ -222,6 +228,11 @@ def _not_in_the_record(plan: Plan) -> str | None:
     reads = plan.run.reads
     if reads and (named := [*reads.addresses, *reads.files]):
         return f"the recorded run read what its record does not hold: {', '.join(named[:5])}"
+    if reads and reads.variables:
+        return f"the recorded run had variables whose values its record does not hold: {', '.join(reads.variables[:5])}"
+    is_shut_in = _part(plan.run.environment.model_extra, "sandbox", "network") is False
+    if reads and reads.unknown and not is_shut_in:
+        return f"what {', '.join(reads.unknown[:5])} read in the recorded run was not seen"
     return None
 
 
@@ -240,6 +251,16 @@ def _other_environment(plan: Plan, done: Rerun) -> str | None:
     for name, version in sorted(done.environment.get("packages", {}).items()):
         if name not in _INSTALLERS and packages.get(name, version) != version:
             return f"the recorded run had {name} {packages[name]}, and its own lock file gives {version}"
+    used = plan.run.reads.packages if plan.run.reads else ()
+    if lacking := [name for name in used if name not in done.environment.get("packages", {})]:
+        return f"the recorded run loaded {', '.join(lacking[:5])}, which its lock file does not name"
+    for name, digest in (plan.run.reads.tools if plan.run.reads else {}).items():
+        path = shutil.which(name, path=SEARCHED) if "/" not in name else None
+        if path is None or sha256_file(path) != digest:
+            return f"the recorded run had another {name} than this machine"
+    zone = str(plan.variables.get("TZ") or "UTC")
+    if _ZONE.fullmatch(zone) and not any(Path(place, zone).is_file() for place in TZPATH):
+        return f"the recorded run was in the time zone {zone}, which is not here"
     if there.get("gpus") and not here["gpus"]:
         return "the recorded run was on a machine with a GPU, and this one has none"
     for theirs, ours in (

@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from glob import glob
@@ -72,7 +72,7 @@ class Plan:
         interpreter: the interpreter that is used as it is; None if the environment is rebuilt.
         python: the recorded version of Python; empty if not recorded.
         sandboxed: whether the program is shut in; `network` whether it may use the network nevertheless.
-        build_network: whether packages that are built may use it.
+        build_network: whether packages that are built may use it; or who is asked once one failed without it.
         limits: what the program may use of this machine.
         loose: what the lock installs that is not a package of one version with a hash.
     """
@@ -88,7 +88,7 @@ class Plan:
     variables: dict[str, Any]
     sandboxed: bool = True
     network: bool = False
-    build_network: bool = False
+    build_network: bool | Callable[[], bool] = False
     limits: Limits = field(default_factory=Limits)
     loose: Sequence[str] = ()
 
@@ -384,16 +384,27 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
             try:
-                rights = {"sandboxed": plan.sandboxed, "build_network": plan.build_network}
-                rebuild_environment(wanted, kept / "venv", interpreter, place.code, **rights)
-            except InputError as error:
+                rights: dict[str, Any] = {"sandboxed": plan.sandboxed, "build_network": plan.build_network}
+                rebuild_environment(wanted, kept / "venv", interpreter, place.code, **rights, say=lab.say)
+            except BaseException as error:
+                shutil.rmtree(kept, ignore_errors=True)
+                if not isinstance(error, InputError):
+                    raise
                 lab.say("\n".join(filter(None, (error.message, error.hint))))
                 reason = " ".join(error.message.splitlines()[:2])
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
+            taken, shared = _disk(kept)
+            lab.say(f"it takes {taken / 1e6:,.1f} MB, of which {shared / 1e6:,.1f} MB are shared with uv's cache")
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
         # `store gc --environments` counts from the last use
         os.utime(kept)
     return python, [kept, *python_folders(python)]
+
+
+def _disk(folder: Path) -> tuple[int, int]:
+    """Bytes that a folder takes, and those of them that other folders share by hard links."""
+    states = [os.lstat(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names]
+    return sum(it.st_size for it in states), sum(it.st_size for it in states if it.st_nlink > 1)
 
 
 def _interpreter(lab: Lab, recorded: str) -> tuple[str, str]:

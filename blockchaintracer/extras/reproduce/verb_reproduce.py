@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -43,6 +44,7 @@ def command(
     yes: bool,
     unsandboxed: bool,
     allow_network: bool,
+    build_network: bool,
     no_attest: bool,
     attest_anyway: str | None,
     reason: str | None,
@@ -75,16 +77,27 @@ def command(
         raise InputError("expected --unsandboxed or --allow-network, got both: without a sandbox there is a network")
     options |= {"record": not no_attest, "attest_anyway": reason}
     options |= {"sandboxed": not unsandboxed, "network": allow_network}
-    result = reproduce(lab, record_id, sources, agree=_agree(yes), **options)
+    options["build_network"] = build_network or (not yes and sys.stdin.isatty() and _may_use_network)
+    result = reproduce(lab, record_id, sources, agree=_agree(lab, yes), **options)
     undecided = result.verdict == Conclusion.INCONCLUSIVE
     exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
     return Answer(result, *_lines(result), exit_code=exit_code)
 
 
-def _agree(yes: bool) -> Callable[[Plan], bool]:
+def _may_use_network() -> bool:
+    return click.confirm("A package's own code failed to build without a network. Give it one?", err=True)
+
+
+def _agree(lab: Lab, yes: bool) -> Callable[[Plan], bool]:
     def ask(plan: Plan) -> bool:
         for line in _plan_lines(plan):
             click.echo(line, err=True)
+        size = (plan.run.environment.model_extra or {}).get("size")
+        if plan.lock and isinstance(size, int):
+            free = byte_size(shutil.disk_usage(lab.home.path).free)
+            click.echo(
+                f"  disk         {byte_size(size)} for its packages, unless they are here; {free} free", err=True
+            )
         if yes:
             return True
         if not sys.stdin.isatty():
@@ -104,7 +117,7 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     yield f"Run {plain(plan.run.name)}, recorded by {key.author} for group {key.group}."
     yield from _confinement(plan)
     yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.run.code.diffs else ''}"
-    yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or '.')})"
+    yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or 'the root')})"
     if plan.lock:
         packages = plain(f"{plan.lock.path} (SHA-256 {plan.lock.sha256})")
         made = ", which was made from what was installed" if plan.run.environment.lock_from == "made" else ""

@@ -8,11 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.lab.capture.local_packages import LocalPackage, local_package, portable_lock
@@ -51,6 +52,7 @@ _INDEX = re.compile(r"--(?:extra-)?index-url[ =]https?://\S+|--only-binary[ =]\S
 _INSTALLERS_NEED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|(?:PIP|UV|SSL|REQUESTS|CURL)_\w+|(?i:https?|all|no)_(?i:proxy)"
 )
+_PROGRESS = re.compile(r"\s*(?:Resolved|Downloading|Building|Prepared|Installed|Collecting) ")
 _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
 
 
@@ -126,7 +128,8 @@ def rebuild_environment(
     project: Path | None = None,
     *,
     sandboxed: bool = True,
-    build_network: bool = False,
+    build_network: bool | Callable[[], bool] = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Path:
     """Make a virtual environment at `target` and install what the lock names; its Python.
 
@@ -138,7 +141,8 @@ def rebuild_environment(
         python: the interpreter, or with uv its version; by default this one.
         project: the restored code, from which the folders are installed that the lock names; None refuses them.
         sandboxed: False builds with the rights of this user.
-        build_network: whether what is built may use the network.
+        build_network: whether what is built may use the network; or who is asked once a build failed without it.
+        say: told how it goes on.
 
     Raises:
         InputError: if the lock can't be installed, with the end of what the installer said.
@@ -161,7 +165,7 @@ def rebuild_environment(
         try:
             if uv:
                 _install([uv, "venv", "--quiet", "--python", interpreter, str(target)], empty)
-                command = [uv, "pip", "install", "--quiet", "--python", str(installed), "--no-build"]
+                command = [uv, "pip", "install", "--python", str(installed), "--no-build"]
             elif lock.pylock:
                 raise InputError("expected uv to install this lock", hint=_INSTALL_UV)
             else:
@@ -169,13 +173,13 @@ def rebuild_environment(
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
                 command += ["--only-binary", ":all:"]
             folders = _require_packages(lock.text, project)
-            installer = _Installer(target, command, empty, lock.pins)
+            installer = _Installer(target, command, empty, lock.pins, say)
             if uv:
                 # in it, nothing of the lock can run
                 twin = Path(empty, "twin")
                 _install([uv, "venv", "--quiet", "--python", interpreter, str(twin)], empty)
                 run, own = partial(_install, folder=empty), twin / "bin" / "python"
-                installer.builder = SourceBuilder(uv, run, own, Path(empty), sandboxed, build_network)
+                installer.builder = SourceBuilder(uv, run, own, Path(empty), sandboxed, build_network, say)
             for name, text, options in _parts(lock):
                 installer.part(name, text, options)
             for folder in folders:
@@ -191,8 +195,10 @@ class _Installer:
 
     builder: SourceBuilder | None = None
 
-    def __init__(self, target: Path, command: list[str], folder: str, pins: Sequence[str]) -> None:
-        self._target, self._command, self._folder, self._pins = target, command, folder, pins
+    def __init__(
+        self, target: Path, command: list[str], folder: str, pins: Sequence[str], say: Callable[[str], None]
+    ) -> None:
+        self._target, self._command, self._folder, self._pins, self._say = target, command, folder, pins, say
         self._made = _starts(target)
 
     def part(self, name: str, text: str, options: list[str]) -> None:
@@ -233,7 +239,7 @@ class _Installer:
 
     def _run(self, *arguments: str) -> None:
         with _asleep(self._target, self._made):
-            _install([*self._command, *arguments], self._folder)
+            _install([*self._command, *arguments], self._folder, self._say)
 
 
 def _starts(environment: Path) -> list[str | bytes | None]:
@@ -333,20 +339,28 @@ def find_python(minor: str) -> str | None:
     return None
 
 
-def _install(command: list[str], folder: str) -> None:
+def _install(command: list[str], folder: str, say: Callable[[str], None] = lambda text: None) -> None:
     # building a stranger's package runs its code, which needs no secret of this process
     environment = {name: value for name, value in os.environ.items() if _INSTALLERS_NEED.fullmatch(name)}
     try:
-        done = subprocess.run(  # noqa: S603
-            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
-        )
+        more: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "errors": "replace"}
+        with subprocess.Popen(command, cwd=folder, env=environment, text=True, **more) as done:  # noqa: S603
+            try:
+                lines = []
+                for line in done.stdout or ():
+                    lines.append(line)
+                    if _PROGRESS.match(line):
+                        say(mask(line.strip()))
+            except BaseException:
+                done.kill()
+                raise
     except OSError as error:
         raise InputError(
             f"can't run {command[0]}: {error.strerror}", hint="Name a Python that is installed."
         ) from error
     if not done.returncode:
         return
-    output = f"{done.stdout}\n{done.stderr}"
+    output = "".join(lines)
     # line by line: one that shows a credential is hidden, the others still help
     tail = "\n".join(mask(line) for line in output.strip().splitlines()[-15:])
     if _MISMATCH.search(output):

@@ -15,6 +15,8 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +32,9 @@ VARIABLES = (
     "KMP_AFFINITY",
     "LANG",
     "LC_ALL",
+    "LC_COLLATE",
+    "LC_NUMERIC",
+    "LC_TIME",
     "MKL_CBWR",
     "MKL_NUM_THREADS",
     "NCCL_ALGO",
@@ -63,10 +68,10 @@ def capture_environment() -> dict[str, Any]:
     Returns:
         ``python`` (implementation, version, compiler), ``packages`` (name to version), ``direct`` (name to what
         ``direct_url.json`` says, of packages that come from no index), ``conda`` (or None), ``variables`` (`VARIABLES`
-        that are set) and ``blas`` (libraries loaded by now).
+        that are set, and the machine's time zone as TZ) and ``blas`` (libraries loaded by now).
     """
     packages, direct = {}, {}
-    for name, (version, info) in sorted(_packages().items()):
+    for name, (version, info) in sorted(packages_in(sys.path).items()):
         packages[name] = version
         if origin := _direct_url(info):
             direct[name] = origin
@@ -79,16 +84,16 @@ def capture_environment() -> dict[str, Any]:
         "packages": packages,
         "direct": direct,
         "conda": _conda(),
-        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "variables": {**_time_zone(), **{name: os.environ[name] for name in VARIABLES if name in os.environ}},
         "blas": _blas(),
     }
 
 
-def _packages() -> dict[str, tuple[str, Path]]:
-    """Each package that can be imported, with its version and metadata, by the names of the metadata folders: reading
-    each METADATA would take 30 times as long. What pip renamed to delete it, or emptied, is no package."""
+def packages_in(folders: Iterable[str]) -> dict[str, tuple[str, Path]]:
+    """Return each package that is installed in folders, with its version and metadata, by the names of the metadata
+    folders: reading each METADATA would take 30 times as long. What pip renamed to delete it, or emptied, is none."""
     packages: dict[str, tuple[str, Path]] = {}
-    for folder in sys.path:
+    for folder in folders:
         try:
             entries = os.listdir(folder or ".")
         except OSError:
@@ -109,6 +114,18 @@ def _packages() -> dict[str, tuple[str, Path]]:
     return packages
 
 
+def _time_zone() -> dict[str, str]:
+    """The zone that local times are of if TZ says nothing."""
+    place = os.path.realpath("/etc/localtime")
+    if not os.path.exists(place):
+        return {"TZ": "UTC"}
+    name = place.partition("/zoneinfo/")[2]
+    with suppress(OSError, ValueError):
+        # where the file is a copy
+        name = name or Path("/etc/timezone").read_text().strip()
+    return {"TZ": name.removeprefix("Etc/")} if name else {}
+
+
 def _has_metadata(info: Path) -> bool:
     if info.is_file():
         return True
@@ -122,11 +139,7 @@ def _files_there(version: tuple[str, Path]) -> float:
     """Which part of the files that RECORD lists is there as listed."""
     info = version[1]
     there = listed = 0
-    try:
-        rows = list(csv.reader((info / "RECORD").read_text(errors="replace").splitlines()))
-    except OSError:
-        return 0
-    for path, digest, *_ in (row for row in rows if len(row) > 1 and row[1].startswith("sha256=")):
+    for path, digest, *_ in (row for row in listed_files(info) if row[1].startswith("sha256=")):
         listed += 1
         try:
             found = base64.urlsafe_b64encode(hashlib.sha256((info.parent / path).read_bytes()).digest())
@@ -140,6 +153,15 @@ def _read_json(path: Path) -> Any:
     with path.open("rb") as file:
         # what is longer is cut, and so no JSON
         return json.loads(file.read(_MAX_JSON))
+
+
+def listed_files(info: Path) -> list[list[str]]:
+    """Return what the installer of a package listed of each file: its path beside the metadata, digest and size."""
+    try:
+        rows = list(csv.reader((info / "RECORD").read_text(errors="replace").splitlines()))
+    except (OSError, csv.Error):
+        return []
+    return [row for row in rows if len(row) == 3]
 
 
 def _direct_url(info: Path) -> dict[str, Any] | None:

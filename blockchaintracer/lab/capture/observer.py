@@ -7,7 +7,8 @@ older one reads it and does nothing.
 
 Each process writes records into mapped files of its own, which outlive any end of the process: a letter, a text and a
 zero byte. ``c`` a working folder, from which the paths after it count; ``e`` a folder of the environment; ``r`` a path
-that was read and ``w`` one that was written first; ``h`` a host, ``u`` an address; ``p`` a program that was started.
+that was read and ``w`` one that was written first; ``h`` a host, ``u`` an address; ``p`` a program that was started,
+with its arguments; ``x`` the interpreter.
 """
 
 # mypy: ignore-errors
@@ -114,6 +115,7 @@ def observe(log: OpenedLog) -> None:
     others["import"] = lambda name, path, *_: path and read(path)
     for place in _environment():
         log.note(b"e", place)
+    log.note(b"x", sys.executable)
     os.register_at_fork(after_in_child=log.fork)
     sys.addaudithook(hook)
 
@@ -142,18 +144,9 @@ def _others(log: OpenedLog) -> dict:
             log.note(b"u", target if "://" in target else f"{scheme}://{host}{port}{target}")
 
     def started(program: object, arguments: object = (), *_: object) -> None:
-        name = os.path.basename(os.fsdecode(program or arguments[0]))
-        if name.startswith(("python", "pypy")):
-            options = []
-            for one in map(os.fsdecode, arguments[1:]):
-                if not one.startswith("-"):
-                    break
-                options.append(one)
-            # those do not import this file
-            if not any(one[1:2] != "-" and set(one) & set("IES") for one in options):
-                return
+        first, *rest = map(os.fsdecode, arguments or (program,))
         if not _by_us():
-            log.note(b"p", name)
+            log.note(b"p", "\x1f".join((os.fsdecode(program or first), *rest)))
 
     return {
         "os.chdir": log.move,
@@ -165,7 +158,7 @@ def _others(log: OpenedLog) -> dict:
         "subprocess.Popen": started,
         "os.exec": started,
         "os.posix_spawn": started,
-        "os.system": lambda _: started("sh"),
+        "os.system": lambda text: started("sh", ("sh", "-c", text)),
     }
 
 

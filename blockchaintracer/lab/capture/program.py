@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.capture import interpreter
 from blockchaintracer.lab.capture.reads import Observation
 from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.lab.capture.unseen import PYTHON, first_line
 from blockchaintracer.lab.capture.workflows import split_launcher
 from blockchaintracer.lab.keys import without_secrets
 from blockchaintracer.lab.sandbox import Limits, OverLimitError, Sandbox, run_program
@@ -27,7 +27,6 @@ from blockchaintracer.lab.sandbox import Limits, OverLimitError, Sandbox, run_pr
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 """Environment variable: where a program writes its run document, whoever runs it."""
 
-_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _MOST_UP = 16
 """Folders above the working folder that a manifest counts at most."""
 _PATIENCE_S, _MOST_CAPTURED = 600, 16 << 20
@@ -137,17 +136,11 @@ def interpreter_of(command: Sequence[str], find: Callable[[str], str | None]) ->
     if split_launcher(command)[0]:
         # which may be a script of another Python
         return find("python") or find("python3"), False
-    named = (find(argument) for argument in command if _PYTHON.fullmatch(Path(argument).name))
+    named = (find(argument) for argument in command if PYTHON.fullmatch(Path(argument).name))
     if found := next(filter(None, named), None):
         return found, True
-    script = find(command[0]) if command else None
-    try:
-        with open(script or os.devnull, "rb") as file:
-            first, rest = file.read(2), os.fsdecode(file.readline(4096))
-    except OSError:
-        first, rest = b"", ""
-    for word in rest.split() if first == b"#!" else ():
-        if _PYTHON.fullmatch(Path(word).name) and (found := find(word)):
+    for word in first_line(find(command[0]) if command else None).removeprefix("#!").split():
+        if PYTHON.fullmatch(Path(word).name) and (found := find(word)):
             return found, True
     return find("python") or find("python3"), False
 

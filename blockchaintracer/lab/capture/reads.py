@@ -8,8 +8,9 @@ import re
 import shutil
 import socket
 import stat
+import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -18,16 +19,18 @@ from urllib.parse import urlsplit
 
 from blockchaintracer.core.digest import is_plain_path
 from blockchaintracer.core.manifest import Reads
-from blockchaintracer.lab.capture import observer
+from blockchaintracer.lab.capture import interpreter, observer
 from blockchaintracer.lab.capture.git import GitState, recorded_names
 from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.lab.capture.unseen import OF_PLATFORM, is_observed, told_of
+from blockchaintracer.lab.capture.used_packages import COMPILED
 from blockchaintracer.lab.lab_folder import FOLDER
 
 MOST_NAMES = 200
 """Undeclared files or folders, addresses and programs that a manifest names, each; the files are counted, too."""
 MOST_CODE = 2000
 """Files of code that a manifest names; none is named if more were loaded."""
-_SHOWN = 5
+_SHOWN, _LARGEST = 5, 1 << 20
 _FEW = 5
 _SYSTEM = (
     *("/proc/", "/sys/", "/dev/", "/run/", "/etc/", "/bin/", "/sbin/", "/lib/", "/lib64/"),
@@ -44,9 +47,27 @@ _OWN_FILES = re.compile(r".*/(fontlist-v[0-9.]+|mlflow/telemetry)\.json")
 """Matplotlib's cache and MLflow's number of the user, which lie in one of several folders."""
 _TELEMETRY = re.compile(r"(.*\.)?(mlflow-telemetry\.io|analytics\.dvc\.org|posthog\.com|segment\.io|sentry\.io)")
 """Hosts that libraries tell of their use. What they answer is nothing to compute with."""
-_OF_PLATFORM = {"file", "gcc", "getconf", "ld", "ldconfig", "lsb_release", "lscpu", "nvidia-smi", "objdump", "uname"}
-"""Programs that libraries ask about the machine."""
-_COMPILED = re.compile(r"(.*/|)__pycache__/([^/]+?)\.[^/.]+(?:\.opt-\d)?\.pyc")
+_VARIABLES = {
+    *(
+        "COLUMNS",
+        "DISPLAY",
+        "HOME",
+        "LINES",
+        "LOGNAME",
+        "OLDPWD",
+        "PATH",
+        "PWD",
+        "SHELL",
+        "SHLVL",
+        "TERM",
+        "TMPDIR",
+        "_",
+    ),
+    *interpreter.VARIABLES,
+}
+"""Variables that are recorded, that every reproduction sets anew, or that a terminal has."""
+_HIDDEN = {"BASH_ENV", "MAKEFLAGS", "PYTHONDEVMODE", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8"}
+"""Variables that change what a program does that does not name them."""
 _CODE = (".py", ".pyc", ".so", ".pyd")
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -62,8 +83,9 @@ class Seen:
         environment: folders of interpreters and of what is installed for them.
         hosts: names or numbers that were asked.
         urls: addresses that were fetched, without their query.
-        programs: started programs that can't be seen.
+        programs: what they started: program and arguments.
         since_ns: time of the start, in nanoseconds.
+        interpreters: paths of the Pythons.
     """
 
     processes: int
@@ -72,8 +94,9 @@ class Seen:
     environment: tuple[str, ...]
     hosts: frozenset[str]
     urls: frozenset[str]
-    programs: frozenset[str]
+    programs: frozenset[tuple[str, ...]]
     since_ns: int
+    interpreters: frozenset[str] = frozenset()
 
 
 class Observation:
@@ -95,7 +118,7 @@ class Observation:
 
     def seen(self) -> Seen:
         """Read what was noted."""
-        found: dict[str, dict[str, None]] = {kind: {} for kind in "rwehup"}
+        found: dict[str, dict[str, None]] = {kind: {} for kind in "rwehupx"}
         processes = set()
         for file in sorted(self._log.iterdir()):
             processes.add(file.name.partition("-")[0])
@@ -110,10 +133,18 @@ class Observation:
                     found[kind][text] = None
             for path, kind in first.items():
                 found[kind][path] = None
-        read, written, environment, hosts, urls, programs = found.values()
-        sets = (frozenset(read), frozenset(written))
-        more = (frozenset(hosts), frozenset(urls), frozenset(programs))
-        return Seen(len(processes), *sets, tuple(environment), *more, self._since)
+        sets = {kind: frozenset(texts) for kind, texts in found.items()}
+        return Seen(
+            processes=len(processes),
+            read=sets["r"],
+            written=sets["w"],
+            environment=tuple(found["e"]),
+            hosts=sets["h"],
+            urls=sets["u"],
+            programs=frozenset(tuple(text.split("\x1f")) for text in found["p"]),
+            since_ns=self._since,
+            interpreters=sets["x"],
+        )
 
 
 @dataclass(frozen=True)
@@ -130,10 +161,22 @@ class Undeclared:
             yield f"read but not recorded: {_some(self.places)}; add data with --dataset, and commit code"
         if self.addresses:
             yield f"asked but not recorded: {_some(self.addresses)}; fetch it before the run and add it with --dataset"
+        if self.reads.variables:
+            yield f"set here and not recorded: {_some(self.reads.variables)}; give settings as arguments"
+        if self.reads.unknown:
+            yield f"what {_some(self.reads.unknown)} read was not seen; --sandbox lets it read what is recorded alone"
 
 
 def undeclared(
-    seen: Seen, folder: Path, git: GitState | None, declared: Iterable[Path], private: Collection[Path] = ()
+    seen: Seen,
+    folder: Path,
+    git: GitState | None,
+    declared: Iterable[Path],
+    private: Collection[Path] = (),
+    command: Sequence[str] = (),
+    *,
+    shut_in: bool = False,
+    packages: Iterable[str] = (),
 ) -> Undeclared:
     """Compare what a run read with what its record holds: its code, inputs, environment, and what it wrote itself.
 
@@ -141,6 +184,8 @@ def undeclared(
         folder: the working folder of the run.
         declared: the inputs and outputs of the record.
         private: folders of the lab, of which nothing is told.
+        command: what was run; `shut_in` if it could read nothing but what is recorded.
+        packages: that it loaded.
     """
     root = os.path.realpath(git.root if git else folder)
     held = recorded_names(git) if git else frozenset()
@@ -154,10 +199,16 @@ def undeclared(
     folders: dict[str, str] = {}
     code: set[str] = set()
     places: dict[str, str] = {}
-    for opened in sorted(seen.read):
+    commands = {*seen.programs, *([tuple(command)] if command else ())}
+    told = told_of(sorted(commands), Path(os.path.realpath(folder)), Path(root), held)
+    if not seen.processes and command and is_observed(command):
+        told.unknown.add(os.path.basename(command[0]))
+    if shut_in:
+        told.unknown, told.paths = set(), set()
+    for opened in sorted(seen.read | told.paths):
         if opened.startswith(skipped) or f"/{FOLDER}/" in opened or not opened.startswith("/"):
             continue
-        match = _COMPILED.fullmatch(opened)
+        match = COMPILED.fullmatch(opened)
         path = f"{match[1]}{match[2]}.py" if match else opened
         above, name = os.path.split(path)
         if above not in folders:
@@ -168,7 +219,9 @@ def undeclared(
             state = os.stat(real)
             relative = os.path.relpath(real, root) if real.startswith(f"{root}/") else None
             is_cache = relative is None and _OWN_FILES.fullmatch(real)
-            if real.startswith(skipped) or is_cache or not stat.S_ISREG(state.st_mode):
+            # a folder that the text names may have been read whole
+            is_read = stat.S_ISREG(state.st_mode) or real in told.paths
+            if f"{real}/".startswith(skipped) or is_cache or not is_read:
                 continue
             if relative in held:
                 code |= {relative} if relative.endswith(_CODE) else set()
@@ -187,10 +240,73 @@ def undeclared(
         files=tuple(names[:MOST_NAMES]),
         file_count=len(places),
         addresses=tuple(_line(mask(one)) for one in addresses[:MOST_NAMES]),
-        programs=tuple(_line(one) for one in sorted(seen.programs - _OF_PLATFORM)[:MOST_NAMES]),
+        programs=_lines({os.path.basename(one[0]) for one in commands if not is_observed(one)} - OF_PLATFORM),
+        unknown=_lines(told.unknown),
+        variables=() if shut_in else _lines(set_variables(Path(root), code, told.texts, seen.read, skipped)),
+        tools=told.tools,
+        packages=tuple(sorted(packages)),
         code=tuple(sorted(code)) if len(code) <= MOST_CODE and all(map(is_plain_path, code)) else None,
     )
     return Undeclared(reads, tuple(sorted(places.values())), tuple(addresses))
+
+
+def loaded_files() -> tuple[frozenset[str], list[str]]:
+    """Return the files of the modules of this process, and where its modules are looked for."""
+    files = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
+    return frozenset(file for file in files if isinstance(file, str)), sys.path
+
+
+def reads_of_this(root: Path, packages: Iterable[str]) -> Reads:
+    """Return what is known of a program that records itself, in the repository at `root`: nobody watched it."""
+    base = f"{os.path.realpath(root)}/"
+    code = [path for file in loaded_files()[0] if (path := os.path.realpath(file)).startswith(base)]
+    given = False
+    with suppress(OSError):
+        mode = os.fstat(0).st_mode
+        # of a file it is known how far it was read
+        given = os.lseek(0, 0, os.SEEK_CUR) > 0 if stat.S_ISREG(mode) else stat.S_ISFIFO(mode)
+        if given and stat.S_ISFIFO(mode):
+            given = any(re.search(r"\bstdin\b|\binput\(|\bfileinput\b", _text(Path(file))) for file in code)
+    return Reads(
+        processes=0,
+        files=("standard input",) if given else (),
+        file_count=int(given),
+        variables=_lines(set_variables(root, [os.path.relpath(file, base) for file in code])),
+        packages=tuple(sorted(packages)),
+    )
+
+
+def set_variables(
+    root: Path,
+    code: Iterable[str],
+    texts: Iterable[str] = (),
+    read: Collection[str] = (),
+    environment: tuple[str, ...] = (),
+) -> set[str]:
+    """Name the variables that are set, that nothing records, and that the code names or Python itself heeds.
+
+    Args:
+        code: files of the repository, and `texts` of others.
+        read: files that were opened, but for those of `environment`: whether some are of PYTHONPATH.
+    """
+    words: set[str] = set()
+    for text in (*texts, *(_text(root / name) for name in code)):
+        words |= {*re.findall(r"\w+", text)}
+    ours = (name for name in os.environ if name in _HIDDEN or (name in words and name not in _VARIABLES))
+    found = {name for name in ours if not name.startswith("BLOCKCHAINTRACER_")}
+    places = [f"{os.path.realpath(place)}/" for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    own = (os.path.realpath(path) for path in (read if places else ()) if not path.startswith(environment))
+    return found - {"PYTHONPATH"} | ({"PYTHONPATH"} if any(path.startswith(tuple(places)) for path in own) else set())
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError), open(path, errors="replace") as file:
+        return file.read(_LARGEST) if path.suffix == ".py" else ""
+    return ""
+
+
+def _lines(names: Collection[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_line(name) for name in sorted(names)[:MOST_NAMES]))
 
 
 def leftovers(git: GitState, seen: Seen | None) -> tuple[str, ...]:

@@ -148,7 +148,8 @@ def run(notebook: Any, folder: Path, kernel: str, python: str) -> str | None:
             # the one interpreter whose packages are recorded, whatever is registered under the name
             own = Path(specifications, kernel)
             own.mkdir()
-            command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            # its warnings are about the kernel, and none about the notebook
+            command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
             (own / "kernel.json").write_text(
                 json.dumps({"argv": command, "display_name": kernel, "language": "python"})
             )

@@ -86,7 +86,8 @@ class SourceBuilder:
         uv: the path of uv, and `install` what runs it, in the folder `scratch`.
         python: the interpreter to build for.
         sandboxed: False builds with the rights of this user.
-        network: whether a build may use the network.
+        network: whether a build may use the network; or who is asked once one failed without it.
+        say: told what is built.
     """
 
     def __init__(
@@ -96,10 +97,13 @@ class SourceBuilder:
         python: Path,
         scratch: Path,
         sandboxed: bool,
-        network: bool,
+        network: bool | Callable[[], bool],
+        say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._uv, self._install, self._python, self._scratch = uv, install, python, scratch
-        self._sandboxed, self._network = sandboxed, network
+        self._sandboxed, self._say = sandboxed, say
+        self._network = network is True
+        self._ask: Callable[[], bool] = network if callable(network) else lambda: False
 
     def without_wheel(self, lines: Sequence[str]) -> tuple[list[str], list[str]] | None:
         """Build those lines of a requirements file that have no wheel for this interpreter.
@@ -178,6 +182,7 @@ class SourceBuilder:
         for part in (out, work / "source", work / "home"):
             part.mkdir()
         place = folder or work / "source"
+        self._say(f"building {archive.name if archive else 'the project of the recorded code'}")
         own = Path(sys.executable)
         readable = [*folders_of(own), *([archive] if archive else [])]
         said = self._run([str(own), "-I", "-c", _READ, str(archive or ""), str(place)], work, [place], readable)
@@ -189,7 +194,16 @@ class SourceBuilder:
         def ask(hook: str, out: str = "") -> object:
             command = [str(python), "-I", "-c", _HOOK, source, backend, hook, out, *paths]
             shown = [builder, *python_folders(python)]
-            return self._run(command, work, [place], shown, network=self._network)["answer"]
+            try:
+                return self._run(command, work, [place], shown, network=self._network)["answer"]
+            except InputError as problem:
+                if self._network:
+                    raise
+                self._say(problem.message)
+                if not self._ask():
+                    raise
+                self._network = True
+                return self._run(command, work, [place], shown, network=True)["answer"]
 
         self._provide(builder, said["requires"])
         self._provide(builder, ask(hook.replace("build_", "get_requires_for_build_")))

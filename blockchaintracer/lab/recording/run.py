@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -44,7 +44,7 @@ from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
 from blockchaintracer.lab.capture.git import GitState, capture_git, content_in, pack_commit, without_new_files
 from blockchaintracer.lab.capture.hardware import capture_hardware
-from blockchaintracer.lab.capture.interpreter import capture_environment
+from blockchaintracer.lab.capture.interpreter import capture_environment, packages_in
 from blockchaintracer.lab.capture.local_packages import portable_lock
 from blockchaintracer.lab.capture.locks import differences, find_lock, is_lock, is_structured, read_lock, read_packages
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_python
@@ -58,7 +58,7 @@ from blockchaintracer.lab.capture.program import (
     relative_path,
     start_program,
 )
-from blockchaintracer.lab.capture.reads import Observation, Seen, leftovers, undeclared
+from blockchaintracer.lab.capture.reads import Observation, Seen, leftovers, loaded_files, reads_of_this, undeclared
 from blockchaintracer.lab.capture.secret_masking import (
     MASK,
     SCANNED,
@@ -67,6 +67,12 @@ from blockchaintracer.lab.capture.secret_masking import (
     mask_arguments,
     mask_lock,
     scan_secrets,
+)
+from blockchaintracer.lab.capture.used_packages import (
+    installed_size,
+    loaded_packages,
+    named_packages,
+    with_needs,
 )
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
@@ -229,7 +235,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
-    environment = facts.environment or _environment(lab, facts, start.git)
+    environment, loaded = (facts.environment, set[str]()) if facts.environment else _environment(lab, facts, start.git)
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
     if facts.sandbox:
@@ -246,10 +252,15 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     reads = None
     if facts.seen:
         files = [*(used.path for used in facts.inputs), *(path for _, path in facts.outputs)]
-        missed = undeclared(facts.seen, facts.folder, start.git, files, [lab.home.path])
+        shut_in = bool(facts.sandbox and facts.sandbox.get("network") is False)
+        ran = () if is_notebook(facts.command or ()) else facts.command or ()
+        more: dict[str, Any] = {"command": ran, "shut_in": shut_in, "packages": loaded}
+        missed = undeclared(facts.seen, facts.folder, start.git, files, [lab.home.path], **more)
         for sentence in missed.sentences():
             lab.say(sentence)
         reads = missed.reads
+    elif facts.observed == "process":
+        reads = reads_of_this(start.git.root if start.git else facts.folder, loaded)
     metrics = document.recorded_metrics()
     run = RunPredicate(
         run_id=start.run_id,
@@ -429,7 +440,7 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
     apart = {path.resolve() for path in (*(used.path for used in facts.inputs), *(path for _, path in facts.outputs))}
     left = leftovers(git, facts.seen)
     if left:
-        lab.say(f"left from before, written over and not read: {', '.join(left)}; no part of the recorded code")
+        lab.say(f"the run made {', '.join(left)} anew, which lay there before: it is no part of the recorded code")
 
     def state_of(state: GitState, at: str) -> dict[str, Any]:
         ours = {name.removeprefix(f"{at}/" if at else "") for name in left}
@@ -463,12 +474,18 @@ def _whole(store: Store, name: str, kept: tuple[bytes, bool] | None) -> WholeFil
     return WholeFile(path=name, executable=bool(kept and kept[1]), artifact=artifact)
 
 
-def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironment:
+def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> tuple[RunEnvironment, set[str]]:
+    """What a run ran in, and the packages that it loaded."""
     command, root = facts.command or (), git.root if git else facts.folder
     if facts.observed == "program" and is_notebook(command):
         python, is_known = notebook_python(facts.folder / command[0], command[1:], shutil.which), True
     elif facts.observed == "program":
         python, is_known = interpreter_of(command, shutil.which)
+        ran = facts.seen.interpreters if facts.seen else frozenset()
+        is_one = len({os.path.dirname(path) for path in ran}) == 1
+        if is_one or (ran and not is_known):
+            # what was seen to run counts, whatever the command names; of several, the first is as good as any
+            python, is_known = min(ran), is_one
     else:
         # what a document calls its program was not typed by the user: it may lie in a stranger's folder
         named, is_known = interpreter_of(command[:1], find_program)
@@ -481,15 +498,28 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironm
     if not captured.get("python"):
         lab.say(f"the Python of {command[0]} is not known, nor are its packages")
     elif not is_known:
-        lab.say(f"which Python {command[0]} starts is not known: the first on PATH is recorded, with its packages")
+        lab.say(f"which Python {command[0]} starts is not known: {python} is recorded, with its packages")
         captured["assumed"] = True
-    described = _lock(lab, facts, root, captured, str(python))
-    return RunEnvironment(image=facts.image, **{**recorded_parts(captured), **described})
+    files, folders = (facts.seen.read, facts.seen.environment) if facts.seen else loaded_files()
+    installed = {name: info for name, (_, info) in packages_in(folders).items()} if facts.observed else {}
+    # what runs a notebook may be of another environment
+    loaded = loaded_packages(files, installed, captured.get("direct") or {}) & {*(captured.get("packages") or ())}
+    is_seen = facts.observed and (facts.seen is None or facts.seen.processes > 0)
+    described = _lock(lab, facts, root, captured, str(python), installed, loaded if is_seen else None)
+    return RunEnvironment(image=facts.image, **{**recorded_parts(captured), **described}), loaded
 
 
-def _lock(lab: Lab, facts: RunFacts, root: Path, captured: Mapping[str, Any], python: str) -> dict[str, Any]:
+def _lock(
+    lab: Lab,
+    facts: RunFacts,
+    root: Path,
+    captured: Mapping[str, Any],
+    python: str,
+    places: Mapping[str, Path],
+    loaded: Collection[str] | None,
+) -> dict[str, Any]:
     """The lock file that names what ran: the one that is there, unless it leaves versions open or is of other versions;
-    else one that is made of what is installed."""
+    else one that is made of what is installed, at `places`, and used."""
     lock, lock_from = facts.lock, "given"
     if not lock:
         try:
@@ -511,16 +541,26 @@ def _lock(lab: Lab, facts: RunFacts, root: Path, captured: Mapping[str, Any], py
             lab.say(f"{lock.name} leaves versions open: others can't rebuild the environment from it")
         # never encrypted: a reproduction installs from it
         kept = _kept_lock(lab, facts, lock, root)
-        return {"lock": kept, "lock_from": lock_from, "lock_folder": beneath if beneath != "." else None}
+        names = set[str]()
+        with suppress(InputError):
+            names = {package.name for package in read_packages(lock.name, read_lock(lock))}
+        described = {"lock": kept, "lock_from": lock_from, "lock_folder": beneath if beneath != "." else None}
+        return {**described, **_size(names, places)}
     if not (facts.observed and captured.get("python")):
         return {}
     from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
 
     # a process that records itself waits for it
     cached: Literal["none", "cached"] = "cached" if facts.observed == "program" else "none"
-    made = make_lock(captured, root, python, "index" if facts.look_up_hashes else cached)
+    packages = everything = captured.get("packages") or {}
+    if loaded is not None:
+        named = named_packages(lock if is_open else None, {facts.folder, root})
+        used = with_needs(named.union(loaded), places)
+        packages = {name: version for name, version in everything.items() if name in used}
+    made = make_lock({**captured, "packages": packages}, root, python, "index" if facts.look_up_hashes else cached)
     why = f"{lock.name} is recorded as resolved" if is_open and lock else "a lock file is made"
-    lab.say(f"{why}, from the {len(captured.get('packages', ()))} packages of {python}")
+    some = f" that the run loaded or the project names, of {len(everything)}" if len(packages) < len(everything) else ""
+    lab.say(f"{why}, from the {len(packages)} packages{some} of {python}")
     for note in made.notes:
         lab.say(note)
     return {
@@ -528,7 +568,15 @@ def _lock(lab: Lab, facts: RunFacts, root: Path, captured: Mapping[str, Any], py
         "lock_from": "resolved" if is_open else "made",
         "requirements": _kept_lock(lab, facts, lock, root) if lock else None,
         **({"sources": made.sources} if made.sources else {}),
+        # without it, all that was installed
+        **({"scope": "used"} if loaded is not None else {}),
+        **_size(packages, places),
     }
+
+
+def _size(names: Iterable[str], places: Mapping[str, Path]) -> dict[str, int]:
+    size = installed_size(names, places)
+    return {"size": size} if size else {}
 
 
 def _kept_lock(lab: Lab, facts: RunFacts, lock: Path, root: Path) -> Artifact:
