@@ -63,8 +63,8 @@ def _lies(*names: str) -> tuple[str, ...]:
 
 _BUNDLES = ("tests/fast/test_bundle_refusals.py", "tests/findings/test_what_no_chain_makes.py")
 TESTS: dict[str, tuple[str, ...]] = {
-    "batch_proof.py": ("tests/fast/test_batch_proof.py",),
     "merkle.py": ("tests/fast/test_merkle.py",),
+    "record_key_file.py": ("tests/fast/test_batch_proof.py", "tests/fast/test_record_key_file.py"),
     "trust.py": ("tests/fast/test_trust.py",),
     "verify/authorship.py": (
         *_lies("author who sent it", "author of several", "author who signed it", "author with a wallet"),
@@ -84,8 +84,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "verify/copies.py": ("tests/fast/test_copies.py",),
     "verify/inclusion.py": ("tests/fast/test_inclusion.py", "tests/evm/test_kept_receipts.py"),
-    "verify/key_statements.py": ("tests/evm/verify/test_runs.py::test_keys",),
-    "verify/locate.py": (f"{_SELDOM}::test_who_was_a_member_where", _SELDOM, _FORGOTTEN, *_lies("verdicts"), _REPORTS),
+    "verify/locate.py": (
+        *("tests/evm/verify/test_runs.py::test_keys", f"{_SELDOM}::test_who_was_a_member_where", _SELDOM, _FORGOTTEN),
+        *(*_lies("verdicts"), _REPORTS),
+    ),
     "verify/outcomes.py": ("tests/fast/test_outcomes.py",),
     "verify/record_checks.py": (
         "tests/findings/test_a_review_is_no_reproduction.py",

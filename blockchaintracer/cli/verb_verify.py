@@ -26,10 +26,10 @@ from blockchaintracer.cli.options import (
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.record import counted, is_hash
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import Conclusion

@@ -17,11 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, RecordKey, is_hash, normal_id
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify import Report
 from blockchaintracer.core.verify.bundle import read_bundle

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from blockchaintracer.core.errors import NotVerified
-from blockchaintracer.core.formats import RECORD_KEY, Format, read_limited
+from typing_extensions import override
+
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import BATCH_PROOF, RECORD_KEY, Format, read_limited
+from blockchaintracer.core.merkle import TREE_KIND, leads_to
 from blockchaintracer.core.plain_json import read_strictly
-from blockchaintracer.core.record import Domain, RecordKey, checksummed, unsigned
+from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_id, unsigned
 from blockchaintracer.core.verify.inclusion import Inclusion
 
 MAX_KEY_FILE_BYTES = 1 << 20
@@ -81,3 +84,38 @@ class KeyFile:
         place = unsigned(int(data["chainId"]), 256), checksummed(data["registry"])
         receipts = tuple(map(Inclusion.from_json, data.get("receipts", ())))
         return cls(*place, RecordKey.from_json(data["key"]), receipts=receipts)
+
+
+@dataclass(frozen=True)
+class Proof(KeyFile):
+    """That a record is in a batch: all that is needed to check it and to store the record.
+
+    Args:
+        root: of the batch, 0x-hex.
+        path: the siblings from the record's leaf to the root.
+    """
+
+    root: str
+    path: tuple[str, ...]
+
+    FORMAT: ClassVar[Format] = BATCH_PROOF
+
+    @property
+    def holds(self) -> bool:
+        """Whether the path leads from the record to the root."""
+        return leads_to(self.id, self.path) == self.root
+
+    @override
+    def as_json(self) -> dict[str, Any]:
+        return super().as_json() | {"tree": TREE_KIND, "root": self.root, "proof": list(self.path)}
+
+    @override
+    @classmethod
+    def _from_json(cls, data: dict[str, Any]) -> Self:
+        file = KeyFile._from_json(data)
+        path = tuple(normal_id(sibling, "sibling") for sibling in data["proof"])
+        root = normal_id(data["root"], "root")
+        proof = cls(file.chain_id, file.registry, file.key, root, path, receipts=file.receipts)
+        if not proof.holds:
+            raise InputError(f"the path doesn't lead from record {proof.id} to the root {proof.root}")
+        return proof

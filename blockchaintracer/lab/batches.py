@@ -15,13 +15,12 @@ from typing import Any
 
 import rfc8785
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.formats import BATCH
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, checksummed, label, normal_id
-from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import locked, make_private, private, write_json
 from blockchaintracer.lab.kept_proofs import (

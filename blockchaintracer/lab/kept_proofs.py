@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

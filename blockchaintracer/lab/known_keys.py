@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.record import Domain, RecordKey, is_one_of, normal_digest
-from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.published_proofs import of_files, view_of

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, RecordPredicate
 from blockchaintracer.core.record import Kind, Role, checksummed, label
-from blockchaintracer.core.verify.key_statements import key_identifier
+from blockchaintracer.core.verify.commitments import seals_of, unrevealed
+from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.handover import accept_group, offer_group

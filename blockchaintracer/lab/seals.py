@@ -15,7 +15,6 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.reverts import in_words
-from blockchaintracer.core.chain.seal_events import SealSeen, seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.formats import SEAL, UnknownVersion
 from blockchaintracer.core.plain_json import fields_json, parse_json
@@ -34,6 +33,7 @@ from blockchaintracer.core.record import (
     to_hex,
     verdict_commitment,
 )
+from blockchaintracer.core.verify.commitments import SealSeen, seals_of, unrevealed
 from blockchaintracer.lab.batches import manifest_name, materialize
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import fields_from, write_json

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import is_hash, is_one_of
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched

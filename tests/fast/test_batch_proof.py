@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import Domain, Kind, Link, RecordKey, Relation, SubjectType
+from blockchaintracer.core.record_key_file import Proof
 from tests.support.mutations import changes
 
 DOMAIN = Domain(5, "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB")

@@ -106,8 +106,8 @@ def test_a_changed_or_invented_proof_is_named(lab: Lab, tmp_path: Path, batched:
         assert done.returncode == 1, done.stdout + done.stderr
         assert "proof" in done.stdout
     # a batch of a stranger's own making: the path holds, and nobody anchored it
-    from blockchaintracer.core.batch_proof import Proof
     from blockchaintracer.core.merkle import MerkleTree
+    from blockchaintracer.core.record_key_file import Proof
     from blockchaintracer.lab.kept_proofs import find_proof
 
     kept = find_proof(lab, child.id)

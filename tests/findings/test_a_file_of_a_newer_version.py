@@ -16,7 +16,6 @@ import pytest
 import rfc8785
 
 from blockchaintracer.core import formats
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import (
     ARCHIVE,
@@ -44,7 +43,7 @@ from blockchaintracer.core.formats import (
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList
 from blockchaintracer.core.record import Domain, normal_digest
-from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify.bundle import BundleRefused, read_bundle
 from blockchaintracer.core.verify.copies import FolderCopies, object_name

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.record import Kind
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from blockchaintracer.cli import main
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.formats import BATCH_PROOF, DISCLOSURE
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
+from blockchaintracer.core.record_key_file import Proof
 from tests.support.forged_bundles import Forged
 from tests.support.mutations import changes
 

@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.extras.archive.form import proof_name
 from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 import rfc8785
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import Kind, Link, Relation, Status, from_hex
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.lab.batches import Batched, anchor, batching, cancel, end, listed, materialize
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab

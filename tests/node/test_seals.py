@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.record import (
     Kind,
@@ -20,6 +19,7 @@ from blockchaintracer.core.record import (
     record_commitment,
     verdict_commitment,
 )
+from blockchaintracer.core.verify.commitments import seals_of, unrevealed
 from blockchaintracer.lab.groups import create_group
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content, record_document

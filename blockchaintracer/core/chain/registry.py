@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain.abi import DecodedEvent, interface
 from blockchaintracer.core.chain.connection import Chain, TransactionReceipt
-from blockchaintracer.core.chain.history import FIRST_EVENT, EventHistory
 from blockchaintracer.core.errors import (
     ChainUnavailable,
     ContractRevert,
@@ -97,13 +96,76 @@ class ForeignAttestation:
     version: int
 
 
+FIRST_EVENT = "OwnershipTransferred"
+"""What a registry emits when it is deployed, from nobody to its owner."""
+_NOBODY = "0x" + "00" * 20
+
+
+class EventHistory:
+    """The part of a registry's life whose events a node still has."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    @cached_property
+    def start(self) -> int:
+        """The first block whose events the node gives: the registry's first, or where the node's history begins. One
+        more than the newest block if the node gives none."""
+        first, high = self._registry.first_block, self._registry.chain.head().number
+        # every node has the genesis block
+        low = max(first, 1)
+        if low > high or self._has(low):
+            return first
+        if not self._has(high):
+            return high + 1
+        while low + 1 < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._has(middle) else (middle, high)
+        return high
+
+    @cached_property
+    def is_short(self) -> bool:
+        """Whether the node gives less than all if it is asked from the registry's first block on: some give nothing of
+        a span of which they have forgotten a part."""
+        # of several nodes the one that has the first event is asked from now on
+        return not self._has_first_event(None)
+
+    @cached_property
+    def gap(self) -> str | None:
+        """Why events may be missing. None if the node has the registry's first event, that of its deployment."""
+        if not self.is_short or self._has_first_event(self.start):
+            return None
+        chain = self._registry.chain
+        block = chain.remembered(lambda: chain.block(self.start))
+        since = f" ({when(block.timestamp)})" if block else ""
+        return f"the history of the node at {chain.address} begins at block {self.start}{since}"
+
+    @property
+    def reason(self) -> str:
+        """Why the node does not give an event that the registry's state tells of."""
+        return self.gap or "the node does not give its event"
+
+    def _has_first_event(self, since: int | None) -> bool:
+        return next(self._registry.events(FIRST_EVENT, since, previousOwner=_NOBODY), None) is not None
+
+    def _has(self, number: int) -> bool:
+        """Whether the node has a block and its receipts. That it has no log of it says nothing: there may be none."""
+        chain = self._registry.chain
+        try:
+            next(self._registry.events("Recorded", number, number), None)
+            transactions = chain.transactions(number)
+            return transactions is not None and (not transactions or chain.receipt(transactions[0]) is not None)
+        except NodeError:
+            return False
+
+
 KeySource = Callable[[str], "Iterable[RecordView | Inclusion]"]
 """Where keys and receipts are kept: gives what may be known of a record id, of the records of a digest (64 hex digits),
 or of a transaction."""
 
 
 class Registry:
-    """One registry on one chain.
+    """One registry on one chain; its text names both.
 
     Args:
         first_block: nothing of the registry is to be found before this block.
@@ -120,6 +182,9 @@ class Registry:
         self.address = checksummed(address, "a registry's address")
         self.first_block = first_block
         self.keys: list[KeySource] = []
+
+    def __str__(self) -> str:
+        return f"the registry {self.address} on {self.chain.name}"
 
     def knowing(self, *sources: KeySource) -> Registry:
         """Return the registry with more places where keys are kept."""
@@ -356,9 +421,9 @@ class Registry:
     def without_key(self, record_id: str, stored: RecordStatus) -> str:
         """Say what the state alone tells of a record that is stored."""
         return (
-            f"the registry {self.address} on {self.chain.name} holds {record_id} as {label(stored.status)} (state), of"
-            f" group {stored.group}, recorded {when(stored.recorded_at)}; author, content and transaction are"
-            f" unknown: {self.history.reason}, and no key is at hand"
+            f"{self} holds {record_id} as {label(stored.status)} (state), of group {stored.group}, recorded"
+            f" {when(stored.recorded_at)}; author, content and transaction are unknown: {self.history.reason}, and no"
+            " key is at hand"
         )
 
     def find_subject(self, subject: str) -> list[RecordView]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from urllib.parse import quote
 
-from blockchaintracer.core.digest import check_distinct
-from blockchaintracer.core.digest import check_path as check_digest_path
+from blockchaintracer.core.digest import check_path
 from blockchaintracer.core.errors import InputError
 
 LISTING = "SHA256SUMS"
@@ -35,7 +33,7 @@ def normal_path(path: str) -> str:
     if _DRIVE.match(path):
         raise ValueError("a path without a drive letter")
     try:
-        return check_digest_path(unicodedata.normalize("NFC", path))
+        return check_path(unicodedata.normalize("NFC", path))
     except InputError as error:
         raise ValueError(error.message.removeprefix("expected ").rpartition(", got ")[0]) from None
 
@@ -49,24 +47,3 @@ def escaped_path(path: str) -> str:
     except (UnicodeEncodeError, ValueError):
         pass
     return quote(unicodedata.normalize("NFC", path), safe=_SAFE, errors="surrogateescape")
-
-
-def check_paths(paths: Iterable[str], field: str = "path") -> None:
-    """Refuse paths that cannot all be written to one folder on every system.
-
-    Raises:
-        InputError: if a path breaks the rules of `normal_path`, comes twice, or is a file and a folder.
-    """
-    seen: set[str] = set()
-    for given in paths:
-        try:
-            path = normal_path(given)
-        except ValueError as error:
-            raise InputError(f"{field}: expected {error}, got {given!r}", field=field) from None
-        if path in seen:
-            raise InputError(f"{field}: expected each path once, got {path!r} twice", field=field)
-        seen.add(path)
-    try:
-        check_distinct(sorted(seen))
-    except InputError as error:
-        raise InputError(f"{field}: {error.message}", hint=error.hint, field=field) from None

@@ -24,10 +24,10 @@ from pydantic import (
     field_validator,
 )
 
-from blockchaintracer.core.digest import PROFILES, FileDigest
+from blockchaintracer.core.digest import PROFILES, FileDigest, check_distinct
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part
-from blockchaintracer.core.manifest.paths import check_paths, escaped_path, normal_path
+from blockchaintracer.core.manifest.paths import escaped_path, normal_path
 from blockchaintracer.core.plain_json import number_text, rfc3339
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
 
@@ -739,6 +739,6 @@ def can_list(executable: Sequence[str]) -> bool:
 
 def _distinct(paths: Iterable[str]) -> None:
     try:
-        check_paths(paths)
+        check_distinct(paths)
     except InputError as error:
-        raise ValueError(error.message.removeprefix("path: expected ")) from None
+        raise ValueError(error.message.removeprefix("expected ")) from None

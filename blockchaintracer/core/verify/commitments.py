@@ -1,4 +1,4 @@
-"""Commitments that are older than the record: the batch whose time it has, and the seal that it was revealed from."""
+"""Commitments that are older than the record: the batch whose time it has, and the seals of its author."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, DecodedEvent, Registry
 from blockchaintracer.core.chain.abi import interface
-from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.chain.registry import recorded_event
+from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.networks import when
-from blockchaintracer.core.record import checksummed, counted, from_hex, record_commitment, to_hex, verdict_commitment
+from blockchaintracer.core.record import (
+    Verdict,
+    checksummed,
+    counted,
+    from_hex,
+    label,
+    record_commitment,
+    to_hex,
+    verdict_commitment,
+)
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -197,3 +207,73 @@ def arguments_of(registry: Registry, transaction: str, function: str) -> dict[st
         return None
     called, arguments = interface().called(sent.data) or (None, None)
     return arguments if called == function else None
+
+
+@dataclass(frozen=True, slots=True)
+class SealSeen:
+    """A seal by its events. Hashes and ids are 0x-hex.
+
+    Args:
+        revealed_as: ``record``, or the verdict; None while it's not shown.
+        record_id: of the record that was shown, or that the verdict is about.
+        revealed_block, transaction: where it was shown.
+    """
+
+    commitment: str
+    revealed_as: str | None = None
+    record_id: str | None = None
+    revealed_block: int | None = None
+    transaction: str | None = None
+
+
+def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
+    """Return all seals of an author for a group, oldest first, as far as the node still has their events.
+
+    Showing one seal shows how many there are: an author could seal a thousand plans and show the one that fits.
+    """
+    author = checksummed(author)
+    sealed = list(dict.fromkeys(map(_commitment, registry.events("Sealed", group=group, author=author))))
+    shown = _shown(registry, sealed, group, author)
+    return [SealSeen(commitment, *shown.get(commitment, ())) for commitment in sealed]
+
+
+def unrevealed(seals: list[SealSeen]) -> int:
+    """Count the seals that are not revealed."""
+    return sum(1 for seal in seals if seal.revealed_as is None)
+
+
+def _shown(registry: Registry, commitments: list[str], group: int, author: str) -> dict[str, tuple[str, str, int, str]]:
+    """Map each commitment to what it was revealed as, the record, and the place.
+
+    Somebody else may have sealed the same commitment: it's shown by its author alone.
+    """
+    revealed, words = {}, [*map(from_hex, commitments)]
+    for event in registry.events("Revealed", commitment=words):
+        record_id, block = event.args["id"], event.block
+        stored = next(registry.events("Recorded", block, block, id=record_id), None)
+        if stored is None:
+            raise ChainUnavailable(
+                f"{registry.chain.address} tells that a seal was revealed as record {to_hex(record_id)}, and not of"
+                f" that record in block {block}",
+                hint="Ask another node.",
+            )
+        record = recorded_event(stored)
+        if record.key.group == group and checksummed(record.key.author) == author:
+            revealed[_commitment(event)] = _as("record", record_id, event)
+    for event in registry.events("VerdictRevealed", commitment=words, group=group):
+        record_id, block = event.args["recordId"], event.block
+        given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
+        for attested in given:
+            if attested.transaction == event.transaction:
+                # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
+                verdict = label(Verdict(attested.args["verdict"]))
+                revealed[_commitment(event)] = _as(verdict, record_id, event)
+    return revealed
+
+
+def _commitment(event: DecodedEvent) -> str:
+    return to_hex(event.args["commitment"])
+
+
+def _as(what: str, record_id: bytes, event: DecodedEvent) -> tuple[str, str, int, str]:
+    return what, to_hex(record_id), event.block, event.transaction

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.registry import KeySource, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.formats import BATCH_PROOF, read_limited
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.record import Domain, from_hex, is_one_of, normal_digest, normal_id
-from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile
+from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report

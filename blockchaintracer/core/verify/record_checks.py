@@ -39,8 +39,7 @@ from blockchaintracer.core.verify.content_checks import (
     without_copy,
 )
 from blockchaintracer.core.verify.copies import Copies
-from blockchaintracer.core.verify.key_statements import check_key
-from blockchaintracer.core.verify.locate import member_at
+from blockchaintracer.core.verify.locate import check_key, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.core.verify.seed_checks import check_seeds
 from blockchaintracer.core.verify.verdict_checks import check_verdicts
@@ -192,7 +191,7 @@ class RecordChecks:
 
     def _emitted(self, record: RecordView, status: RecordStatus, block: Block | None) -> Check:
         """Check that a record is stored: by its event, or by the state alone where the node has forgotten that."""
-        name, by = "recorded", f"by {where(self._registry)}"
+        name, by = "recorded", f"by {self._registry}"
         if block is not None and block.hash != record.block_hash:
             return Check(name, Outcome.FAIL, f"its block {record.block} is not one of the chain any more")
         transaction = record.transaction
@@ -440,11 +439,6 @@ class RecordChecks:
 def name_of(manifest: Manifest | None) -> str | None:
     """Return the name in a manifest, or None."""
     return getattr(manifest.predicate, "name", None) if manifest else None
-
-
-def where(registry: Registry) -> str:
-    """Describe a registry."""
-    return f"the registry {registry.address} on {registry.chain.name}"
 
 
 def _sandbox(run: RunPredicate) -> str:

@@ -7,11 +7,10 @@ from typing import Any
 
 from blockchaintracer.core.chain import DecodedEvent
 from blockchaintracer.core.chain.registry import Registry
-from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import checksummed, counted, from_hex, label
 from blockchaintracer.core.verify.authorship import check_anchorer
-from blockchaintracer.core.verify.commitments import Commitment
+from blockchaintracer.core.verify.commitments import Commitment, seals_of, unrevealed
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 SEAL_LIMIT = "A seal does not prove what it hides before it is revealed, nor that its author sealed nothing else."
@@ -63,8 +62,9 @@ def check_one(registry: Registry, commitment: str, group: int, author: str, even
         place += "" if same else ": but that is not the block of its time in the registry"
         outcome = Outcome.PASS if same else Outcome.FAIL
     seals = seals_of(registry, group, author)
-    values |= {"seals": len(seals), "unrevealed": unrevealed(seals), "complete": gap is None}
-    counts = f"{counted(len(seals), 'seal')} of theirs for that group, {unrevealed(seals)} unrevealed"
+    left = unrevealed(seals)
+    values |= {"seals": len(seals), "unrevealed": left, "complete": gap is None}
+    counts = f"{counted(len(seals), 'seal')} of theirs for that group, {left} unrevealed"
     counts = f"of the seals that this node still has logs of, {counts}" if gap else counts
     checks = [
         Check("seal", outcome, f"{commitment} was sealed by {author} for group {group} {place}; {counts}", values)
@@ -94,11 +94,11 @@ def check_one(registry: Registry, commitment: str, group: int, author: str, even
 
 def proven_by(registry: Registry, checks: list[Check]) -> list[str]:
     """Say what the seals prove that passed. Whoever copies a commitment has a seal too, and can never reveal it."""
-    where, seals = f"the registry {registry.address} on {registry.chain.name}", []
+    seals = []
     for check in checks:
         if check.name == "seal" and check.verdict is Outcome.PASS:
             who, what = f"{check.values['author']}, for group {check.values['group']}", check.values["commitment"]
             said = f"had sealed {what} (nothing shows that they know what it hides)"
             said = f"was committed to what {what} hides" if "revealedAs" in check.values else said
-            seals.append(f"{who}, {said} by {when(check.values['sealedAt'])}, in {where}.")
+            seals.append(f"{who}, {said} by {when(check.values['sealedAt'])}, in {registry}.")
     return seals

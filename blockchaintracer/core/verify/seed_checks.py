@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from blockchaintracer.core.chain import Registry
-from blockchaintracer.core.chain.seal_events import seals_of
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, RunPredicate, SeedDerivation, parse_manifest
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import checksummed, from_hex
 from blockchaintracer.core.seed_derivation import GENERATORS, SEED_BLOCK, derive_seeds
+from blockchaintracer.core.verify.commitments import seals_of
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 

@@ -87,7 +87,7 @@ def elsewhere(receipt: TransactionReceipt) -> str:
 def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:
     """Say what the events prove whose checks passed."""
     return [
-        f"At {when(check.values['time'])}: {check.detail}, in the registry {registry.address} on {registry.chain.name}."
+        f"At {when(check.values['time'])}: {check.detail}, in {registry}."
         for check in checks
         if check.name == "event" and check.verdict is Outcome.PASS
     ]

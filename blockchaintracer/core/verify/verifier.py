@@ -20,9 +20,9 @@ from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path, commitment_of
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
-from blockchaintracer.core.verify.key_statements import check_key
+from blockchaintracer.core.verify.locate import check_key
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report, wrong_group
-from blockchaintracer.core.verify.record_checks import RecordChecks, where
+from blockchaintracer.core.verify.record_checks import RecordChecks
 from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
 from blockchaintracer.core.verify.transaction_checks import check_root, check_transaction, elsewhere, sentences_of
 
@@ -97,7 +97,7 @@ class Verifier:
             report = self._report(digest if records else identifier, kind, [*checks, *seals], records)
             return self._concluding(report, seals)
         if stored.status is Status.CANCELLED:
-            detail = f"{where(registry)} holds {identifier} as cancelled: it is not recorded"
+            detail = f"{registry} holds {identifier} as cancelled: it is not recorded"
             return Report(text, "record", (Check("recorded", Outcome.FAIL, detail),))
         what = f"record, transaction, recorded digest, batch or seal {text}"
         return Report(text, "record", (self._missing(what, "or name who sealed it: --group NUMBER --author ADDRESS"),))
@@ -105,10 +105,10 @@ class Verifier:
     def _missing(self, what: str, more: str = "") -> Check:
         """Say that the registry has no such thing; or if the node has forgotten events, that it is unknown."""
         if gap := self._registry.history.gap:
-            detail = f"whether {where(self._registry)} has a {what} is unknown: {gap}; earlier records cannot be found"
+            detail = f"whether {self._registry} has a {what} is unknown: {gap}; earlier records cannot be found"
             detail += f" here by file or digest: use an archive node, an export or a proof{more and ', '}{more}"
             return Check("recorded", Outcome.UNKNOWN, detail, {"unavailable": [gap]})
-        return Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no {what}")
+        return Check("recorded", Outcome.FAIL, f"{self._registry} has no {what}")
 
     def _by_id(self, subject: str, looked_up_as: str, record_id: str, shown: Shown | None = None) -> Report:
         """Verify a record by its id, and a file or folder against it. The state says whether it is stored."""
@@ -117,7 +117,7 @@ class Verifier:
             checks = shown.compare(record.key, manifest) if shown else []
             return self._report(subject, looked_up_as, checks, [record], shown)
         if not (stored := self._registry.status(record_id)).exists:
-            check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {record_id}")
+            check = Check("recorded", Outcome.FAIL, f"{self._registry} has no record {record_id}")
         else:
             detail = f"{self._registry.without_key(record_id, stored)}. {KEY_HINT}"
             check = Check("recorded", Outcome.UNKNOWN, detail, {"unavailable": ["its key"]})
@@ -246,10 +246,10 @@ class Verifier:
                 checks += its_checks
             elif stored[record_id].exists:
                 gap = self._registry.history.reason
-                detail = f"by {where(self._registry)}: recorded (state); transaction unknown: {gap}"
+                detail = f"by {self._registry}: recorded (state); transaction unknown: {gap}"
                 checks.append(Check("recorded", Outcome.PASS, detail, record=record_id))
             else:
-                detail = f"{where(self._registry)} has no record {record_id}"
+                detail = f"{self._registry} has no record {record_id}"
                 checks.append(Check("recorded", Outcome.FAIL, detail, record=record_id))
         if not all(stored[record_id].exists for record_id in ids):
             return Report(subject, "order", tuple(checks), tuple(seen))
@@ -263,7 +263,7 @@ class Verifier:
             order = Check("order", Outcome.FAIL, detail)
         checks.append(order)
         held = all(check.verdict is not Outcome.FAIL for check in checks) and order.verdict is Outcome.PASS
-        told = f"Record {ids[0]} was recorded before {ids[1]}, on {where(self._registry)}: {order.detail}."
+        told = f"Record {ids[0]} was recorded before {ids[1]}, on {self._registry}: {order.detail}."
         proves = (told,) if held else ()
         return Report(subject, "order", tuple(checks), tuple(seen), proves, self._limits(ids_only=True))
 

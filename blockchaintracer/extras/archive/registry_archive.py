@@ -10,13 +10,13 @@ from pathlib import Path
 
 import rfc8785
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, Code, RunPredicate, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry, factory_registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.verify.bundle import ProvenBundle, read_bundle
 from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Settings, settings_of

@@ -22,7 +22,7 @@ from blockchaintracer.core.record import (
     record_commitment,
     verdict_commitment,
 )
-from blockchaintracer.core.verify.key_statements import key_identifier
+from blockchaintracer.core.verify.locate import key_identifier
 from tests.model.registry import NO_END
 from tests.support.revm_lab import ALICE, BOB, CAROL, MALLORY, RevmLab, Stranger, plain_key
 

@@ -18,7 +18,7 @@ from blockchaintracer.core.seed_derivation import derive_seeds
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
 from blockchaintracer.core.verify.commitments import Commitment, commitment_of
 from blockchaintracer.core.verify.copies import FolderCopies
-from blockchaintracer.core.verify.key_statements import check_key
+from blockchaintracer.core.verify.locate import check_key
 from blockchaintracer.core.verify.outcomes import Check
 from blockchaintracer.core.verify.seed_checks import check_seeds
 from blockchaintracer.lab.recording.checkpoint_log import batch_from, extended
