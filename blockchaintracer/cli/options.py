@@ -276,7 +276,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
     return lab
 
 
-_INDEX_KEYS = "blockchaintracer.extras.search.index_keys"
+_INDEX_KEYS = "blockchaintracer.extras.search.rows"
 
 
 def _index_keys(index: Path, domain: Domain) -> KeySource:

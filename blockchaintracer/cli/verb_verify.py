@@ -34,8 +34,7 @@ from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.lab.drafts import command_for_others
-from blockchaintracer.lab.key_files import read_key_file
-from blockchaintracer.lab.known_keys import given_keys
+from blockchaintracer.lab.known_keys import given_keys, read_key_file
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Op

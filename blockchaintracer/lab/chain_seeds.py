@@ -12,7 +12,7 @@ from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, pars
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Role, from_hex, to_hex
 from blockchaintracer.core.seed_derivation import SEED_BLOCK, derive_seeds
-from blockchaintracer.lab.chain.finality import final_block
+from blockchaintracer.lab.chain.questions import final_block
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import KeptSeal, kept_seal
 

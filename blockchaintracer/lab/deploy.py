@@ -11,8 +11,7 @@ from blockchaintracer.core.chain.known_code import PROXY, lens_address
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.chain import factory as factories
-from blockchaintracer.lab.chain.evm_rules import require_cancun
-from blockchaintracer.lab.chain.factory import Factory
+from blockchaintracer.lab.chain.factory import Factory, require_cancun
 from blockchaintracer.lab.chain.gas_price import GasPrice, gas_price
 from blockchaintracer.lab.chain.questions import estimate_gas
 from blockchaintracer.lab.estimate import data_fee

@@ -16,11 +16,10 @@ from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.capture.secret_masking import mask
-from blockchaintracer.lab.chain.evm_rules import require_cancun
-from blockchaintracer.lab.chain.factory import Factory, require_owner
+from blockchaintracer.lab.chain.factory import Factory, require_cancun, require_owner
+from blockchaintracer.lab.chain.questions import of_accounts
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, registries, remember_registry
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.memberships import of_accounts
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
 _ADDRESS_FIELDS = ("inviter", "account")

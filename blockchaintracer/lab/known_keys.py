@@ -1,19 +1,32 @@
-"""The keys of records that this lab's folder holds, for records whose events a node has forgotten: a key and one read
-of the registry's state prove a record. The id that is computed from a key says whether it is the record's."""
+"""The keys of records that this lab's folder or a published store holds, for records whose events a node has forgotten:
+a key and one read of the registry's state prove a record. The id that is computed from a key says whose it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from blockchaintracer.core.chain.registry import KeySource
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.formats import RECORD_KEY, read_limited
 from blockchaintracer.core.record import Domain, RecordKey, is_one_of, normal_digest
-from blockchaintracer.core.record_key_file import KeyFile, Proof
+from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.core.verify.inclusion import Inclusion
-from blockchaintracer.core.verify.published_proofs import of_files, view_of
+from blockchaintracer.core.verify.published_proofs import (
+    content_name,
+    in_folder,
+    of_files,
+    parse_key_file,
+    proof_name,
+    view_of,
+)
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, Op, Outbox
+from blockchaintracer.lab.store.sources import is_url, public_name, read_source
 
 _STORING = (Op.RECORD, Op.RECORD_BY_SIGNATURE, Op.REVEAL, Op.MATERIALIZE)
 """What stores the record that it is about."""
@@ -57,3 +70,34 @@ def _placed(record: RecordView, entry: Entry) -> RecordView:
         return record
     place = Position(entry.block.number, 0, 0)
     return replace(record, transaction=entry.transaction, block_hash=entry.block.hash, position=place)
+
+
+def read_key_file(path: Path) -> KeyFile:
+    """Read a file as `parse_key_file`."""
+    return parse_key_file(read_limited(path, MAX_KEY_FILE_BYTES, f"a {RECORD_KEY.name}"), str(path))
+
+
+def in_source(source: str, digest: str) -> Iterator[tuple[str, Callable[[], bytes | None]]]:
+    """List the key files of a source of any kind, as a `Reader`. The names at an address are not known: a record is
+    looked up there by its id, and a batched one by its content."""
+    if not is_url(source) and not Path(source).is_file():
+        yield from in_folder(source, digest)
+        return
+    for name in (proof_name(digest), content_name(digest)):
+        yield name, partial(_read, source, name)
+
+
+def _read(source: str, name: str) -> bytes | None:
+    data = b""
+    try:
+        for block in read_source(source, name):
+            data += block
+            if len(data) > MAX_KEY_FILE_BYTES:
+                raise InputError(f"{public_name(source)} gives more than {MAX_KEY_FILE_BYTES} bytes for a proof")
+    except SourceError as error:
+        if error.unavailable:
+            raise ChainUnavailable(f"{public_name(source)} {error}") from None
+        if error.wrong:
+            raise InputError(f"{public_name(source)} {error}") from None
+        return None
+    return data

@@ -21,7 +21,7 @@ from blockchaintracer.core.formats import HOME, UnknownVersion
 from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
-from blockchaintracer.lab.chain.finality import DEPTH, final_block
+from blockchaintracer.lab.chain.questions import DEPTH, final_block, in_groups
 from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.files import locked, write_json
@@ -36,7 +36,6 @@ from blockchaintracer.lab.keys import (
     Signer,
 )
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.memberships import in_groups
 from blockchaintracer.lab.outbox import TOGETHER, Entry, Outbox, Transaction
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.store import Store

@@ -10,12 +10,12 @@ from blockchaintracer.core.manifest import Manifest, RecordPredicate
 from blockchaintracer.core.record import Kind, Role, checksummed, label
 from blockchaintracer.core.verify.commitments import seals_of, unrevealed
 from blockchaintracer.core.verify.locate import key_identifier
+from blockchaintracer.lab.chain.questions import in_groups
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.handover import accept_group, offer_group
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.memberships import in_groups
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import not_before
 

@@ -145,7 +145,7 @@ def _batch_of(registry: Registry, record: RecordView) -> str | None:
 def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
     """What this lab knows of a record that isn't stored: its proof of a batch, or its seal."""
     from blockchaintracer.lab.kept_proofs import find_proof
-    from blockchaintracer.lab.own_seals import seal_state
+    from blockchaintracer.lab.seals import seal_state
 
     if proof := find_proof(lab, record_id):
         batch = lab.registry.batch(proof.key.group, proof.key.author, proof.root)

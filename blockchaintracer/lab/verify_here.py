@@ -19,13 +19,12 @@ from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
 from blockchaintracer.core.verify.verifier import Verifier
 from blockchaintracer.lab.kept_proofs import find_proof
-from blockchaintracer.lab.key_files import in_source
-from blockchaintracer.lab.known_keys import proofs_naming
+from blockchaintracer.lab.known_keys import in_source, proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
-from blockchaintracer.lab.own_seals import check_own, own_seals
 from blockchaintracer.lab.private.encrypt import digest_of
 from blockchaintracer.lab.proof_file import damaged
+from blockchaintracer.lab.seals import check_own, own_seals
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies

@@ -10,7 +10,7 @@ from eth_account import Account
 from blockchaintracer.core.chain import load_artifact
 from blockchaintracer.lab.chain.gas_price import GasPrice
 from blockchaintracer.lab.keys import CheckedSigner
-from blockchaintracer.lab.keys.transaction_bytes import decode_signed, encode_signed, signing_digest
+from blockchaintracer.lab.keys.signer import decode_signed, encode_signed, signing_digest
 
 ACCOUNT = Account.create()
 CALL: dict[str, Any] = {

@@ -13,7 +13,7 @@ import rfc8785
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import entry_file, generators, is_inline
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
-from blockchaintracer.extras.score.rubric import load_rubric
+from blockchaintracer.extras.score.score_report import load_rubric
 from blockchaintracer.lab.capture.locks import unhashed
 from tests.support.labs import ROOT
 

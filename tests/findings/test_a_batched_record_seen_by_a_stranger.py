@@ -145,7 +145,7 @@ def test_every_way_to_publish_takes_the_proof_along(lab: Lab, tmp_path: Path, ba
     assert f"proofs/{child.id}.json".split("/")[1].encode() in (tmp_path / "published.car").read_bytes()
     publish(lab, child.id, "memory://published")
     from blockchaintracer.core.verify.published_proofs import published_proofs
-    from blockchaintracer.lab.key_files import in_source
+    from blockchaintracer.lab.known_keys import in_source
 
     for digest in (child.id, child.subject):
         [proof], problems, unavailable = published_proofs(lab.domain, ["memory://published"], digest, in_source)

@@ -20,7 +20,7 @@ from blockchaintracer.extras.compare.plot import draw
 from blockchaintracer.extras.compare.runs import compared
 from blockchaintracer.extras.compare.verb_compare import _cells
 from blockchaintracer.extras.search import Index, query
-from blockchaintracer.extras.search.row_table import columns_of
+from blockchaintracer.extras.search.rows import columns_of
 from blockchaintracer.extras.search.verb_query import _metrics
 
 pytestmark = pytest.mark.fast

@@ -23,7 +23,7 @@ from blockchaintracer.extras.check.claims import read_claims
 from blockchaintracer.extras.score.data_rows import Unreadable, read_split
 from blockchaintracer.lab.capture.git import capture_git
 from blockchaintracer.lab.capture.locks import find_lock
-from blockchaintracer.lab.key_files import read_key_file
+from blockchaintracer.lab.known_keys import read_key_file
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.backup import restore
 from blockchaintracer.lab.proof_file import read_proof

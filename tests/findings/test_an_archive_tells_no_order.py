@@ -14,7 +14,7 @@ from blockchaintracer.extras.archive.form import EVENTS, SUMS
 from blockchaintracer.extras.archive.reader import Archive
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
 from blockchaintracer.extras.archive.writer import write_archive
-from blockchaintracer.extras.search.index_keys import index_keys
+from blockchaintracer.extras.search.rows import index_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.recording.content import record_content

@@ -12,7 +12,7 @@ from blockchaintracer.core.chain import Registry, load_artifact
 from blockchaintracer.core.record import Role, from_hex
 from blockchaintracer.core.verify.authorship import check_anchorer
 from blockchaintracer.core.verify.commitments import anchored
-from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.groups import invite
 from blockchaintracer.lab.lab import Lab
 from tests.node.test_verify import FORWARDER, REFUSED, lying_registry, place, port, relay

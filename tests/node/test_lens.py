@@ -14,9 +14,9 @@ from blockchaintracer.core.chain.abi import shipped_code
 from blockchaintracer.core.chain.known_code import PROXY, lens_address
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict
 from blockchaintracer.lab.attest import attest, verdicts
+from blockchaintracer.lab.chain.questions import in_groups, of_accounts
 from blockchaintracer.lab.groups import create_group, invite, join, members
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.memberships import in_groups, of_accounts
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.status import record_statuses
 from blockchaintracer.lab.verify_here import verify

@@ -10,7 +10,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.lab.bundle.export_proof import export_proof
-from blockchaintracer.lab.chain.finality import BY_DEPTH, DEPTH
+from blockchaintracer.lab.chain.questions import BY_DEPTH, DEPTH
 from blockchaintracer.lab.deploy import plan_deployment
 from blockchaintracer.lab.groups import create_group, deploy
 from blockchaintracer.lab.outbox import EntryState

@@ -26,7 +26,7 @@ from blockchaintracer.core.record import Kind, Link, Relation, Verdict
 from blockchaintracer.extras.reproduce.reproduce import reproduce
 from blockchaintracer.extras.score import Score
 from blockchaintracer.extras.score.gather_evidence import record_score, score
-from blockchaintracer.extras.score.rubric import load_rubric
+from blockchaintracer.extras.score.score_report import load_rubric
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

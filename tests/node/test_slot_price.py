@@ -13,8 +13,7 @@ from click.testing import CliRunner
 from blockchaintracer.cli.verb_estimate import command
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.networks import NETWORKS, network_by_name
-from blockchaintracer.lab.estimate import estimate
-from blockchaintracer.lab.slot_price import REPRICED_SLOT_GAS, SLOT_GAS, SlotPrice, slot_price
+from blockchaintracer.lab.estimate import REPRICED_SLOT_GAS, SLOT_GAS, SlotPrice, estimate, slot_price
 from tests.support.artifacts import ROOT
 from tests.support.node import anvil
 from tests.support.proxy import Proxy

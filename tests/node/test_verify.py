@@ -43,7 +43,7 @@ from blockchaintracer.core.record import (
 from blockchaintracer.core.verify import Outcome, Report
 from blockchaintracer.core.verify.verifier import Verifier
 from blockchaintracer.lab.attest import attest, retract, withdraw
-from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction

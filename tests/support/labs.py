@@ -19,7 +19,7 @@ import psutil
 
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
-from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.groups import create_group, deploy
 from blockchaintracer.lab.lab import Lab, node_name
 from blockchaintracer.lab.lab_folder import Home

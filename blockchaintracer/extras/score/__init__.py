@@ -2,7 +2,7 @@
 
 `gather_evidence.score` gathers the evidence, and `assess` judges it by the rubric, which is data.
 
->>> from blockchaintracer.extras.score.rubric import load_rubric
+>>> from blockchaintracer.extras.score.score_report import load_rubric
 >>> sum(item.weight for item in load_rubric(1).items)
 100
 """

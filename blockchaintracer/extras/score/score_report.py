@@ -1,18 +1,24 @@
-"""The two numbers of a run: documentation, 0 to 100, and the level of evidence; never one."""
+"""The two numbers of a run: documentation, 0 to 100 by a versioned rubric, and the level of evidence; never one."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveInt
 
 from blockchaintracer.core.formats import SCORE
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, are_decisive, compare_metrics
-from blockchaintracer.core.plain_json import canonical, fields_json
+from blockchaintracer.core.manifest.predicates import Line, Prose
+from blockchaintracer.core.plain_json import canonical, fields_json, parse_json
 from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.score.evidence import RunEvidence, Status, comparison, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
-from blockchaintracer.extras.score.rubric import load_rubric
 from blockchaintracer.lab.gather import GatheredRecord
 
 LEVELS = {
@@ -210,3 +216,44 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
             yield f"group {verdict.group} says: {verdict.verdict}"
     if unseen := sum(other.run is None for other in evidence.others):
         yield f"{unseen} other runs could not be looked at: their manifests are not here"
+
+
+LATEST = 1
+
+
+class Item(Part):
+    """One thing that is checked, who asks for it, and what to do about it. All weights of a rubric sum to 100."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
+    weight: PositiveInt
+    title: Line
+    source: Annotated[tuple[Line, ...], Field(strict=False)]
+    remedy: Prose
+
+
+class Cap(Part):
+    """The points that a record can have at most while something is missing."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
+    limit: PositiveInt
+    reason: Line
+
+
+class Rubric(Part):
+    """All items, in the order in which they are told, and the caps."""
+
+    version: PositiveInt
+    caps: Annotated[tuple[Cap, ...], Field(strict=False)]
+    items: Annotated[tuple[Item, ...], Field(strict=False)]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its RFC 8785 bytes, 64 hex digits."""
+        return hashlib.sha256(canonical(self.to_json())).hexdigest()
+
+
+@cache
+def load_rubric(version: int = LATEST) -> Rubric:
+    """Read a version of the rubric, from this package."""
+    name = f"rubric-{version}.json"
+    return Rubric.from_plain(parse_json((files("blockchaintracer.extras.score") / name).read_bytes(), name), name)

@@ -1,23 +1,42 @@
-"""What the index holds, as rows: records, verdicts and retractions.
+"""What the index holds, as rows and tables: records, verdicts, retractions and keys.
 
 SHA-256 digests are 64 hex digits, ids and addresses 0x-hex, times Unix seconds. `transaction` and `block` say where to
 check a row."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import fields_json
-from blockchaintracer.core.record import Kind, SubjectType, Verdict, from_hex, label, named_hex, normal_id
+from blockchaintracer.core.record import (
+    Domain,
+    Kind,
+    Link,
+    RecordKey,
+    SubjectType,
+    Verdict,
+    from_hex,
+    label,
+    named_hex,
+    normal_digest,
+    normal_id,
+    to_hex,
+)
+from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.searchable import metrics_of, read_json, run_status, searchable_fields
+from blockchaintracer.lab.files import write_output
+from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:
     from blockchaintracer.core.manifest import Metric
@@ -244,3 +263,84 @@ def _plain(name: str, value: Any) -> Any:
     if name in _LABELS:
         return label(value, _LABELS[name])
     return bool(value) if name == "current" else value
+
+
+_RECORDS_NAMING = (
+    "SELECT r.*, d.digest AS manifest, b.hash AS block_hash, g.imported FROM records r"
+    " JOIN registries g ON g.pk = r.registry JOIN documents d ON d.pk = r.document"
+    " JOIN blocks b ON (b.registry, b.number) = (r.registry, r.block)"
+    " WHERE g.chain_id = ? AND g.address = ? AND ? IN (r.id, r.subject) ORDER BY r.pk"
+)
+_PARENTS = "SELECT p.id, l.relation FROM links l JOIN records p ON p.pk = l.parent WHERE l.child = ?"
+
+
+def index_keys(path: Path, domain: Domain) -> KeySource:
+    """Return the source of the keys in an index, which may not be there."""
+
+    def known(digest: str) -> Iterator[RecordView]:
+        if not path.is_file():
+            return
+        with Index(path) as index:
+            where = (domain.chain_id, domain.registry, bytes.fromhex(normal_digest(digest)))
+            for row in index.rows(_RECORDS_NAMING, where):
+                links = [Link(to_hex(parent), relation) for parent, relation in index.rows(_PARENTS, [row["pk"]])]
+                key = RecordKey(
+                    group=row["lab_group"],
+                    author=to_hex(row["author"]),
+                    subject_type=row["subject_type"],
+                    subject=row["subject"].hex(),
+                    kind=row["kind"],
+                    manifest=row["manifest"].hex(),
+                    parents=tuple(sorted(links, key=lambda link: (link.parent, link.relation))),
+                )
+                view = RecordView(id=to_hex(row["id"]), key=key)
+                # a key proves itself; its place in an archive that was not compared with a chain is a stranger's word
+                if not row["imported"]:
+                    view = replace(view, transaction=to_hex(row["tx"]), block_hash=to_hex(row["block_hash"]))
+                    view = replace(view, batch=to_hex(row["root"]) if row["root"] else None)
+                    view = replace(view, position=Position(row["block"], 0, 0))
+                yield view
+
+    return known
+
+
+def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
+    """Return names and rows of a table with a column for each parameter and metric. An absent value is None."""
+    values = [{**asdict(row), "declared": "; ".join(row.declared), "time_utc": utc(row.time)} for row in rows]
+    about = [name for name in (*get_type_hints(Row), "time_utc") if name not in ("params", "metrics", "comparisons")]
+    named = sorted({f"{part}.{name}" for row in values for part in ("params", "metrics") for name in row[part]})
+    split = [name.partition(".") for name in named]
+    return [*about, *named], [
+        [*(row[name] for name in about), *(row[part].get(name) for part, _, name in split)] for row in values
+    ]
+
+
+def write_parquet(rows: Sequence[Row], path: Path) -> None:
+    """Write the table as Parquet. The columns of all records have the same types in every file. A parameter or metric
+    is a number if it is one in all rows, else text.
+    """
+    arrow, files = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    names, values = columns_of(rows)
+    hints = get_type_hints(Row)
+
+    def text(value: Any) -> str | None:
+        return None if value is None else str(value).encode("utf-8", "replace").decode()
+
+    def column(name: str, cells: list[Any]) -> Any:
+        hint = hints.get(name)
+        if hint is bool:
+            return arrow.array(cells, arrow.bool_())
+        if hint is int or int in get_args(hint):
+            return arrow.array(cells, arrow.int64())
+        if name.startswith(("params.", "metrics.")):
+            try:
+                return arrow.array(cells, arrow.float64() if any(isinstance(cell, float) for cell in cells) else None)
+            except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
+                pass
+        return arrow.array([text(cell) for cell in cells], arrow.string())
+
+    cells = [[row[number] for row in values] for number in range(len(names))]
+    made = arrow.table([column(*each) for each in zip(names, cells, strict=True)], names=[text(name) for name in names])
+    out = io.BytesIO()
+    files.write_table(made, out)
+    write_output(path, out.getvalue())

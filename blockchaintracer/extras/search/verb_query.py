@@ -14,7 +14,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
-from blockchaintracer.extras.search.row_table import columns_of, write_parquet
+from blockchaintracer.extras.search.rows import columns_of, write_parquet
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.kept_proofs import kept_proofs
 from blockchaintracer.lab.lab import Lab

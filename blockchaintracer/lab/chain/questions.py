@@ -1,4 +1,4 @@
-"""What only those who write or index ask a chain: gas, many blocks and their receipts, and to take a transaction."""
+"""What only those who write or index ask a chain: gas, what is final, blocks and memberships, to take a transaction."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain, DecodedEvent, Registry
 from blockchaintracer.core.chain.answers import is_number
+from blockchaintracer.core.chain.lens import each
+from blockchaintracer.core.chain.registry import Membership
 from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, NodeError
-from blockchaintracer.core.record import GlobalId, to_hex
+from blockchaintracer.core.record import GlobalId, checksummed, to_hex
 
 
 def require_same(chain: Chain) -> None:
@@ -57,3 +59,41 @@ def foreign_attested(registry: Registry, foreign: GlobalId, group: int | None = 
     chain_id, address, record_id = foreign.as_abi()
     about: dict[str, Any] = {"chainId": chain_id, "registry": address, "recordId": record_id}
     return registry.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
+
+
+def in_groups(registry: Registry, groups: Sequence[int], account: str) -> list[Membership]:
+    """Return the last membership of an account in each group."""
+    return each(
+        registry,
+        groups,
+        lambda part: ("membershipsOf", part, [checksummed(account)]),
+        Membership.of_abi,
+        lambda group: registry.membership(group, account),
+    )
+
+
+def of_accounts(registry: Registry, group: int, accounts: Sequence[str]) -> list[Membership]:
+    """Return the last membership of each account in a group."""
+    return each(
+        registry,
+        accounts,
+        lambda part: ("membershipsOf", [group], [checksummed(account) for account in part]),
+        Membership.of_abi,
+        lambda account: registry.membership(group, account),
+    )
+
+
+DEPTH = 128
+BY_DEPTH = f"by depth: {DEPTH} blocks are on top of it, and the node does not say which blocks are final"
+
+
+def final_block(chain: Chain) -> tuple[Block | None, str | None]:
+    """Return the newest block that a lab treats as final, or None, and a note if that is so by depth alone.
+
+    A network that is built in names its final blocks: there a node that does not is no reason to guess.
+    """
+    final = chain.finalized()
+    if final is not None or chain.network is not None:
+        return final, None
+    head = chain.head().number
+    return chain.block(head - DEPTH) if head >= DEPTH else None, BY_DEPTH

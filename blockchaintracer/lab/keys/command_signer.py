@@ -15,7 +15,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.lab.keys.transaction_bytes import encode_signed, signing_digest
+from blockchaintracer.lab.keys.signer import encode_signed, signing_digest
 
 COMMAND = "command:"
 """What the name of a key begins with that is a program."""

@@ -32,12 +32,11 @@ from blockchaintracer.core.errors import (
 )
 from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import checksummed, to_hex
-from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.chain.gas_price import gas_price, offer
-from blockchaintracer.lab.chain.questions import block_gas, estimate_gas, require_same, send
+from blockchaintracer.lab.chain.questions import block_gas, estimate_gas, final_block, require_same, send
 from blockchaintracer.lab.chain.receipts import BlockReceipts, prove_inclusion
 from blockchaintracer.lab.keys import Signer
-from blockchaintracer.lab.keys.transaction_bytes import decode_signed
+from blockchaintracer.lab.keys.signer import decode_signed
 from blockchaintracer.lab.outbox.journal import PENDING, Entry, EntryState, Journal
 from blockchaintracer.lab.outbox.transactions import STORING, Op, Overtaken, call_of
 

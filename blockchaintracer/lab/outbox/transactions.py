@@ -19,7 +19,7 @@ from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_addres
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex
 from blockchaintracer.lab.chain import factory as factories
-from blockchaintracer.lab.chain.evm_rules import require_cancun
+from blockchaintracer.lab.chain.factory import require_cancun
 from blockchaintracer.lab.chain.questions import foreign_attested
 
 _ADDRESS_LENGTH = 42

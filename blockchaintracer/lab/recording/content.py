@@ -22,7 +22,7 @@ from blockchaintracer.core.manifest.predicates import (
     can_list,
 )
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, label, parse_number
-from blockchaintracer.lab.chain.finality import final_block
+from blockchaintracer.lab.chain.questions import final_block
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments

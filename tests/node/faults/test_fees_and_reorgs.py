@@ -13,7 +13,7 @@ from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.record import Kind, from_hex
 from blockchaintracer.lab.chain.questions import send
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.keys.transaction_bytes import decode_signed
+from blockchaintracer.lab.keys.signer import decode_signed
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Outbox
 from blockchaintracer.lab.outbox.queue import MAX_COST

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.record import Kind
-from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
