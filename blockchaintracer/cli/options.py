@@ -295,7 +295,9 @@ def ask(question: str) -> str:
 
 
 def require_consent(question: str) -> None:
-    """Ask at the terminal, or read the answer. Without one nothing is done, and --yes is named."""
+    """Ask at the terminal, or read the answer, unless --yes was given. Without an answer nothing is done."""
+    if click.get_current_context().meta.get(YES):
+        return
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:
@@ -310,6 +312,17 @@ def require_consent(question: str) -> None:
 
 # -- options of several verbs
 
+
+def _noted(*names: str, key: str, text: str) -> Callable[[F], F]:
+    """Make a flag that is kept in the context's meta, where what asks and what shows looks for it."""
+    note = partial(_note, key)
+    return click.option(*names, is_flag=True, expose_value=False, callback=note, help=text)
+
+
+def _note(key: str, ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    ctx.meta[key] = value
+
+
 source_option = click.option(
     "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to fetch from; repeatable."
 )
@@ -317,22 +330,11 @@ record_it_option = click.option(
     "--record", "to_record", is_flag=True, help="Record it as a document derived from the record."
 )
 offline_option = click.option("--offline", is_flag=True, help="Use what was read before, without the chain.")
-agreed_option = click.option(
-    "--yes",
-    is_flag=True,
-    expose_value=False,
-    callback=lambda ctx, param, value: ctx.meta.update({YES: value}),
-    help="Do not ask whether a name or the first digits of an id mean the right record.",
+agreed_option = _noted(
+    "--yes", key=YES, text="Do not ask whether a name or the first digits of an id mean the right record."
 )
-verbose_option = click.option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    expose_value=False,
-    callback=lambda ctx, param, value: ctx.meta.update({VERBOSE: value}),
-    help="Show hashes in full at a terminal, too.",
-)
-yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+verbose_option = _noted("-v", "--verbose", key=VERBOSE, text="Show hashes in full at a terminal, too.")
+yes_option = _noted("--yes", key=YES, text="Do not ask.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 profile_option = click.option(
     "--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True, help="CID profile."

@@ -86,9 +86,9 @@ def anchor(lab: Lab, leaves: bool) -> Answer:
 @command.lab_verb(writes=True)
 @click.argument("target", type=RECORD_OR_PATH, metavar="ID|PROOF")
 @yes_option
-def cancel(lab: Lab, target: str, yes: bool) -> Answer:
+def cancel(lab: Lab, target: str) -> Answer:
     """Cancel a record that is only in a batch: as its author, or as a maintainer of its group."""
-    return _disowned(f"Cancel {target}", yes, lambda: batches.cancel(lab, target))
+    return _disowned(f"Cancel {target}", lambda: batches.cancel(lab, target))
 
 
 @command.lab_verb(writes=True)
@@ -96,14 +96,13 @@ def cancel(lab: Lab, target: str, yes: bool) -> Answer:
 @click.argument("root")
 @click.option("--author", metavar="ADDRESS", help="Who anchored it. [default: you]")
 @yes_option
-def end(lab: Lab, root: str, author: str | None, yes: bool) -> Answer:
+def end(lab: Lab, root: str, author: str | None) -> Answer:
     """End a batch, as after a key was stolen: what is not stored of it can't be any more."""
-    return _disowned(f"End the batch {root}", yes, lambda: batches.end(lab, root, author))
+    return _disowned(f"End the batch {root}", lambda: batches.end(lab, root, author))
 
 
-def _disowned(question: str, yes: bool, disown: Callable[[], Entry]) -> Answer:
-    if not yes:
-        require_consent(f"{question}? This cannot be undone.")
+def _disowned(question: str, disown: Callable[[], Entry]) -> Answer:
+    require_consent(f"{question}? This cannot be undone.")
     entry = disown()
     data = {camel_case(name): value for name, value in entry.write.payload().items()}
     return Answer(data | {"transaction": entry.transaction}, f"Done. Transaction {entry.transaction}")

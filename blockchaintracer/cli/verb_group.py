@@ -143,11 +143,10 @@ def remove(lab: Lab, account: str) -> Answer:
 @group_option
 @click.argument("account")
 @yes_option
-def transfer(lab: Lab, account: str, yes: bool) -> Answer:
+def transfer(lab: Lab, account: str) -> Answer:
     """Offer a group that you own to another account, which takes it by `group accept`. Until then it is yours."""
     group = lab.group_number or lab.group(Role.MAINTAINER)
-    if not yes:
-        require_consent(f"Offer group {group} to {account}? Once it is accepted, only its new owner can give it back.")
+    require_consent(f"Offer group {group} to {account}? Once it is accepted, only its new owner can give it back.")
     entry = handover.offer_group(lab, group, account)
     data = {"group": group, "offeredTo": entry.write["to"], "transaction": entry.transaction}
     return Answer(data, f"Group {group} is offered: {account} types `blockchaintracer group accept {group}`.")

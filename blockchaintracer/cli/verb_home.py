@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, require_consent
+from blockchaintracer.cli.options import VerbGroup, require_consent, yes_option
 from blockchaintracer.cli.render import Answer, plain
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
@@ -34,8 +34,8 @@ def command() -> None:
 
 @command.command("trust")
 @click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def trust_home(path: Path, yes: bool) -> Answer:
+@yes_option
+def trust_home(path: Path) -> Answer:
     """Show what is in a home, and use it from now on where it is found.
 
     Its chain decides what is "verified", and its waiting transactions are signed with your key. Trust it again after
@@ -48,10 +48,7 @@ def trust_home(path: Path, yes: bool) -> Answer:
     """
     home = path.resolve()
     lines = _content(home)
-    if not yes:
-        for line in (f"{home} holds:", *lines):
-            click.echo(line, err=True)
-        require_consent("Trust it?")
+    require_consent("\n".join((f"{home} holds:", *lines, "Trust it?")))
     try:
         trust(home)
     except OSError as error:

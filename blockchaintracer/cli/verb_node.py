@@ -97,9 +97,8 @@ def fund(lab: Lab, address: str | None, amount: float) -> Answer:
 @command.command()
 @home_option
 @yes_option
-def reset(home: str | None, yes: bool) -> Answer:
+def reset(home: str | None) -> Answer:
     """Delete the devnet's chain. Keys and the store stay; what was recorded there is gone."""
-    if not yes:
-        require_consent("Delete the devnet's chain with all its records?")
+    require_consent("Delete the devnet's chain with all its records?")
     reset_devnet(_lab(home))
     return Answer({"reset": True}, "The devnet's chain is deleted. The next start begins a new one.")

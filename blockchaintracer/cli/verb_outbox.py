@@ -181,7 +181,7 @@ def sign(lab: Lab, file: Path, valid_days: int) -> Answer:
 @click.argument("file", type=FILE)
 @group_option
 @yes_option
-def relay_writes(lab: Lab, file: Path, yes: bool) -> Answer:
+def relay_writes(lab: Lab, file: Path) -> Answer:
     """Send what a member of your group signed (`outbox sign`), and pay for it.
 
     It is shown first: who signed what, and what it may cost. Only writes for your registry and group are sent. After an
@@ -205,8 +205,7 @@ def relay_writes(lab: Lab, file: Path, yes: bool) -> Answer:
         click.echo(f"  {write.op} {write.record_id} for group {group_of(write)}: {cost}", err=True)
     payer = f"{lab.signer.address} pays at most {coins(most * price)} of the coin of {lab.chain.name}"
     click.echo(f"{payer}. What is refused now is sent only if it is not refused then.", err=True)
-    if not yes:
-        require_consent("Send them?")
+    require_consent("Send them?")
     rows = [
         {
             "operation": write.op,

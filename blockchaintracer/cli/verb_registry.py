@@ -41,10 +41,9 @@ def show(lab: Lab) -> Answer:
 @command.lab_verb(writes=True)
 @click.argument("account")
 @yes_option
-def transfer(lab: Lab, account: str, yes: bool) -> Answer:
+def transfer(lab: Lab, account: str) -> Answer:
     """Offer the registry to another account, which takes it by `registry accept`. Until then it is yours."""
-    if not yes:
-        require_consent(f"Offer the registry {lab.registry.address} to {account}?")
+    require_consent(f"Offer the registry {lab.registry.address} to {account}?")
     entry = handover.offer_registry(lab, account)
     data = {"registry": lab.registry.address, "offeredTo": entry.write["to"], "transaction": entry.transaction}
     return Answer(data, f"The registry is offered: {account} types `blockchaintracer registry accept`.")
@@ -61,10 +60,9 @@ def accept(lab: Lab) -> Answer:
 @command.lab_verb("announce-successor", writes=True)
 @click.argument("successor", metavar="eip155:CHAIN:REGISTRY|ADDRESS")
 @yes_option
-def successor_is(lab: Lab, successor: str, yes: bool) -> Answer:
+def successor_is(lab: Lab, successor: str) -> Answer:
     """Say which registry takes the place of this one. Records here stay what they are; `status` tells everyone."""
-    if not yes:
-        require_consent(f"Announce {successor} as the successor of {lab.registry.address}?")
+    require_consent(f"Announce {successor} as the successor of {lab.registry.address}?")
     entry = handover.announce_successor(lab, successor)
     named = handover.registry_facts(lab)["successor"]
     data = {"registry": lab.registry.address, "successor": named, "transaction": entry.transaction}

@@ -15,15 +15,14 @@ from blockchaintracer.lab.lab import Lab
 @click.argument("record_id", type=RECORD, metavar="ID")
 @click.option("--reason", required=True, help="A text. Kept with the lab's files; its SHA-256 goes on chain.")
 @yes_option
-def command(lab: Lab, record_id: str, reason: str, yes: bool) -> Answer:
+def command(lab: Lab, record_id: str, reason: str) -> Answer:
     """Retract a record, once and for good. It keeps its time; what was derived from it shows it as retracted.
 
     \b
     Example:
       blockchaintracer retract ID --reason "calibration error, see the erratum"
     """
-    if not yes:
-        require_consent(f"Retract {record_id}? This cannot be undone.")
+    require_consent(f"Retract {record_id}? This cannot be undone.")
     result = retract(lab, record_id, reason)
     return Answer(
         result,
