@@ -66,12 +66,8 @@ class Network:
         return os.environ.get(self.rpc_env) or self.public_rpc
 
 
-def _load() -> tuple[Network, ...]:
-    data = json.loads(Path(__file__).with_suffix(".json").read_bytes())
-    return tuple(Network(**data["kinds"][entry["kind"]], **entry) for entry in data["networks"])
-
-
-NETWORKS = _load()
+_DATA = json.loads(Path(__file__).with_suffix(".json").read_bytes())
+NETWORKS = tuple(Network(**_DATA["kinds"][entry["kind"]], **entry) for entry in _DATA["networks"])
 DEVNET = NETWORKS[-1]
 
 

@@ -97,11 +97,20 @@ class _Walk:
         if isinstance(value, str):
             return _text(str.__str__(value), field)
         if isinstance(value, int):
-            return _integer(int(value), field)
+            if abs(value) > MAX_INTEGER:
+                hint = "Give a larger one as text: JSON readers would round it."
+                refuse(field, "an integer within ±(2^53 - 1)", value, hint)
+            return int(value)
         if isinstance(value, float):
-            return number_text(float(value)) if self._as_text else _finite(float(value), field)
+            if not (self._as_text or math.isfinite(value)):
+                hint = "Write NaN and infinity as the texts NaN, Infinity and -Infinity."
+                refuse(field, "a finite number", float(value), hint)
+            return number_text(float(value))
         if isinstance(value, datetime):
-            return _time(value, field)
+            try:
+                return rfc3339(value)
+            except (OverflowError, ValueError):
+                refuse(field, "a time from year 1 to 9999 in UTC", value)
         if isinstance(value, date):
             return value.isoformat()
         if isinstance(value, Mapping):
@@ -117,29 +126,10 @@ class _Walk:
         refuse(field, "a number, text, list or object", value, "Convert it first, for example with str() or list().")
 
 
-def _integer(value: int, field: str) -> int:
-    if abs(value) > MAX_INTEGER:
-        refuse(field, "an integer within ±(2^53 - 1)", value, "Give a larger one as text: JSON readers would round it.")
-    return value
-
-
-def _finite(value: float, field: str) -> float:
-    if not math.isfinite(value):
-        refuse(field, "a finite number", value, "Write NaN and infinity as the texts NaN, Infinity and -Infinity.")
-    return value
-
-
 def _text(value: str, field: str) -> str:
     if not value.isascii() and re.search("[\ud800-\udfff]", value):
         refuse(field, "Unicode text", "a lone surrogate")
     return value
-
-
-def _time(value: datetime, field: str) -> str:
-    try:
-        return rfc3339(value)
-    except (OverflowError, ValueError):
-        refuse(field, "a time from year 1 to 9999 in UTC", value)
 
 
 def _key(key: Any, field: str) -> str:

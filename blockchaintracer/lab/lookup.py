@@ -51,5 +51,5 @@ def read_manifest(store: Store, record: RecordView) -> Manifest:
 
     manifest = parse_manifest(store.get_bytes(record.key.manifest, MAX_BYTES))
     if problems := check_against_key(manifest, record.key):
-        raise NotVerified(f"the manifest of {record.id} contradicts the record: {'; '.join(map(str, problems))}")
+        raise NotVerified(f"the manifest of {record.id} contradicts the record: {'; '.join(problems)}")
     return manifest

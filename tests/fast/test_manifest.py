@@ -561,8 +561,8 @@ def test_a_key_made_from_a_manifest_agrees_with_it() -> None:
 )
 def test_where_key_and_manifest_disagree(changed: dict[str, Any], field: str, said: str) -> None:
     (found,) = check_against_key(RUN, key_of(RUN, **changed))
-    assert found.field == field
-    assert said in str(found)
+    assert found.startswith(f"{field}: ")
+    assert said in found
 
 
 def test_content_fits_any_parents() -> None:

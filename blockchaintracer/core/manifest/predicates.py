@@ -29,7 +29,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.paths import escaped_path, normal_path
 from blockchaintracer.core.plain_json import number_text, rfc3339
-from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
+from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, label
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
 """Kinds whose manifest holds content only: equal content gives equal bytes at any place and time."""
@@ -67,13 +67,10 @@ def _line(text: str) -> str:
 
 def plain_name(text: str) -> str:
     """Return the name of a value as it is; ValueError if it could look like another name."""
-    if text != unicodedata.normalize("NFC", _line(text)) or any(map(_is_hidden, text)):
+    is_hidden = _HIDDEN.search(text) or any(unicodedata.category(character) == "Cf" for character in text)
+    if text != unicodedata.normalize("NFC", _line(text)) or is_hidden:
         raise ValueError("a name in composed letters (Unicode NFC), without characters that nobody sees")
     return text
-
-
-def _is_hidden(character: str) -> bool:
-    return unicodedata.category(character) == "Cf" or bool(_HIDDEN.match(character))
 
 
 def _utc(text: str) -> str:
@@ -693,13 +690,6 @@ def predicate_class(kind: int) -> type[Predicate]:
     if kind == Kind.RUN:
         return RunPredicate
     return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate
-
-
-def subject_type_of(predicate: Predicate) -> SubjectType:
-    """Return what the subject of the record is the SHA-256 of."""
-    if isinstance(predicate, RunPredicate | ReferencePredicate):
-        return SubjectType.IDENTIFIER
-    return SubjectType[predicate.subject_type.upper()]
 
 
 def identifier_of(predicate: Predicate) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -19,10 +18,10 @@ from blockchaintracer.core.manifest.predicates import (
     Line,
     Predicate,
     RecordPredicate,
+    ReferencePredicate,
     RunPredicate,
     identifier_of,
     predicate_class,
-    subject_type_of,
 )
 from blockchaintracer.core.plain_json import MAX_BYTES, canonical, parse_json, plain, refuse
 from blockchaintracer.core.record import Kind, Link, RecordKey, SubjectType, label, parse_number
@@ -128,7 +127,9 @@ class Manifest(Part):
     @property
     def subject_type(self) -> SubjectType:
         """What `subject_digest` is the digest of."""
-        return subject_type_of(self.predicate)
+        if isinstance(self.predicate, RunPredicate | ReferencePredicate):
+            return SubjectType.IDENTIFIER
+        return SubjectType[self.predicate.subject_type.upper()]
 
     @property
     def subject_digest(self) -> str:
@@ -212,37 +213,22 @@ def parse_manifest(data: bytes) -> Manifest:
     return manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """A field in which manifest and key differ.
-
-    Args:
-        manifest: what the manifest says, as `label` and digests print it.
-        key: what the record's key says.
-    """
-
-    field: Literal["kind", "subjectType", "subject", "parents"]
-    manifest: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: the manifest says {self.manifest}, the record {self.key}"
-
-
-def check_against_key(manifest: Manifest, key: RecordKey) -> list[Disagreement]:
-    """List where a manifest and a record key contradict each other.
+def check_against_key(manifest: Manifest, key: RecordKey) -> list[str]:
+    """Say in which fields a manifest and a record key contradict each other, and what each says.
 
     That the key commits to this very manifest (``key.manifest == manifest.digest()``) is for the caller to check.
     Parents are compared where the kind's predicate states them: content states none.
     """
-    pairs: list[tuple[Literal["kind", "subjectType", "subject", "parents"], str, str]] = [
+    pairs = [
         ("kind", label(manifest.kind, Kind), label(key.kind, Kind)),
         ("subjectType", label(manifest.subject_type, SubjectType), label(key.subject_type, SubjectType)),
         ("subject", manifest.subject_digest, key.subject),
     ]
     if manifest.parents is not None:
         pairs.append(("parents", _links(manifest.parents), _links(key.parents)))
-    return [Disagreement(field, ours, theirs) for field, ours, theirs in pairs if ours != theirs]
+    return [
+        f"{field}: the manifest says {ours}, the record {theirs}" for field, ours, theirs in pairs if ours != theirs
+    ]
 
 
 def _links(links: tuple[Link, ...]) -> str:

@@ -168,7 +168,7 @@ class _Anchors:
         assert self._listed is not None  # noqa: S101 -- asked before
         now = self._listed.checkpoints[:count]
         rest = self._listed.checkpoints[count:]
-        if _identities(was) == _identities(now):
+        if [it.link for it in was] == [it.link for it in now]:
             later = f"; {len(rest)} later ones are fixed by the run's record alone" if rest else ""
             return Check("order", Outcome.PASS, f"the list is what was anchored, in that order{later}")
         return Check("order", Outcome.FAIL, _several(_changes(was, list(self._listed.checkpoints))))
@@ -222,10 +222,6 @@ def _changes(was: list[ListedCheckpoint], now: list[ListedCheckpoint]) -> list[s
     kept = [step for step in after if step in before]
     changes += [f"reordered: {after[step]}" for step, other in zip(kept, places, strict=True) if step != other]
     return changes or ["the entries were given other names, sizes or times than were anchored"]
-
-
-def _identities(entries: Sequence[ListedCheckpoint]) -> list[str]:
-    return [checkpoint.link for checkpoint in entries]
 
 
 def _several(problems: list[str]) -> str:

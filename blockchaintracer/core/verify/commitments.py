@@ -259,7 +259,7 @@ def _shown(registry: Registry, commitments: list[str], group: int, author: str) 
             )
         record = recorded_event(stored)
         if record.key.group == group and checksummed(record.key.author) == author:
-            revealed[_commitment(event)] = _as("record", record_id, event)
+            revealed[_commitment(event)] = "record", to_hex(record_id), block, event.transaction
     for event in registry.events("VerdictRevealed", commitment=words, group=group):
         record_id, block = event.args["recordId"], event.block
         given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
@@ -267,13 +267,9 @@ def _shown(registry: Registry, commitments: list[str], group: int, author: str) 
             if attested.transaction == event.transaction:
                 # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
                 verdict = label(Verdict(attested.args["verdict"]))
-                revealed[_commitment(event)] = _as(verdict, record_id, event)
+                revealed[_commitment(event)] = verdict, to_hex(record_id), block, event.transaction
     return revealed
 
 
 def _commitment(event: DecodedEvent) -> str:
     return to_hex(event.args["commitment"])
-
-
-def _as(what: str, record_id: bytes, event: DecodedEvent) -> tuple[str, str, int, str]:
-    return what, to_hex(record_id), event.block, event.transaction

@@ -284,7 +284,7 @@ class RecordChecks:
         detail = f"re-hashed: {digest}, canonical, {copy.where}{passed_over(copy)}"
         checks = [Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()})]
         if wrong := check_against_key(manifest, record.key):
-            checks.append(Check("agreement", Outcome.FAIL, "; ".join(map(str, wrong))))
+            checks.append(Check("agreement", Outcome.FAIL, "; ".join(wrong)))
         else:
             checks.append(Check("agreement", Outcome.PASS, "the manifest and the key say the same"))
         return manifest, checks

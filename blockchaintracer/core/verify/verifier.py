@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from blockchaintracer.core.chain import Registry, TransactionReceipt
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.registry import KEY_HINT, recorded_event
 from blockchaintracer.core.record import (
@@ -81,7 +81,7 @@ class Verifier:
         stored = registry.status(identifier)
         if stored.exists:
             return self._by_id(identifier, "record", identifier)
-        if self._is_transaction(identifier):
+        if registry.receipt(identifier) or self._chain.remembered(lambda: self._chain.transaction(identifier)):
             return self.transaction(identifier)
         records = _of_groups(registry.find_subject(digest), groups)
         seals = check_commitment(registry, identifier, groups, sealers)
@@ -138,10 +138,6 @@ class Verifier:
         limits = (*report.does_not_prove, *limits)
         return replace(report, checks=(*report.checks, *keys), proves=proves, does_not_prove=limits)
 
-    def _is_transaction(self, digest: str) -> bool:
-        known = self._registry.receipt(digest) or self._chain.remembered(lambda: self._chain.transaction(digest))
-        return known is not None
-
     def transaction(self, transaction: str) -> Report:
         """Verify all that a transaction did in the registry. Only events of the registry itself count."""
         transaction = normal_id(transaction, "transaction hash")
@@ -156,7 +152,10 @@ class Verifier:
         elif not receipt.succeeded:
             problem = f"it is in block {receipt.block} and was refused there"
         elif not (events := self._registry.events_of(receipt)):
-            impostors = self._impostors(receipt)
+            known, own = interface().topics, self._registry.address
+            impostors = sorted(
+                {it.address for it in receipt.logs if it.address != own and {*it.topics[:1]} & known.keys()}
+            )
             problem = f"it holds no event of the registry {self._registry.address}"
             problem += f"; {', '.join(impostors)} emitted events that look like its own" if impostors else ""
             problem += elsewhere(receipt)
@@ -335,15 +334,6 @@ class Verifier:
         whose = "; ".join(f"{record.id} of group {record.group} by {record.author}" for record in records)
         detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
         return Check("records", Outcome.PASS, detail, {"count": len(records)})
-
-    def _impostors(self, receipt: TransactionReceipt) -> list[str]:
-        return sorted(
-            {
-                log.address
-                for log in receipt.logs
-                if log.address != self._registry.address and log.topics and log.topics[0] in interface().topics
-            }
-        )
 
     def _by_parts(self, shown: Shown, groups: Collection[int]) -> Report:
         """Verify what nobody recorded as a whole: a part of a record, a changed copy, or neither."""
