@@ -64,23 +64,28 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+def replacing(path: Path, mode: int = 0o600, *, new: bool = False) -> Iterator[BinaryIO]:
     """Open a file to replace: any reader, also after a power cut, finds the old or the new content.
 
     Args:
         mode: permissions of the file, as far as the process's umask leaves them; for its owner alone if not said.
+        new: replace none, also if it appears meanwhile.
 
     Raises:
         OSError: if it can't be written; the old content stays.
     """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+        if new:
+            # a link fails where there is a file; renaming would replace it
+            os.link(fresh, path)
+        else:
+            fresh.replace(path)
         sync_folder(path.parent)
     finally:
         fresh.unlink(missing_ok=True)

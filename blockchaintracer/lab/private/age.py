@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, BinaryIO
 
 from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified, StoreError
 from blockchaintracer.core.formats import UnknownVersion
-from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.files import replacing
 from blockchaintracer.lab.optional import require
 
 _SHOWN = 24
@@ -155,18 +154,9 @@ def written(path: Path) -> Iterator[BinaryIO]:
     """Open a new file to write, readable by its owner alone. It appears whole, or not at all if the block raises."""
     if os.path.lexists(path):
         raise InputError(f"expected no file at {path} yet", hint="Choose another name, or remove it.")
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w+b") as file:
+        with replacing(path, new=True) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # a link fails if a file appeared meanwhile; renaming would replace that file
-        os.link(partial, path)
-        sync_folder(path.parent)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
