@@ -18,7 +18,7 @@ import pytest
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType
 from blockchaintracer.lab.chain.questions import send
-from blockchaintracer.lab.keys.transaction_bytes import decode_signed
+from blockchaintracer.lab.keys.signer import decode_signed
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox, Transaction, queue

@@ -18,7 +18,7 @@ from blockchaintracer.core.record import Domain, to_hex
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
-from blockchaintracer.lab.keys.transaction_bytes import decode_signed
+from blockchaintracer.lab.keys.signer import decode_signed
 from blockchaintracer.lab.outbox.transactions import RECORDS, Op, Transaction, call_of, from_payload
 
 _SCHEMA = """
