@@ -293,6 +293,9 @@ def cases(world: World, program: Program) -> Iterator[Case]:
         else:
             claimed = replace(changed, id=world.claim(changed, honest))
             different = "not-reproduced" if program.expected == "reproduced" else program.expected
+            if any(it.tolerance and name not in changed.run.metrics for name, it in honest.run.metrics.items()):
+                # it can't be compared, whatever else differs
+                different = "inconclusive"
             yield world.case(name, program.expected if same else different, claimed)
         shutil.rmtree(changed_folder)
     shutil.rmtree(folder)
