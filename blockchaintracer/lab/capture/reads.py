@@ -47,24 +47,8 @@ _OWN_FILES = re.compile(r".*/(fontlist-v[0-9.]+|mlflow/telemetry)\.json")
 """Matplotlib's cache and MLflow's number of the user, which lie in one of several folders."""
 _TELEMETRY = re.compile(r"(.*\.)?(mlflow-telemetry\.io|analytics\.dvc\.org|posthog\.com|segment\.io|sentry\.io)")
 """Hosts that libraries tell of their use. What they answer is nothing to compute with."""
-_VARIABLES = {
-    *(
-        "COLUMNS",
-        "DISPLAY",
-        "HOME",
-        "LINES",
-        "LOGNAME",
-        "OLDPWD",
-        "PATH",
-        "PWD",
-        "SHELL",
-        "SHLVL",
-        "TERM",
-        "TMPDIR",
-        "_",
-    ),
-    *interpreter.VARIABLES,
-}
+_OF_TERMINAL = "COLUMNS DISPLAY HOME LINES LOGNAME OLDPWD PATH PWD SHELL SHLVL TERM TMPDIR _"
+_VARIABLES = {*_OF_TERMINAL.split(), *interpreter.VARIABLES}
 """Variables that are recorded, that every reproduction sets anew, or that a terminal has."""
 _HIDDEN = {"BASH_ENV", "MAKEFLAGS", "PYTHONDEVMODE", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8"}
 """Variables that change what a program does that does not name them."""

@@ -68,12 +68,7 @@ from blockchaintracer.lab.capture.secret_masking import (
     mask_lock,
     scan_secrets,
 )
-from blockchaintracer.lab.capture.used_packages import (
-    installed_size,
-    loaded_packages,
-    named_packages,
-    with_needs,
-)
+from blockchaintracer.lab.capture.used_packages import installed_size, loaded_packages, named_packages, with_needs
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.keys import without_secrets
