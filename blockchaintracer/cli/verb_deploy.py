@@ -76,6 +76,11 @@ def command(
             f"Owner {result.owner}; groups are created by {'anyone' if open_groups else 'the owner'}.",
             f"Noted in {result.noted_in}",
         ]
+        if result.in_use != result.registry:
+            text.append(
+                f"This lab still records to {result.in_use}. `group create NAME --registry {result.registry}`, or "
+                "`group use NUMBER` with the same option, changes that."
+            )
     if verification:
         data["verification"] = written = write_verification_input(verification)
         if data["registry"]:

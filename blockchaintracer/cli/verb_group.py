@@ -17,7 +17,6 @@ from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups, handover
 from blockchaintracer.lab.chosen_network import use_network
-from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.lab import Lab, roles_of
 
 _ROLES = [label(role) for role in Role]
@@ -121,7 +120,7 @@ def _follow(lab: Lab, invitation: Any) -> None:
     known = network_by_chain_id(int(chain))
     if lab.is_embedded and lab.network_name is None and known and not known.is_devnet:
         use_network(lab, known.name)
-    if not (lab.registry_address or lab.choices(lab.chain_id).get("registry") or registries(lab.chain_id, lab.home)):
+    if not (lab.registry_address or lab.registry_in_use()):
         lab.registry_address = registry
         lab.say(f"the invitation is to the registry {registry} on {lab.chain.name}, which this home uses from now on")
 
@@ -178,5 +177,5 @@ def describe(lab: Lab, name: str, description: str | None) -> Answer:
 def use(lab: Lab, number: int) -> Answer:
     """Act for this group from now on."""
     lab.registry.group(number)
-    lab.choose(group=number)
+    lab.choose(registry=lab.registry.address, group=number)
     return Answer({"group": number}, f"Acting for group {number} from now on.")

@@ -8,8 +8,8 @@ import click
 
 from blockchaintracer.cli.options import VerbGroup, home_option, make_lab, require_consent, yes_option
 from blockchaintracer.cli.render import Answer
-from blockchaintracer.core.record import checksummed
-from blockchaintracer.lab.lab import Lab, reset_devnet
+from blockchaintracer.core.record import checksummed, counted
+from blockchaintracer.lab.lab import Lab, reset_devnet, waiting_on_devnet
 
 
 @click.group(cls=VerbGroup)
@@ -99,6 +99,10 @@ def fund(lab: Lab, address: str | None, amount: float) -> Answer:
 @yes_option
 def reset(home: str | None) -> Answer:
     """Delete the devnet's chain. Keys and the store stay; what was recorded there is gone."""
-    require_consent("Delete the devnet's chain with all its records?")
-    reset_devnet(_lab(home))
-    return Answer({"reset": True}, "The devnet's chain is deleted. The next start begins a new one.")
+    lab = _lab(home)
+    waiting = waiting_on_devnet(lab)
+    told = [f"{counted(len(waiting), 'write')} never reached it:", *(f"  {each}" for each in waiting)]
+    require_consent("\n".join([*(told if waiting else []), "Delete the devnet's chain with all its records?"]))
+    reset_devnet(lab)
+    end = "The devnet's chain is deleted. The next start begins a new one."
+    return Answer({"reset": True, "waiting": waiting}, end, *(told if waiting else []))

@@ -18,7 +18,7 @@ from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksumm
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.chain.factory import Factory, require_cancun, require_owner
 from blockchaintracer.lab.chain.questions import of_accounts
-from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, registries, remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
@@ -36,6 +36,7 @@ class Deployed:
         genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
         existing: whether it was there already and nothing was paid for it.
         noted_in: the file that names it; commit it for a public network.
+        in_use: address of the registry that this lab records to: one that was in use before stays in use.
         lens: address of the RegistryLens; None with a named factory, because then the chain can't have it there.
     """
 
@@ -52,6 +53,7 @@ class Deployed:
     code_hash: str
     existing: bool
     noted_in: str
+    in_use: str
     lens: str | None
 
 
@@ -74,6 +76,7 @@ def deploy(
     """
     owner = lab.signer.address if owner is None else checksummed(owner, "the owner's address")
     require_owner(owner)
+    used = lab.registry_in_use()
     salt = salt_of(name)
     write = deployment(lab.chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
     existing = write.is_done(lab.chain)
@@ -97,10 +100,12 @@ def deploy(
         "code_hash": to_hex(keccak(lab.chain.code(write.registry))),
     }
     transaction = entry.transaction
-    known = KnownRegistry(address=write.registry, transaction=transaction, version=DOMAIN_VERSION, **facts)
-    noted = remember_registry(lab.chain_id, lab.home, known)
-    noted = note_for_others(lab.chain_id, known) or noted
-    lab.choose(registry=write.registry)
+    registry = KnownRegistry(address=write.registry, transaction=transaction, version=DOMAIN_VERSION, **facts)
+    noted = remember_registry(lab.chain_id, lab.home, registry)
+    noted = note_for_others(lab.chain_id, registry) or noted
+    if used is None or used.lower() == write.registry.lower() or not lab.chain.has_code(used):
+        used = write.registry
+    lab.choose(registry=used)
     lab.__dict__.pop("registry", None)
     return Deployed(
         registry=write.registry,
@@ -109,6 +114,7 @@ def deploy(
         transaction=entry.transaction,
         existing=existing,
         noted_in=str(noted),
+        in_use=used,
         lens=None if factory else lens_address(),
         **facts,
     )
@@ -118,7 +124,7 @@ def make_ready(lab: Lab) -> None:
     """Deploy a registry and create a group on the lab's own devnet if it has none yet: there it costs nothing."""
     if not lab.is_embedded or lab.hand_over or lab.registry_address or lab.group_number:
         return
-    if not (lab.choices(lab.chain_id).get("registry") or registries(lab.chain_id, lab.home)):
+    if not lab.registry_in_use():
         made = deploy(lab, open_group_creation=True)
         lab.say(f"deployed the registry {made.registry} on this lab's devnet, a private test chain")
     if not lab.registry.last_group():

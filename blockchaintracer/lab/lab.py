@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
@@ -239,29 +239,52 @@ class Lab:
         from blockchaintracer.lab.known_keys import kept_keys
 
         address = self._registry_address()
-        known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
-        registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
+        noted = {entry.address.lower(): entry for entry in registries(self.chain_id, self.home)}.get(address.lower())
+        if noted and noted.genesis:
+            self._require_same_chain(address, noted.genesis)
+        registry = Registry(self.chain, address, noted.block if noted else 0).require()
         kept = kept_keys(self.home, registry.domain, lambda: self.outbox)
         return registry.knowing(kept, *(source(registry.domain) for source in self.keys))
+
+    def _require_same_chain(self, address: str, genesis: str) -> None:
+        """Refuse a private chain that begins with another block than the one that the registry was deployed on."""
+        network = self.chain.network
+        if self.is_embedded or (network and not network.is_devnet):
+            return
+        with suppress(ChainUnavailable):
+            first = self.chain.block(0)
+            if first and first.hash != genesis:
+                raise InputError(
+                    f"{self.chain.address} is another chain {self.chain_id} than the one that the registry {address}"
+                    f" was deployed on: its first block is {first.hash}, not {genesis}",
+                    hint="The chain was reset, or the node is of another one: what was recorded is not there. Name a "
+                    "node of the chain by --rpc, or begin anew on this one: `blockchaintracer deploy`.",
+                )
 
     @property
     def domain(self) -> Domain:
         """The registry's EIP-712 domain; needs no connection."""
-        return Domain(self.chain_id, self._registry_address())
+        # settings and deployments are not read again for each record
+        known = self.__dict__.get("registry")
+        return known.domain if known else Domain(self.chain_id, self._registry_address())
 
     def parse_id(self, text: str, what: str = "record id") -> str:
         """Read an id, alone or with the chain and registry, which must be this lab's: ``eip155:CHAIN:REGISTRY/ID``."""
         return self.domain.parse_id(text, what) if text.startswith(GLOBAL_PREFIX) else normal_id(text, what)
 
     def _registry_address(self) -> str:
-        known = [entry.address for entry in registries(self.chain_id, self.home)]
-        address = self.registry_address or self._chosen("registry") or (known[-1] if known else None)
+        address = self.registry_address or self.registry_in_use()
         if address is None:
             raise InputError(
                 f"no registry is known on chain {self.chain_id}",
                 hint="Deploy one (`blockchaintracer deploy`) or name one with --registry ADDRESS.",
             )
         return checksummed(address, "a registry's address")
+
+    def registry_in_use(self) -> str | None:
+        """Return the registry that was chosen on the chain, or the last one known there, or None."""
+        known: list[Any] = [entry.address for entry in registries(self.chain_id, self.home)]
+        return self._chosen("registry") or (known[-1] if known else None)
 
     # -- who acts
 
@@ -319,9 +342,12 @@ class Lab:
 
     def group(self, role: Role | None = None) -> int:
         """Return the group to act for: named, chosen before, or the only one where the signer has `role`."""
-        chosen = self.group_number or self._chosen("group")
-        if chosen is not None:
-            return int(chosen)
+        if self.group_number:
+            return self.group_number
+        choices, registry = self.choices(self.chain_id), self.domain.registry
+        # a group of another registry may have the same number
+        if choices.get("group") and choices.get("registry", registry).lower() == registry.lower():
+            return int(choices["group"])
         role = role or Role.RECORDER
         now = self.chain.head().timestamp
         every = range(1, self.registry.last_group() + 1)
@@ -337,9 +363,12 @@ class Lab:
         return mine[0]
 
     def choose(self, **values: Any) -> None:
-        """Keep registry, key or group in the settings of this chain."""
+        """Keep registry, key or group in the settings of this chain. A group is of the registry that was chosen."""
         chain_id = self.chain_id
-        if self.choices(chain_id) != self.choices(chain_id) | values:
+        chosen = self.choices(chain_id)
+        if chosen.get("group") and values.get("registry", chosen.get("registry")) != chosen.get("registry"):
+            values = {"group": None} | values
+        if chosen != chosen | values:
             with self.changed_settings() as settings:
                 settings.setdefault("chains", {})[self._chosen_as(chain_id)] = self.choices(chain_id) | values
 
@@ -570,6 +599,16 @@ def roles_of(names: Iterable[str]) -> Role:
             known = ", ".join(label(role) for role in Role)
             raise InputError(f"expected a role, got {name!r}", hint=f"Use {known}.") from None
     return roles
+
+
+def waiting_on_devnet(lab: Lab) -> list[str]:
+    """Name what a reset of the devnet drops before it reached the chain: writes that wait, and open batches."""
+    waiting = [
+        f"{entry.write.op} {entry.write.record_id or ''}".strip()
+        for entry in lab.outbox.pending(DEVNET.chain_id, failed=True)
+    ]
+    batched = sorted(lab.home.batches.glob(f"{DEVNET.chain_id}-*/open/*.json"))
+    return waiting + [f"record {file.stem} in an open batch" for file in batched]
 
 
 def reset_devnet(lab: Lab) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -189,3 +190,16 @@ def test_the_actions_check(lab, runs, tmp_path, value, code):
     )  # fmt: skip
     assert done.returncode == code, done.stdout + done.stderr
     assert not (tmp_path / "pasted").exists()
+
+
+def test_the_actions_command_sees_the_packages_of_the_jobs_environment(tmp_path):
+    """Up to where it asks the package index: a job's python3 is mostly that of a virtual environment."""
+    job, temp = tmp_path / "job", tmp_path / "temp"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", job], check=True, timeout=120)
+    [packages] = job.glob("lib/python*/site-packages")
+    (packages / "of_the_job.py").write_text("ANSWER = 42")
+    script = action_step("Install")["run"].partition("sed -nE")[0]
+    environment = os.environ | {"PATH": f"{job}/bin:{os.environ['PATH']}", "RUNNER_TEMP": str(temp), "COMMAND": "x"}
+    subprocess.run([shutil.which("bash"), "-c", script], env=environment, check=True, timeout=120)
+    python = [temp / "blockchaintracer" / "bin" / "python", "-c", "import of_the_job; print(of_the_job.ANSWER)"]
+    assert subprocess.check_output(python, cwd=tmp_path, text=True, timeout=60) == "42\n"

@@ -110,13 +110,15 @@ def test_name_rule_and_owner_each_give_another_registry(tmp_path):
     with anvil() as node:
         lab = lab_on(node, tmp_path)
         other = "0x" + "11" * 20
-        made = {
-            deploy(lab).registry,
-            deploy(lab, name="second").registry,
-            deploy(lab, open_group_creation=True).registry,
-            deploy(lab, owner=other).registry,
-        }
-        assert len(made) == 4
+        made = [
+            deploy(lab),
+            deploy(lab, name="second"),
+            deploy(lab, open_group_creation=True),
+            deploy(lab, owner=other),
+        ]
+        assert len({each.registry for each in made}) == 4
+        # the lab goes on recording where it did
+        assert {each.in_use for each in made} == {made[0].registry} == {lab_on(node, tmp_path).registry.address}
         assert [entry.owner for entry in registries(lab.chain_id, lab.home)].count(to_checksum_address(other)) == 1
 
 

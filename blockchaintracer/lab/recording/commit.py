@@ -88,6 +88,8 @@ def send(lab: Lab, made: Draft) -> Recorded:
     existing = False
     try:
         if not lab.hand_over:
+            # of a chain that was reset nothing is asked, and nothing is sent to it
+            _ = lab.registry
             parents = [link.parent for link in made.key.parents]
             if any(not entry.is_on_chain for parent in parents for entry in lab.outbox.entries_about(parent)):
                 # if one is refused, the chain says what the new record lacks
