@@ -38,12 +38,14 @@ def command() -> None:
 @record_options
 def add(lab: Lab, request: Request) -> Answer:
     """Add what `record` would record to the open batch: the same options. Nothing is sent."""
-    with progress_bar("hashing and keeping", request.paths) as progress, batches.batching(lab):
+    with progress_bar("hashing and keeping", request.paths) as progress, batches.batching(lab) as adding:
         added, code = record_request(lab, request, progress)
+    notes = [f"The program ended with {code}: it is added as a failed run."] if code else []
+    notes += [f"{record_id} is recorded already, from elsewhere: it is left out." for record_id in adding.stored]
     return Answer(
-        {"records": added, "id": added[-1].id, "programExitCode": code},
+        {"records": added, "id": added[-1].id, "programExitCode": code, "stored": sorted(adding.stored)},
         *(line for record in added for line in record_lines(record, _state(record))),
-        notes=[f"The program ended with {code}: it is added as a failed run."] if code else [],
+        notes=notes,
     )
 
 

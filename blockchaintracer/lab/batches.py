@@ -1,14 +1,16 @@
 """Batches: any number of records under one Merkle root, each with a proof file of its own.
 
-Records are added to an open batch, of which nothing is sent. Anchoring it writes the proofs first and enters the one
-transaction into the outbox then: a process may die anywhere in between, and the next one goes on.
+Records are added to an open batch, of which nothing is sent: many at once are brought to the disk together, and are
+named in the batch after that. Anchoring it writes the proofs first and enters the one transaction into the outbox then.
+A process may die anywhere in between, and the next one goes on.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,10 @@ from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, checksummed, label, normal_id
 from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
-from blockchaintracer.lab.files import locked, make_private, private, write_json
+from blockchaintracer.lab.files import locked, make_private, private, sync_folder
 from blockchaintracer.lab.kept_proofs import (
     ANCHOR_FIRST,
     OPEN,
-    anchored_proof,
     batch_entry,
     batches_folder,
     find_proof,
@@ -35,10 +36,13 @@ from blockchaintracer.lab.kept_proofs import (
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import ANCHORS, Entry, Op, Transaction
+from blockchaintracer.lab.outbox.transactions import RECORDS
 from blockchaintracer.lab.recording.commit import described, progress_of, send
 from blockchaintracer.lab.store.store import Store
 
 MANIFEST_TYPE = str(BATCH)
+_AT_ONCE = 10_000
+"""Records that are brought to the disk together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,33 +75,69 @@ class Anchored(Submission):
     existing: bool
 
 
-def batching(lab: Lab) -> AbstractContextManager[None]:
-    """Inside, what would be recorded is added to the open batch instead."""
-    return lab.committing(_add)
-
-
-def _add(lab: Lab, made: Draft) -> Recorded:
-    group = made.key.group
+@contextmanager
+def batching(lab: Lab) -> Iterator[Adding]:
+    """Inside, what would be recorded is added to the open batch instead. What was added whole stays, also after an
+    error; what a killed process had not yet brought to the disk is not in the batch."""
+    before, lab.group_number = lab.group_number, lab.group(Role.RECORDER)
+    adding = Adding(lab, lab.group_number)
     try:
-        if lab.registry.status(made.id).exists:
+        with lab.committing(adding.add), lab.store.synced_later(), closing(adding):
+            yield adding
+    finally:
+        lab.group_number = before
+
+
+class Adding:
+    """Records on their way into the open batch of a group.
+
+    Attributes:
+        stored: ids of those that turned out to be on the chain already, recorded from elsewhere: they are left out.
+    """
+
+    def __init__(self, lab: Lab, group: int) -> None:
+        self.stored: set[str] = set()
+        self._lab, self._group = lab, group
+        self._folder = batches_folder(lab, group)
+        self._anchored: dict[Path, Entry] | None = None
+        self._waiting: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def add(self, lab: Lab, made: Draft) -> Recorded:
+        """Add a draft, or return what is recorded or batched of it already."""
+        if any(entry.is_on_chain for entry in lab.outbox.entries_about(made.id, *RECORDS)):
             return send(lab, made)
-        require_role(lab, group, Role.RECORDER)
-    except ChainUnavailable:
-        # nothing is sent now: what the chain says is asked again when the batch is anchored
-        pass
-    about = described(lab, made.id, made.key, made.name)
-    with _alone(lab.home):
-        if file := anchored_proof(lab, made.id):
-            proof = Proof.read_file(file)
-            entry = batch_entry(lab, group, proof.root)
-            assert entry is not None  # noqa: S101 -- an anchored proof has one
-            return Batched(**about, **progress_of(entry), existing=True, root=proof.root, proof=str(file))
+        if self._anchored is None:
+            # what the chain says is asked again when the batch is anchored
+            with suppress(ChainUnavailable):
+                require_role(lab, self._group, Role.RECORDER)
+            self._anchored = dict(_anchored(lab, self._group))
+        about, name = described(lab, made.id, made.key, made.name), f"{made.id}.json"
+        for batch, entry in self._anchored.items():
+            if (file := batch / name).exists():
+                return Batched(**about, **progress_of(entry), existing=True, root=batch.name, proof=str(file))
         lab.store.put_bytes(made.manifest.to_bytes())
-        file = batches_folder(lab, group) / OPEN / f"{made.id}.json"
-        existing = file.exists()
-        if not existing:
-            write_json(file, KeyFile(lab.chain_id, lab.domain.registry, made.key).as_json(), hint="Nothing was added.")
-    return Batched(**about, **progress_of(None, "open"), existing=existing, root=None, proof=None)
+        with self._lock:
+            existing = made.id in self._waiting or (self._folder / OPEN / name).exists()
+            if not existing:
+                self._waiting[made.id] = KeyFile(lab.chain_id, lab.domain.registry, made.key).to_bytes()
+        if len(self._waiting) >= _AT_ONCE:
+            self.close()
+        return Batched(**about, **progress_of(None, "open"), existing=existing, root=None, proof=None)
+
+    def close(self) -> None:
+        """Bring to the disk what waits, and name it in the open batch then."""
+        with self._lock, _alone(self._lab.home):
+            ids = list(self._waiting)
+            with suppress(ChainUnavailable):
+                statuses = self._lab.registry.statuses(ids)
+                self.stored |= {it for it, status in zip(ids, statuses, strict=True) if status.exists}
+            # another process may have anchored some meanwhile
+            batches = [batch for batch, _ in _anchored(self._lab, self._group)]
+            known = {it for it in ids if any((batch / f"{it}.json").exists() for batch in batches)} | self.stored
+            new = [(it, data) for it, data in self._waiting.items() if it not in known]
+            _write_together(self._folder / OPEN, new)
+            self._waiting.clear()
 
 
 def listed(lab: Lab) -> dict[str, Any]:
@@ -114,11 +154,10 @@ def listed(lab: Lab) -> dict[str, Any]:
         for record_id, key in keys.items()
     ]
     rows = []
-    for folder in _anchored_folders(batches_folder(lab, group)):
-        if entry := batch_entry(lab, group, folder.name):
-            batch = {name: entry.write[name] for name in ("root", "count")}
-            leaves = entry.write.op is Op.ANCHOR_LEAVES
-            rows.append({**batch, "leaves": leaves, **progress_of(entry), "proofs": str(folder)})
+    for folder, entry in _anchored(lab, group):
+        batch = {name: entry.write[name] for name in ("root", "count")}
+        leaves = entry.write.op is Op.ANCHOR_LEAVES
+        rows.append({**batch, "leaves": leaves, **progress_of(entry), "proofs": str(folder)})
     return {"group": group, "open": waiting, "batches": rows}
 
 
@@ -170,7 +209,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
                 lab.fund_on_devnet()
                 write.check(lab.chain, lab.signer.address)
         proofs = folder / tree.root
-        _write_proofs(lab.domain, proofs, tree, keys)
+        _write_together(proofs, _proofs(lab.domain, tree, keys))
         lab.enter(write)
         _close(folder, keys)
     if away:
@@ -291,34 +330,44 @@ def _alone(home: Home) -> AbstractContextManager[None]:
     return locked(home.batches / ".lock")
 
 
-def _anchored_folders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*")) if path.is_dir() and path.name != OPEN]
+def _anchored(lab: Lab, group: int) -> Iterator[tuple[Path, Entry]]:
+    """The folders of the signer's batches of a group that were entered in the outbox."""
+    for folder in sorted(batches_folder(lab, group).glob("0x*")):
+        if entry := batch_entry(lab, group, folder.name):
+            yield folder, entry
 
 
 def _open_keys(lab: Lab, group: int) -> dict[str, RecordKey]:
     """The records of the open batch by id. What a process that died had anchored already is closed first."""
     folder = batches_folder(lab, group)
     waiting = folder / OPEN
-    for batch in _anchored_folders(folder):
-        anchored = [file.stem for file in waiting.glob("*.json") if (batch / file.name).exists()]
-        if anchored and batch_entry(lab, group, batch.name):
-            _close(folder, anchored)
+    for batch, _ in _anchored(lab, group):
+        _close(folder, [file.stem for file in waiting.glob("*.json") if (batch / file.name).exists()])
     return {file.stem: KeyFile.read_file(file).key for file in sorted(waiting.glob("*.json"))}
 
 
-def _write_proofs(domain: Domain, folder: Path, tree: MerkleTree, keys: dict[str, RecordKey]) -> None:
-    make_private(folder)
+def _write_together(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write a file for each record. What was written before is on the disk, too, when the first gets its name."""
     try:
-        for record_id, key in keys.items():
-            proof = Proof(domain.chain_id, domain.registry, key, tree.root, tuple(tree.proof(record_id)))
-            with open(folder / f"{record_id}.json", "wb", opener=private) as file:
-                file.write(proof.to_bytes())
+        make_private(folder)
+        for left in folder.glob("*.partial"):
+            left.unlink()
+        for record_id, data in files:
+            with open(folder / f"{record_id}.partial", "wb", opener=private) as file:
+                file.write(data)
+        # one for all of them: a million files each by itself would take an hour
+        os.sync()
+        for partial in list(folder.glob("*.partial")):
+            partial.rename(partial.with_suffix(".json"))
+        sync_folder(folder)
     except OSError as error:
-        raise StoreError(
-            f"the proofs can't be written to {folder}: {error.strerror}", hint="Nothing was sent."
-        ) from None
-    # one for all of them: a million files each by itself would take an hour
-    os.sync()
+        raise StoreError(f"{folder} can't be written: {error.strerror}", hint="Nothing was sent.") from None
+
+
+def _proofs(domain: Domain, tree: MerkleTree, keys: dict[str, RecordKey]) -> Iterator[tuple[str, bytes]]:
+    for record_id, key in keys.items():
+        path = tuple(tree.proof(record_id))
+        yield record_id, Proof(domain.chain_id, domain.registry, key, tree.root, path).to_bytes()
 
 
 def _close(folder: Path, ids: Iterable[str]) -> None:

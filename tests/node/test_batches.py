@@ -187,7 +187,9 @@ def again_batching(lab: Lab) -> Lab:
     return new
 
 
-@pytest.mark.parametrize("where", ["batches._write_proofs", "Outbox.add_transaction", "batches._close", "Outbox._send"])
+@pytest.mark.parametrize(
+    "where", ["batches._write_together", "Outbox.add_transaction", "batches._close", "Outbox._send"]
+)
 def test_a_process_killed_anywhere_anchors_each_record_once(lab, tmp_path, where):
     added = [add(lab, tmp_path) for _ in range(3)]
     program = f"""
@@ -211,7 +213,7 @@ batches.anchor(Lab(Home(sys.argv[1])))
     sending_all.flush_all = True
     anchored = anchor(sending_all)
     # what was entered before is a batch of its own, and the later record of another; else all are in one
-    entered = where != "batches._write_proofs"
+    entered = where != "batches._write_together"
     assert anchored.count == (1 if entered else 4)
     assert nonce(lab) - before == (2 if entered else 1)
     for one in [*added, later]:

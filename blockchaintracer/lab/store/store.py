@@ -71,6 +71,7 @@ class Store:
         self.folder = Path(folder)
         self._cache = cache
         self._public = public
+        self._synced = True
         self._use: int | None = None
         self._using = threading.Lock()
         self._file_mode, self._folder_mode = (0o444, 0o755) if public else (0o400, 0o700)
@@ -372,6 +373,15 @@ class Store:
                 fcntl.flock(self._use, fcntl.LOCK_SH)
 
     @contextmanager
+    def synced_later(self) -> Iterator[None]:
+        """Inside, objects are not brought to the disk one by one: whoever names them calls `os.sync` before."""
+        self._synced = False
+        try:
+            yield
+        finally:
+            self._synced = True
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         with self._using:
             held = self._use is not None
@@ -425,19 +435,22 @@ class Store:
     @contextmanager
     def _incoming(self) -> Iterator[tuple[_NewFile, Callable[[str], None]]]:
         """A file to write to, and a function that names it when it is whole. A file without a name is removed."""
-        partial = self.folder / "incoming" / secrets.token_hex(16)
+        # beside the objects of a published store, which holds nothing else
+        partial = self.folder / ("objects" if self._public else "incoming") / f".{secrets.token_hex(16)}"
         try:
             self._make(partial.parent)
             with _writing(partial, self._file_mode) as file:
 
                 def keep(digest: str) -> None:
                     os.fchmod(file.descriptor, self._file_mode)
-                    os.fsync(file.descriptor)
+                    if self._synced:
+                        os.fsync(file.descriptor)
                     path = self.path_of(digest)
                     self._make(path.parent)
                     # an existing object is replaced too: it may be damaged
                     partial.rename(path)
-                    sync_folder(path.parent)
+                    if self._synced:
+                        sync_folder(path.parent)
 
                 yield file, keep
         except OSError as error:
@@ -447,10 +460,11 @@ class Store:
                 partial.unlink(missing_ok=True)
 
     def _make(self, folder: Path) -> None:
-        for part in reversed((folder, *folder.parents)):
+        for part in () if folder.is_dir() else reversed((folder, *folder.parents)):
             if not part.is_dir():
                 part.mkdir(self._folder_mode, exist_ok=True)
-                sync_folder(part.parent)
+                if self._synced:
+                    sync_folder(part.parent)
 
 
 @dataclass(frozen=True, slots=True)
