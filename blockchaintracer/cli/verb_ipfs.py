@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from blockchaintracer.cli.options import PATH, VerbGroup, profile_option
-from blockchaintracer.cli.render import Answer, progress_bar, table
+from blockchaintracer.cli.render import Answer, plain, progress_bar, table
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import write_archive
@@ -56,8 +56,8 @@ def add(lab: Lab, path: Path, profile: str, node: str | None, blocks: bool) -> A
             cid = kubo.send(Tree.of(path, profile), progress)
         else:
             cid = kubo.add(path, profile, progress)
-    data = {"cid": str(cid), "profile": profile, "node": kubo.name}
-    return Answer(data, f"{SCHEME}{cid} ({profile}), pinned by {kubo.name}")
+    data = {"cid": str(cid), "profile": profile, "node": kubo.name, "emptyFolders": _empty_folders(path)}
+    return Answer(data, f"{SCHEME}{cid} ({profile}), pinned by {kubo.name}", notes=_left_out(path))
 
 
 @command.lab_verb("car")
@@ -68,7 +68,8 @@ def make_archive(lab: Lab, path: Path, file: Path, profile: str) -> Answer:
     """Write a file or folder as an archive of its blocks (CARv1), which every node imports."""
     with progress_bar("writing") as progress:
         root = write_archive(Tree.of(path, profile), file, progress)
-    return Answer({"cid": str(root), "profile": profile, "file": str(file)}, f"{SCHEME}{root} ({profile}) in {file}")
+    data = {"cid": str(root), "profile": profile, "file": str(file), "emptyFolders": _empty_folders(path)}
+    return Answer(data, f"{SCHEME}{root} ({profile}) in {file}", notes=_left_out(path))
 
 
 @command.lab_verb()
@@ -139,6 +140,14 @@ def pin_status(lab: Lab, cid: str, names: tuple[str, ...], node: str | None) -> 
     except BlockchainTracerError as error:
         own = Pin(kubo.name, "error", None, error.message)
     return _pins(cid, [own, *(status(services(file, names), content) if names or file.exists() else [])])
+
+
+def _empty_folders(path: Path) -> list[str]:
+    return sorted(str(it.relative_to(path)) for it in path.rglob("*") if it.is_dir() and not any(it.iterdir()))
+
+
+def _left_out(path: Path) -> list[str]:
+    return [f"Left out, because it is empty: {plain(folder)}" for folder in _empty_folders(path)]
 
 
 def _parsed(cid: str) -> Cid:

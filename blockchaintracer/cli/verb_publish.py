@@ -73,6 +73,7 @@ def command(
             for it in done.objects
             if it.state == REPAIRED
         ),
+        *([f"Root: ipfs://{done.cid}"] if done.cid else []),
         *(f"Left out: {what}." for what in done.left_out),
         *not_searched_lines(done.not_searched),
         *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),

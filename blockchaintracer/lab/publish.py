@@ -74,6 +74,7 @@ class Published:
         not_searched: files that were not searched for secrets, and why.
         lacks: what keeps others from repeating it, in words, if it is a run.
         repeatable: whether it is a run that others can repeat from there; else `verify` finds it there.
+        cid: what the whole has on IPFS; None in a folder or at an address, where nothing was made for it.
     """
 
     record_id: str
@@ -83,6 +84,7 @@ class Published:
     not_searched: list[str]
     lacks: list[str]
     repeatable: bool
+    cid: str | None
 
     @property
     def size(self) -> int:
@@ -161,19 +163,20 @@ def publish(
         )
     not_searched = require_no_secrets(lab.store, needed, allowed, hidden_content(lab))
     version = {VERSION_FILE: lab.store.put_bytes(canonical(PUBLISHED.header()))}
-    address, states = put({object_name(digest): digest for digest in unique} | proofs | version)
+    address, states, root = put({object_name(digest): digest for digest in unique} | proofs | version)
     objects = [
         PublishedObject(what, name, digest, lab.store.where(digest).stat().st_size, states[digest])
         for digest, (what, name) in reversed(unique.items())
     ]
     repeatable = record.key.kind == Kind.RUN and not (lacks or away) and record.batch is None
-    return Published(record.id, address, objects, left_out, not_searched, lacks, repeatable)
+    return Published(record.id, address, objects, left_out, not_searched, lacks, repeatable, root)
 
 
 Files = Mapping[str, str]
 """The objects to publish: the name that each gets, and its SHA-256."""
-Target = Callable[[Files], tuple[str, dict[str, str]]]
-"""Publishes objects; returns the address to find them at, and what became of each."""
+Done = tuple[str, dict[str, str], str | None]
+Target = Callable[[Files], Done]
+"""Publishes objects; returns the address to find them at, what became of each, and the CID of the whole."""
 
 
 def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | None) -> Target:
@@ -186,16 +189,16 @@ def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | N
         # a folder has its own way to write: whole, and brought to the disk
         folder = require("fsspec", "fsspec").core.strip_protocol(to)
     if is_url(folder):
-        return lambda files: (to, _to_file_system(store, files, to.rstrip("/"), quick))
+        return lambda files: (to, _to_file_system(store, files, to.rstrip("/"), quick), None)
     require_apart(lab.home, Path(folder))
     if to.endswith(".car"):
         return lambda files: _to_archive(_tree(store, files, profile), files, Path(folder), progress)
-    return lambda files: (to, _to_folder(store, files, Path(folder), quick))
+    return lambda files: (to, _to_folder(store, files, Path(folder), quick), None)
 
 
 def _to_folder(store: Store, files: Files, folder: Path, quick: bool) -> dict[str, str]:
     check_layout(folder)
-    places = ("incoming", *(str(place) for name in files for place in PurePath(name).parents if place.name))
+    places = (str(place) for name in files for place in PurePath(name).parents if place.name)
     if link := next((folder / place for place in places if (folder / place).is_symlink()), None):
         raise InputError(
             f"expected a folder at {link}, got a link, which leads out of what is published",
@@ -210,21 +213,20 @@ def _to_folder(store: Store, files: Files, folder: Path, quick: bool) -> dict[st
     return states
 
 
-def _to_node(
-    tree: Tree, files: Files, kubo: Kubo, quick: bool, progress: Progress | None
-) -> tuple[str, dict[str, str]]:
+def _to_node(tree: Tree, files: Files, kubo: Kubo, quick: bool, progress: Progress | None) -> Done:
     """One folder with the layout of a store; its CID is the address."""
     root = tree.root()
     there = kubo.is_pinned(root)
     if not (there and quick):
         # a node writes a block again that it has damaged
         kubo.send(tree, progress)
-    return f"{SCHEME}{root}", dict.fromkeys(files.values(), NEW if not there else UNCHANGED if quick else "sent again")
+    state = NEW if not there else UNCHANGED if quick else "sent again"
+    return f"{SCHEME}{root}", dict.fromkeys(files.values(), state), str(root)
 
 
-def _to_archive(tree: Tree, files: Files, file: Path, progress: Progress | None) -> tuple[str, dict[str, str]]:
-    write_archive(tree, file, progress)
-    return str(file), dict.fromkeys(files.values(), NEW)
+def _to_archive(tree: Tree, files: Files, file: Path, progress: Progress | None) -> Done:
+    root = write_archive(tree, file, progress)
+    return str(file), dict.fromkeys(files.values(), NEW), str(root)
 
 
 def _to_file_system(store: Store, files: Files, url: str, quick: bool) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from blockchaintracer.core.digest import DagLink, digest_bytes, protobuf_field, 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.lab.store.ipfs.blocks import Cid, parse_node, read_varint
 from blockchaintracer.lab.store.ipfs.car import car, read_car
+from tests.support.labs import typed
 
 many = settings(max_examples=500, deadline=None)
 FOLDER = Cid(1, 0x70, bytes(32))
@@ -86,3 +88,13 @@ def test_a_cid_is_read_as_it_was_written(digest: bytes, form: tuple[int, int]) -
     assert Cid.parse(str(cid)) == cid == Cid.decode(cid.binary)
     link = DagLink(cid.binary, 1, 1).encode("name")
     assert parse_node(FOLDER, link + protobuf_field(1, b"\x08\x01")).links[0].cid == cid
+
+
+def test_empty_folders_are_named_as_left_out(tmp_path):
+    for folder in ("data/full/empty", "data/hollow"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "data" / "full" / "a").write_text("a")
+    done = typed("ipfs", "car", tmp_path / "data", "-o", tmp_path / "a.car", "--json", home=tmp_path / "home")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["emptyFolders"] == ["full/empty", "hollow"]
+    assert "Left out, because it is empty: full/empty" in done.stderr

@@ -65,7 +65,10 @@ def test_a_damaged_object_is_repaired_and_named(
     assert states == {made.subject: "repaired", made.manifest: there}
     for digest in (made.subject, made.manifest):
         Store(tmp_path / "published").verify(digest)
-    assert not list((tmp_path / "published" / "incoming").iterdir())
+    assert not list((tmp_path / "published").rglob(".*"))
+    assert not [
+        folder for folder in (tmp_path / "published").rglob("*") if folder.is_dir() and not any(folder.iterdir())
+    ]
 
 
 def test_at_an_address_too(lab: Lab, made: Any, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_lock_and_a_split_that_no_memory_holds(tmp_path: Path) -> None:
         read_split(tmp_path / "requirements.txt")
 
 
-@pytest.mark.parametrize("link", ["objects", f"objects/{DIGEST[:2]}", "incoming", "proofs"])
+@pytest.mark.parametrize("link", ["objects", f"objects/{DIGEST[:2]}", "proofs"])
 def test_nothing_is_published_through_a_link(tmp_path: Path, link: str) -> None:
     store, elsewhere, published = Store(tmp_path / "store"), tmp_path / "elsewhere", tmp_path / "published"
     digest = store.put_bytes(b"a manifest")

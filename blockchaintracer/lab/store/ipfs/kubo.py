@@ -74,15 +74,6 @@ class Kubo:
         named = [str(root.get("Cid", {}).get("/", "")) for root in roots]
         return self._same(expected, named[0] if len(named) == 1 else f"{len(named)} roots", None)
 
-    def pin(self, cid: Cid) -> None:
-        """Has the node fetch and keep everything below a CID."""
-        named = [str(pin) for answer in self._call("pin/add", arg=cid) for pin in answer.get("Pins") or ()]
-        self._same(cid, named[0] if len(named) == 1 else f"{len(named)} pins", None)
-
-    def unpin(self, cid: Cid) -> None:
-        """Lets the node forget what is below a CID with its next garbage collection."""
-        self._call("pin/rm", arg=cid)
-
     def is_pinned(self, cid: Cid) -> bool:
         """Whether the node keeps everything below a CID."""
         try:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -28,15 +28,21 @@ _SECONDS = 60
 _ANSWER_LIMIT = 1 << 20
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 10.0
 _TEXT = 300
+_REQUESTS = 1000
+"""of one CID that a service may list"""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A pinning service."""
+    """A pinning service. Where its token is missing, the error says so when the service is to be asked."""
 
     name: str
     endpoint: str
-    token: str = field(repr=False)
+    token: str | InputError = field(repr=False)
+
+    def shown(self, text: object) -> str:
+        """Return a text of the service without the token, which it may echo."""
+        return str(text).replace(str(self.token), "…")[:_TEXT]
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,11 @@ def pin(
         while state.status in ("queued", "pinning") and (left := end - time.monotonic()) > 0:
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_POLL_S)
-            state = _checked(service, cid, _ask(service, "GET", f"/pins/{quote(state.request or '', safe='')}"))
+            try:
+                state = _checked(service, cid, _ask(service, "GET", f"/pins/{quote(state.request or '', safe='')}"))
+            except (ChainUnavailable, StoreError) as error:
+                # it was taken: an outage meanwhile says nothing of it
+                state = replace(state, detail=error.message)
         return state
 
     return _each(chosen, pin_at)
@@ -121,12 +131,16 @@ def status(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
 
 
 def unpin(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
-    """Asks services to forget a CID; ``absent`` where it's done."""
+    """Asks services to forget a CID, with every request for it; ``absent`` where it's done."""
 
     def unpin_at(service: Service) -> Pin:
-        state = _found(service, cid)
-        if state.request:
-            _ask(service, "DELETE", f"/pins/{quote(state.request, safe='')}")
+        removed = set[str]()
+        while requests := {pin.request or "" for pin in _listed(service, cid)} - removed:
+            if len(removed) > _REQUESTS:
+                raise NotVerified(f"{service.name} names requests for {cid} without end: {len(removed)} were removed")
+            for request in requests:
+                _ask(service, "DELETE", f"/pins/{quote(request, safe='')}")
+            removed |= requests
         return Pin(service.name, "absent")
 
     return _each(chosen, unpin_at)
@@ -144,13 +158,17 @@ def _each(chosen: Sequence[Service], ask: Callable[[Service], Pin]) -> list[Pin]
 
 
 def _found(service: Service, cid: Cid) -> Pin:
-    answer = _ask(service, "GET", f"/pins?cid={cid}&status={','.join(STATES)}&limit=10")
-    results = answer.get("results")
+    order = ("pinned", "pinning", "queued", "failed")
+    return min(_listed(service, cid), key=lambda pin: order.index(pin.status), default=Pin(service.name, "absent"))
+
+
+def _listed(service: Service, cid: Cid) -> Iterator[Pin]:
+    """Every request for a CID that a service lists."""
+    results = _ask(service, "GET", f"/pins?cid={cid}&status={','.join(STATES)}&limit={_REQUESTS}").get("results")
     if not isinstance(results, list):
         raise NotVerified(f"expected a list of pins from {service.name}, got something else")
-    pins = [_checked(service, cid, entry if isinstance(entry, dict) else {}) for entry in results]
-    order = ("pinned", "pinning", "queued", "failed")
-    return min(pins, key=lambda pin: order.index(pin.status), default=Pin(service.name, "absent"))
+    for entry in results:
+        yield _checked(service, cid, entry if isinstance(entry, dict) else {})
 
 
 def _checked(service: Service, cid: Cid, answer: dict[str, Any]) -> Pin:
@@ -158,17 +176,21 @@ def _checked(service: Service, cid: Cid, answer: dict[str, Any]) -> Pin:
     named, state, request = answer.get("pin"), answer.get("status"), answer.get("requestid")
     got = named.get("cid") if isinstance(named, dict) else None
     if got != str(cid):
-        raise NotVerified(f"expected {service.name} to speak of {cid}, it speaks of {str(got)[:120]}")
+        raise NotVerified(f"expected {service.name} to speak of {cid}, it speaks of {service.shown(got)[:120]}")
     if state not in STATES or not isinstance(request, str):
-        raise NotVerified(f"expected a status of {', '.join(STATES)} from {service.name}, got {str(state)[:40]!r}")
+        raise NotVerified(
+            f"expected a status of {', '.join(STATES)} from {service.name}, got {service.shown(state)[:40]!r}"
+        )
     info = answer.get("info")
     detail = info.get("status_details") if isinstance(info, dict) else None
-    return Pin(service.name, state, request, str(detail)[:_TEXT] if detail else None)
+    return Pin(service.name, state, request, service.shown(detail) if detail else None)
 
 
 def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     from blockchaintracer.core.fetch import FetchError, fetch
 
+    if isinstance(service.token, InputError):
+        raise service.token
     # not the password that ~/.netrc may have for this host: the token alone
     given: Any = {"json": body, "auth": _Bearer(service.token)}
     try:
@@ -187,9 +209,7 @@ def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None =
         return reply
     why = reply.get("error")
     reason = f"{why.get('reason', '')} {why.get('details', '')}".strip() if isinstance(why, dict) else ""
-    raise StoreError(
-        f"{service.name} refused ({code}): {reason.replace(service.token, '…')[:_TEXT] or 'no reason given'}"
-    )
+    raise StoreError(f"{service.name} refused ({code}): {service.shown(reason) or 'no reason given'}")
 
 
 class _Bearer:
@@ -215,7 +235,7 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
     return known
 
 
-def _token(name: str, entry: dict[str, str]) -> str:
+def _token(name: str, entry: dict[str, str]) -> str | InputError:
     if variable := entry.get("tokenEnv"):
         token, place = os.environ.get(variable, ""), f"${variable}"
     else:
@@ -226,5 +246,5 @@ def _token(name: str, entry: dict[str, str]) -> str:
             token = ""
     token = token.strip()
     if not token or not token.isascii() or not token.isprintable():
-        raise InputError(f"expected the token of the pinning service {name} in {place}, which holds none")
+        return InputError(f"expected the token of the pinning service {name} in {place}, which holds none")
     return token
