@@ -51,6 +51,11 @@ class GatheredRecord:
         return self.record.name or f"{self.record.kind} {self.id[:12]}"
 
     @property
+    def file_name(self) -> str | None:
+        """Name of the file that was recorded, if the manifest has it."""
+        return getattr(self.manifest and self.manifest.predicate, "file_name", None)
+
+    @property
     def description(self) -> str:
         """Description in the manifest; empty without."""
         return (self.manifest.predicate.description or "") if self.manifest else ""

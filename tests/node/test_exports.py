@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import chdir
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,9 @@ from blockchaintracer.extras.report.documents import FORMATS as REPORTS
 from blockchaintracer.extras.report.report_facts import gather
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.age import new_identity
-from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.recording.content import record_content, record_document, record_path
 from blockchaintracer.lab.recording.keep import Keeping
-from tests.support.labs import shared_lab, typed
+from tests.support.labs import run_predicate, shared_lab, typed
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 
@@ -162,6 +163,10 @@ def test_prov(lab: Lab, run: str, tmp_path: Path) -> None:
         str(record.identifier) for record in document.get_records() if type(record).__name__ == "ProvActivity"
     ]
     assert activities == [f"rec:{run}"]
+    [activity] = [record for record in document.get_records() if type(record).__name__ == "ProvActivity"]
+    declared = run_predicate(lab, run)
+    times = (activity.get_startTime(), activity.get_endTime())
+    assert times == tuple(datetime.fromisoformat(time or "") for time in (declared.started_at, declared.ended_at))
 
 
 @pytest.mark.parametrize("key", [Ed25519PrivateKey.generate(), generate_private_key(SECP256R1())])
@@ -213,6 +218,54 @@ def test_croissant(lab: Lab, dataset: str, tmp_path: Path) -> None:
         "survey/b.csv": hashlib.sha256(b"x\n2\n").hexdigest(),
     }
     assert dataset in found.metadata.description
+    assert (tmp_path / "survey" / "a.csv").read_text() == "x\n1\n"
+    rows = {each.name: [*found.records(each.id)] for each in found.metadata.record_sets}
+    assert [[*row.values()] for row in rows["survey/b.csv"]] == [[2]]
+
+
+def test_a_file_keeps_its_name_and_what_it_is(lab: Lab, tmp_path: Path) -> None:
+    """The name that a person gives is another: of the file, and of what reads it by that name."""
+    data = tmp_path / "measured.csv"
+    data.write_text("time,signal,label\n0.5,1,a\n1.5,2,b\n")
+    made = record_path(lab, Kind.DATASET, data, name="Survey of 2026")
+    assert record_path(lab, Kind.DATASET, data, name="Survey of 2026").existing
+    done = export(lab, made.id, "croissant", tmp_path / "out" / "croissant.json")
+    assert done.notes == ()
+    found = mlcroissant.Dataset(jsonld=tmp_path / "out" / "croissant.json")
+    [file] = found.metadata.distribution
+    assert (found.metadata.name, file.name, file.encoding_formats) == ("Survey of 2026", "measured.csv", ["text/csv"])
+    assert (tmp_path / "out" / "measured.csv").read_bytes() == data.read_bytes()
+    [table] = found.metadata.record_sets
+    assert [[*row.values()] for row in found.records(table.id)] == [[0.5, 1, b"a"], [1.5, 2, b"b"]]
+    # of what has no name, a run that read it knows one
+    other = tmp_path / "other.tsv"
+    other.write_text("a\tb\n1\t2\n")
+    nameless = record_path(lab, Kind.DATASET, other)
+    with MLTracer(home=lab.home.path).start_run("reads it") as traced:
+        traced.log_input(str(other))
+    assert traced.recorded, traced.problem
+    export(lab, nameless.id, "sha256sums", tmp_path / "named" / "SHA256SUMS")
+    assert (tmp_path / "named" / "SHA256SUMS").read_text().endswith("  other.tsv\n")
+
+
+def test_what_a_run_keeps_beside_its_files_is_in_the_crate(lab: Lab, tmp_path: Path) -> None:
+    """The history of a metric, the lock, and the commit's files are as much of the record as what it read."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "train.py").write_text("print()\n")
+    me = ("-c", "user.name=a", "-c", "user.email=b")
+    for command in (("init", "-q"), ("add", "train.py"), (*me, "commit", "-qm", "c")):
+        subprocess.run(["git", *command], cwd=folder, check=True, timeout=60)
+    with chdir(folder), MLTracer(home=lab.home.path).start_run("steps") as traced:
+        for step in range(3):
+            traced.log_metric("loss", 1 / (step + 1), step=step)
+    assert traced.recorded, traced.problem
+    said = run_predicate(lab, traced.recorded.id)
+    kept = [it.sha256 for it in (said.metrics["loss"].history, said.code.pack, said.environment.lock) if it]
+    assert len(kept) == 3
+    export(lab, traced.recorded.id, "ro-crate", tmp_path / "crate")
+    held = {hashlib.sha256(data).hexdigest(): path for path, data in contents(tmp_path / "crate").items()}
+    assert {held[digest].partition("/")[0] for digest in kept} == {"run"}
 
 
 def test_codemeta(lab: Lab, run: str, tmp_path: Path) -> None:
@@ -232,7 +285,14 @@ def test_sha256sums(lab: Lab, run: str, tmp_path: Path) -> None:
     export(lab, run, "sha256sums", file, with_files=True)
     assert check(file).returncode == 0
     paths = [line.partition("  ")[2] for line in file.read_text().splitlines()]
-    assert paths == ["inputs/images/a b.txt", "inputs/images/c.txt", "inputs/train.csv", "outputs/model.json"]
+    about = [path for path in paths if not path.startswith(("inputs/", "outputs/"))]
+    assert [path for path in paths if path not in about] == [
+        *("inputs/images/a b.txt", "inputs/images/c.txt", "inputs/train.csv", "outputs/model.json"),
+    ]
+    assert {path.partition("/")[0] for path in about} == {"run"}
+    assert {it.sha256 for it in [run_predicate(lab, run).environment.lock] if it} <= {
+        line.partition("  ")[0] for line in file.read_text().splitlines()
+    }
     (file.parent / "inputs" / "train.csv").write_text("changed")
     assert check(file).returncode == 1
 
@@ -267,11 +327,12 @@ def test_a_folder_that_a_run_wrote_is_its_files(lab: Lab, tmp_path: Path) -> Non
     names = ["outputs/SHA256SUMS", "outputs/weights/a.bin", "outputs/weights/deep/b.bin"]
     sums = tmp_path / "copy" / "SHA256SUMS"
     export(lab, record, "sha256sums", sums, with_files=True)
-    assert [line.partition("  ")[2] for line in sums.read_text().splitlines()] == names
+    listed = [line.partition("  ")[2] for line in sums.read_text().splitlines()]
+    assert [name for name in listed if name.startswith("outputs/")] == names
     assert check(sums).returncode == 0
     assert (sums.parent / names[1]).read_text() == "weights/a.bin of the run"
     export(lab, record, "ro-crate", tmp_path / "crate")
-    assert set(contents(tmp_path / "crate")) == {*names, "manifest.json", "ro-crate-metadata.json"}
+    assert set(contents(tmp_path / "crate")) == {*listed, "manifest.json", "ro-crate-metadata.json"}
     export(lab, record, "prov-json", tmp_path / "prov.json")
     assert all(name in (tmp_path / "prov.json").read_text() for name in names)
     gone = hashlib.sha256(b"weights/deep/b.bin of the run").hexdigest()

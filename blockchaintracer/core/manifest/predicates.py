@@ -334,6 +334,7 @@ class ContentPredicate(Part):
     cid_profile: Profile | None = Field(default=None, validate_default=True)
     file_count: PositiveInt | None = Field(default=None, validate_default=True)
     name: Line | None = None
+    file_name: RecordedPath | None = None
     version: Line | None = None
     description: Prose | None = None
     license: Line | None = None
@@ -633,6 +634,7 @@ class RecordPredicate(Lineage):
     """A result, plan, document or deployment, or one of the lab's own kinds."""
 
     name: Line
+    file_name: RecordedPath | None = None
     description: Prose | None = None
     subject_type: Literal["file", "folder", "commitment", "identifier"]
     identifier: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = Field(default=None, validate_default=True)

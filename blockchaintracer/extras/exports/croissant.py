@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.exports.export_facts import ExportFacts
-from blockchaintracer.extras.exports.exported_files import Content
+from blockchaintracer.extras.exports.exported_files import Content, ExportedFile
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.plain_text import CIPHERTEXT, LATEST, json_text, printable
 
 _MAX_FILES = 10_000
+_MAX_TABLES, _MAX_TABLE_BYTES = 100, 1 << 28
+_SEPARATORS = {"text/csv": ",", "text/tab-separated-values": "\t"}
+_TYPES = {"i": "Integer", "u": "Integer", "f": "Float", "b": "Boolean"}
 _VERSION = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 """Croissant takes versions as semver.org writes them."""
 
 
 def metadata(facts: ExportFacts, content: Content) -> bytes:
-    """Describe the dataset and its files with their SHA-256."""
+    """Describe the dataset, its files with their SHA-256, and the columns of its tables."""
     record, dataset = facts.asked.record, facts.asked.content
     if record.kind != "dataset" or not content.files:
         raise InputError(f"expected a dataset of files, got {record.kind} {record.id}")
@@ -48,5 +52,35 @@ def metadata(facts: ExportFacts, content: Content) -> bytes:
             )
             for number, file in enumerate(content.files)
         ],
+        record_sets=[
+            mlc.RecordSet(
+                id=f"records-{number}",
+                name=file.path,
+                fields=[
+                    mlc.Field(
+                        id=f"records-{number}/{place}",
+                        name=column,
+                        data_types=[f"https://schema.org/{kind}"],
+                        source=mlc.Source(file_object=f"file-{number}", extract=mlc.Extract(column=column)),
+                    )
+                    for place, (column, kind) in enumerate(columns)
+                ],
+            )
+            for number, file in enumerate(content.files[:_MAX_TABLES])
+            if (columns := _columns(file, content))
+        ],
     )
     return json_text(made.to_json())
+
+
+def _columns(file: ExportedFile, content: Content) -> list[tuple[str, str]]:
+    """The columns of a table and their types, by the reader that mlcroissant uses; none of what is no table."""
+    separator: Any = _SEPARATORS.get(file.format)
+    if separator is None or file.encrypted or (file.size or 0) > _MAX_TABLE_BYTES:
+        return []
+    with content.copies.find_copy(file.sha256) as copy:
+        try:
+            table = require("pandas", "exports").read_csv(copy.path, sep=separator)
+        except (OSError, TypeError, ValueError):
+            return []
+    return [(name, _TYPES.get(kind.kind, "Text")) for name, kind in table.dtypes.items() if printable(name) == name]

@@ -55,7 +55,7 @@ def export(
     Args:
         target: a file; for ``ro-crate`` a folder that doesn't exist or is empty.
         sign_with: for ``dsse``, a PEM file with an Ed25519 or ECDSA key.
-        with_files: for ``sha256sums``, also writes the files beside it.
+        with_files: for ``sha256sums``, also writes the files beside it; ``croissant`` always has them.
 
     Raises:
         InputError: if the format is unknown or not for this kind of record, or the target is taken.
@@ -85,7 +85,7 @@ def export(
             write_whole(target, data, 0o666)
     except OSError as error:
         raise StoreError(f"can't write {target}: {error.strerror}") from error
-    if with_files:
+    if with_files or form == "croissant":
         for file in content.files:
             if file not in content.missing:
                 content.copy(file, target.parent)

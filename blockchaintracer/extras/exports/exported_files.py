@@ -12,6 +12,7 @@ from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing, sha256_fi
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput, is_listing
 from blockchaintracer.core.manifest.paths import normal_path
+from blockchaintracer.core.manifest.predicates import artifacts_of
 from blockchaintracer.extras.exports.export_facts import ExportFacts
 from blockchaintracer.lab.gather import GatheredRecord
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -26,7 +27,7 @@ class ExportedFile:
 
     Args:
         path: relative, distinct among a record's.
-        role: ``input``, ``output`` or ``content``.
+        role: ``input``, ``output``, ``content``, or ``run`` for what else it keeps.
     """
 
     path: str
@@ -62,11 +63,18 @@ class Content:
                 for file in _content(entry.read, copies, f"inputs/{safe_name(entry.name or entry.read.name)}")
             ]
             files += [file for output in run.outputs for file in _output(output, copies, asked.id)]
+            # histories of metrics, the commit's files and the lock; a diff is published only where a person says so
+            kept = artifacts_of(run.model_copy(update={"outputs": (), "private": None}))
+            files += [
+                ExportedFile(f"run/{normal_path(it.path)}", it.sha256, "run", asked.id, it.size, it.media_type)
+                for it in kept
+                if it not in run.code.diffs
+            ]
             if run.private and (values := run.private.encrypted):
                 path = f"outputs/{normal_path(values.path)}"
                 files.append(ExportedFile(path, values.sha256, "output", asked.id, values.size, encrypted=True))
         else:
-            files = _content(asked, copies, safe_name(asked.name))
+            files = _content(asked, copies, safe_name(_file_name(facts)))
             predicate = asked.manifest.predicate if asked.manifest else None
             if isinstance(predicate, RecordPredicate):
                 files += [
@@ -87,7 +95,9 @@ class Content:
         with self.copies.find_copy(file.sha256) as copy:
             if copy.path is None:
                 raise copy.error(f"expected {file.path}, SHA-256 {file.sha256}", "Name a source that has it: --from.")
-            if target.exists() or target.is_symlink():
+            if target.is_symlink() or target.exists():
+                if target.is_file() and not target.is_symlink() and sha256_file(target) == file.sha256:
+                    return target
                 raise InputError(f"expected no file at {target} yet", hint="Choose another folder, or remove it.")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +108,13 @@ class Content:
             except OSError as error:
                 raise StoreError(f"can't write {target}: {error.strerror}") from error
         return target
+
+
+def _file_name(facts: ExportFacts) -> str:
+    """The name of the file that was recorded, or that a run gives to it; else the name of the record."""
+    asked, runs = facts.asked, [each.run for each in facts.lineage if each.run]
+    names = [it.name for run in runs for it in run.inputs if it.record == asked.id]
+    return asked.file_name or next(filter(None, names), asked.name)
 
 
 def listing(files: tuple[ExportedFile, ...]) -> bytes:

@@ -47,7 +47,8 @@ def document(facts: ExportFacts, content: Content) -> Any:
         doc.agent(author, {"prov:type": model.PROV["Person"], "bt:group": record.group})
         if record.kind == "run":
             runs.add(record.id)
-            doc.activity(name, None, None, attributes)
+            run = gathered.run
+            doc.activity(name, run and run.started_at, run and run.ended_at, attributes)
             doc.wasAssociatedWith(name, author)
         else:
             doc.entity(name, attributes)

@@ -14,6 +14,7 @@ from typing import Any
 from blockchaintracer.core.digest import FolderDigest, Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import ContentPredicate, Manifest, NotBefore, Parent, parse_manifest
+from blockchaintracer.core.manifest.paths import escaped_path
 from blockchaintracer.core.manifest.predicates import (
     CONTENT_KINDS,
     RecordPredicate,
@@ -99,6 +100,8 @@ def record_path(
     """Record a file or folder under any kind but run and reference."""
     if kind in (Kind.RUN, Kind.REFERENCE):
         raise InputError(f"expected a kind that a file or folder can have, got {label(kind, Kind)}")
+    if name and name != path.name and path.is_file() and not keeping.recipients_for(path):
+        more.setdefault("file_name", escaped_path(path.name))
     if kind in CONTENT_KINDS:
         return record_content(lab, Kind(kind), path, name=name, keeping=keeping, **more)
     # the name of what is encrypted is public only if the person gives one
