@@ -121,7 +121,8 @@ class Adding:
             existing = made.id in self._waiting or (self._folder / OPEN / name).exists()
             if not existing:
                 self._waiting[made.id] = KeyFile(lab.chain_id, lab.domain.registry, made.key).to_bytes()
-        if len(self._waiting) >= _AT_ONCE:
+        # content can be added again; a run that is not on the disk would be lost
+        if made.key.kind == Kind.RUN or len(self._waiting) >= _AT_ONCE:
             self.close()
         return Batched(**about, **progress_of(None, "open"), existing=existing, root=None, proof=None)
 
@@ -342,7 +343,8 @@ def _open_keys(lab: Lab, group: int) -> dict[str, RecordKey]:
     folder = batches_folder(lab, group)
     waiting = folder / OPEN
     for batch, _ in _anchored(lab, group):
-        _close(folder, [file.stem for file in waiting.glob("*.json") if (batch / file.name).exists()])
+        if anchored := [file.stem for file in waiting.glob("*.json") if (batch / file.name).exists()]:
+            _close(folder, anchored)
     return {file.stem: KeyFile.read_file(file).key for file in sorted(waiting.glob("*.json"))}
 
 

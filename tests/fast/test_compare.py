@@ -200,6 +200,16 @@ def test_whatever_was_measured_every_figure_is_finite(measured: list[tuple[int, 
 # differences
 
 
+def test_what_no_figure_counts_is_named():
+    """A run that diverged is no run fewer, and what lies below the normal numbers is not as exact as it looks."""
+    runs = [run(str(n), {"loss": value, "tiny": 5e-324 * n, "c": 1.0}) for n, value in ((1, 0.5), (2, "NaN"), (3, 0.7))]
+    found = compare(runs).statistics
+    assert [each.n for each in found.summaries if each.metric == "loss"] == [2]
+    assert "loss is NaN in 1 of 3 runs: no figure counts them." in found.assumptions
+    [tiny] = [text for text in found.assumptions if "denormal" in text]
+    assert tiny.startswith("tiny ")
+
+
 def test_what_differs_is_told_apart_from_what_is_equal():
     a = run("a", {"m": 1}, 3, lr=0.1, flag=True, depth=2, only="here")
     b = run("b", {"m": 1.0}, 3, lr=0.2, flag=1, depth=2.0)

@@ -30,7 +30,13 @@ def test_a_retraction_of_the_training_reaches_its_model(
     python = json.loads(typed("verify", "other.bin", "--json", home=home).stdout)["records"][0]["id"]
     for made, model in ((records["run"], records["model"]), (run.recorded.id, python)):
         assert model[:10] in typed("impact", made, home=home).stdout
-        assert typed("verify", model, home=home).returncode == 0
+        told = typed("verify", model, home=home)
+        assert (told.returncode, f"made by the run {made}" in told.stdout) == (0, True)
+        names = f"{made[2:10]}.provn", f"{made[2:10]}-report"
+        assert typed("export-as", "prov-n", model, "-o", names[0], home=home).returncode == 0
+        assert f"wasGeneratedBy(rec:{model}, rec:{made}" in Path(names[0]).read_text()
+        assert typed("report", model, "--format", "html", "-o", names[1], home=home).returncode == 0
+        assert made in Path(names[1], "report.html").read_text()
         assert typed("retract", made, "--reason", "wrong labels", "--yes", home=home).returncode == 0
         told = typed("verify", model, "--json", home=home)
         assert made in told.stdout

@@ -203,3 +203,16 @@ def test_the_actions_command_sees_the_packages_of_the_jobs_environment(tmp_path)
     subprocess.run([shutil.which("bash"), "-c", script], env=environment, check=True, timeout=120)
     python = [temp / "blockchaintracer" / "bin" / "python", "-c", "import of_the_job; print(of_the_job.ANSWER)"]
     assert subprocess.check_output(python, cwd=tmp_path, text=True, timeout=60) == "42\n"
+
+
+def test_an_input_of_the_action_is_no_pattern(tmp_path):
+    program = tmp_path / "blockchaintracer" / "bin" / "blockchaintracer"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    values = {"FILES": "*", "REGISTRY": "", "NETWORK": "", "GROUPS_THAT_COUNT": "* 2", "SOURCES": "", "AT_LEAST": "1"}
+    environment = {"PATH": os.environ["PATH"], "RUNNER_TEMP": str(tmp_path), **values}
+    told = subprocess.check_output(
+        ["bash", "-c", action_step("Check")["run"]], cwd=tmp_path, env=environment, text=True, timeout=60
+    )
+    assert told.split() == ["check", "--at-least", "1", "--group", "*", "--group", "2", "--", "*"]

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import chdir
 from datetime import datetime
@@ -278,6 +279,22 @@ def test_codemeta(lab: Lab, run: str, tmp_path: Path) -> None:
         *("@context", "@type", "name", "description", "author", "identifier", "codeRepository", "version", "license"),
         *("runtimePlatform", "programmingLanguage", "softwareRequirements"),
     }
+    # models of somebody else, in an environment of their own
+    uv, python = Path(sys.executable).with_name("uv"), tmp_path / "venv" / "bin" / "python"
+    for command in (
+        [uv, "venv", "-q", "--python", sys.executable, tmp_path / "venv"],
+        [uv, "pip", "install", "-q", "--python", python, "pydantic-codemeta==0.1.0"],
+        [python, "-c", CODEMETA, tmp_path / "codemeta.json"],
+    ):
+        subprocess.run(command, check=True, timeout=240)
+
+
+CODEMETA = """
+import json, sys
+from pydantic_codemeta import CodeMetaV3
+read = CodeMetaV3.model_validate(json.load(open(sys.argv[1])))
+assert not read.model_extra, read.model_extra
+"""
 
 
 def test_sha256sums(lab: Lab, run: str, tmp_path: Path) -> None:

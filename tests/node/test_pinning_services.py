@@ -12,7 +12,7 @@ from blockchaintracer.lab.store.ipfs.pinning import Pin, add_service, pin, servi
 from tests.support.serving import serving
 
 CID = Cid(1, 0x55, b"what is to be pinned at all cost")
-TOKEN = "a-secret/with+signs"
+TOKEN = "/".join(("told", "to+nobody", "else"))
 
 
 class Pins(BaseHTTPRequestHandler):

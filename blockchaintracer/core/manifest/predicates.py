@@ -709,13 +709,10 @@ def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
     def collect(value: Any) -> None:
         if isinstance(value, Artifact):
             artifacts.append(value)
-        elif isinstance(value, Part):
-            for name in type(value).model_fields:
-                collect(getattr(value, name))
         elif isinstance(value, Mapping):
             for item in value.values():
                 collect(item)
-        elif isinstance(value, tuple):
+        elif isinstance(value, Part | tuple):  # a part gives its fields as pairs of name and value
             for item in value:
                 collect(item)
 

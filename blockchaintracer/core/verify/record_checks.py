@@ -17,7 +17,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.networks import time_source, when
-from blockchaintracer.core.record import ABOUT, Kind, Role, Status, Verdict, counted, from_hex, label, to_hex
+from blockchaintracer.core.record import ABOUT, Kind, Relation, Role, Status, Verdict, counted, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
@@ -283,10 +283,9 @@ class RecordChecks:
             return None, [Check("manifest", Outcome.FAIL, error.message)]
         detail = f"re-hashed: {digest}, canonical, {copy.where}{passed_over(copy)}"
         checks = [Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()})]
-        if wrong := check_against_key(manifest, record.key):
-            checks.append(Check("agreement", Outcome.FAIL, "; ".join(wrong)))
-        else:
-            checks.append(Check("agreement", Outcome.PASS, "the manifest and the key say the same"))
+        wrong = check_against_key(manifest, record.key)
+        told = "; ".join(wrong) or "the manifest and the key say the same"
+        checks.append(Check("agreement", Outcome.FAIL if wrong else Outcome.PASS, told))
         return manifest, checks
 
     def _lineage(self, record: RecordView, manifest: Manifest | None, anchored_at: int = 0) -> Iterator[Check]:
@@ -300,6 +299,8 @@ class RecordChecks:
         late |= {parent for parent in ids if 0 < anchored_at < stored[parent].recorded_at}
         wrong = [*([] if anchored_at else missing), *(f"{parent} is not earlier" for parent in ids if parent in late)]
         detail = "; ".join(wrong or missing) or f"{counted(len(ids), 'parent')} recorded, and earlier"
+        if runs := [link.parent for link in record.parents if link.relation == Relation.GENERATED_BY]:
+            detail += f"; its author says that it was made by the run {' and '.join(runs)}"
         yield Check("parents", Outcome.FAIL if wrong else Outcome.UNKNOWN if missing else Outcome.PASS, detail)
         yield self._ancestors(record, parents)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:

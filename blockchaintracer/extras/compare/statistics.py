@@ -15,8 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from statistics import fmean, median, stdev
+from sys import float_info
 from typing import Any
 
+from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.compare.runs import Compared, Scalar
 
@@ -166,9 +168,21 @@ def statistics(
                 for metric in metrics
                 if (count := sum(f"metrics.{metric}" in run.declared for run in runs))
             ),
+            *_odd_numbers(runs, metrics),
             *_assumptions(groups, tests, confidence, repeated, has_scipy),
         ),
     )
+
+
+def _odd_numbers(runs: Sequence[Compared], metrics: Sequence[str]) -> Iterable[str]:
+    """Name the metrics that some runs have no number of, and those whose numbers have few digits."""
+    for metric in metrics:
+        values = [run.fields[name] for run in runs if not run.failed and (name := f"metrics.{metric}") in run.fields]
+        if odd := [str(value) for value in values if value in NOT_FINITE.values()]:
+            which = " and ".join(sorted({*odd}))
+            yield f"{metric} is {which} in {len(odd)} of {len(values)} runs: no figure counts them."
+        if any(isinstance(value, float) and 0 < abs(value) < float_info.min for value in values):
+            yield f"{metric} has numbers below {float_info.min:.3g} (denormal), of few digits: so are its figures."
 
 
 def summarized(group: str, metric: str, values: Sequence[float], confidence: float | None) -> Summary:

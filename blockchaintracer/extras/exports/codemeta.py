@@ -51,7 +51,7 @@ def _of_run(run: RunPredicate) -> dict[str, Any]:
         "runtimePlatform": f"Python {version}" if isinstance(version, str) else None,
         "programmingLanguage": "Python" if python else None,
         "softwareRequirements": [
-            {"@type": "SoftwareApplication", "name": printable(str(name)), "version": printable(str(number))}
+            {"@type": "SoftwareSourceCode", "name": printable(str(name)), "version": printable(str(number))}
             for name, number in required
         ],
     }

@@ -81,6 +81,7 @@ class _Recorder:
         self._tests: dict[str, dict[str, Any]] = {}
         self._properties: dict[str, int] = {}
         self._chosen: dict[str, list[Any]] = {}
+        self._metrics: dict[str, Any] = {}
         self._message: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -105,15 +106,23 @@ class _Recorder:
         if self._config.getoption("collectonly"):
             return
         try:
-            names = [name for chosen in self._chosen.values() for name, _ in chosen]
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"metrics named twice: {', '.join(twice)}")
+            tests: dict[str, list[str]] = {}
+            for test, chosen in self._chosen.items():
+                for name, value in chosen:
+                    self._metrics[name] = value
+                    tests.setdefault(name, []).append(test)
+            twice = {name: named for name, named in sorted(tests.items()) if len(named) > 1}
+            for name in twice:
+                # which of them is meant is for nobody here to say
+                del self._metrics[name]
             if not _is_typed(self._config, "--record"):
                 raise ValueError("the project's settings ask for it: type --record, or set $BLOCKCHAINTRACER_RECORD=1")
             if not self._tests:
                 raise ValueError("no test ran")
             recorded = self._record(int(exitstatus))
             self._message = f"recorded as {recorded.id} ({recorded.state})"
+            for name, named in twice.items():
+                self._message += f"\nNOT RECORDED: the metric {name}, named more than once: {', '.join(named)}"
         except Exception as error:
             self._message = f"NOT RECORDED: {type(error).__name__}: {error}"
 
@@ -162,7 +171,7 @@ class _Recorder:
         summary = {
             "exitStatus": exit_status,
             "outcomes": dict(Counter(test["outcome"] for test in self._tests.values())),
-            "metrics": {name: value for chosen in self._chosen.values() for name, value in chosen},
+            "metrics": self._metrics,
             "commit": code.commit if code else None,
             "dirty": code.dirty if code else None,
             "python": platform.python_version(),
