@@ -113,7 +113,7 @@ class Project:
         with chdir(self.folder), pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONHASHSEED", "0")
             given = record.make_context("record", arguments).params
-            request = Request(**{field.name: given[field.name] for field in fields(Request)})
+            request = Request(**{field.name: given[field.name] for field in fields(Request) if field.name in given})
             recorded, code = record_request(lab, request, lambda count: None)
         assert code == 0
         return recorded[-1].id
