@@ -102,6 +102,15 @@ def test_variables_are_named_and_their_values_are_not(tmp_path: Path, monkeypatc
     assert "FIT_SEED" not in reads.set_variables(tmp_path, ["fit.py"])
 
 
+@pytest.mark.parametrize(("program", "named"), [("make", ("MAKEFLAGS",)), ("true", ())])
+def test_what_make_sets_for_what_it_starts_is_only_told_of_another_make(
+    program: str, named: tuple[str, ...], repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAKEFLAGS", "SEED=8")
+    seen = reads.Seen(0, frozenset(), frozenset(), (), frozenset(), frozenset(), frozenset(), since_ns=0)
+    assert reads.undeclared(seen, repo, None, [], command=[program]).reads.variables == named
+
+
 def test_the_time_zone_is_that_of_the_machine_if_no_variable_says_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TZ", raising=False)
     monkeypatch.setattr(interpreter.os.path, "realpath", lambda path: "/usr/share/zoneinfo/Asia/Tokyo")

@@ -50,7 +50,7 @@ _TELEMETRY = re.compile(r"(.*\.)?(mlflow-telemetry\.io|analytics\.dvc\.org|posth
 _OF_TERMINAL = "COLUMNS DISPLAY HOME LINES LOGNAME OLDPWD PATH PWD SHELL SHLVL TERM TMPDIR _"
 _VARIABLES = {*_OF_TERMINAL.split(), *interpreter.VARIABLES}
 """Variables that are recorded, that every reproduction sets anew, or that a terminal has."""
-_HIDDEN = {"BASH_ENV", "MAKEFLAGS", "PYTHONDEVMODE", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8"}
+_HIDDEN = {"BASH_ENV", "PYTHONDEVMODE", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONUTF8"}
 """Variables that change what a program does that does not name them."""
 _CODE = (".py", ".pyc", ".so", ".pyd")
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -185,6 +185,9 @@ def undeclared(
     places: dict[str, str] = {}
     commands = {*seen.programs, *([tuple(command)] if command else ())}
     told = told_of(sorted(commands), Path(os.path.realpath(folder)), Path(root), held)
+    if any(os.path.basename(one[0]) == "make" for one in commands):
+        # which make itself sets for what it starts, and which changes nothing but another make
+        told.texts.append("MAKEFLAGS")
     if not seen.processes and command and is_observed(command):
         told.unknown.add(os.path.basename(command[0]))
     if shut_in:

@@ -147,7 +147,6 @@ def _record_request(
         return _record_content(lab, request, parents, replace(keeping, in_place=in_place), progress), None
 
     document = _merged(document or RunDocument(schema_version=1, name=_name_of(request.program)), request)
-    elsewhere = [_record_address(lab, request, address, progress) for address in request.addresses]
     files = request.paths or document.inputs or document.outputs
     if keeping.recipients and not (files or document.private.fields() or request.program):
         raise InputError(
@@ -168,6 +167,8 @@ def _record_request(
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
     reader, tolerances = _told_elsewhere(request, document, start.git.root if start.git else Path.cwd())
     code, seen, sandbox = None, None, _sandbox(lab, request, reader.root)
+    # before the program runs, and after all that can refuse the request
+    elsewhere = [_record_address(lab, request, address, progress) for address in request.addresses]
     if request.program:
         code, document, seen = _run_program(lab, replace(request, program=program), document, reader, sandbox)
     try:
