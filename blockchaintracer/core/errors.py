@@ -35,7 +35,8 @@ class RecordingWarning(UserWarning):
 
 
 class SourceWarning(UserWarning):
-    """A source gave other bytes than those that were asked for. They were thrown away, and another source was asked."""
+    """A source gave other bytes than those that were asked for, and another was asked; or a lab's folder can't be
+    written."""
 
 
 class InputError(BlockchainTracerError):

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import secrets
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any, BinaryIO, TypeVar
 
-from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.errors import InputError, SourceWarning, StoreError
 from blockchaintracer.core.plain_json import camel_case
 
 T = TypeVar("T")
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_told: set[Path] = set()
+"""Folders of which the user was told that they can't be written."""
 
 
 def private(path: str, flags: int) -> int:
@@ -39,8 +44,16 @@ def close_to_others(path: Path) -> None:
         path.chmod(state.st_mode & 0o700)
 
 
-def open_database(path: Path, **options: Any) -> sqlite3.Connection:
+def open_database(
+    path: Path, prepare: Callable[[sqlite3.Connection], object], *, rebuildable: bool = False, **options: Any
+) -> sqlite3.Connection:
     """Open or make a database of a lab's folder, for its owner alone, with the files that SQLite keeps beside it.
+
+    On a full disk or in a read-only folder it is a copy in memory, so that what only reads goes on: see `in_memory`.
+
+    Args:
+        prepare: makes the tables of an open database.
+        rebuildable: see `in_memory`.
 
     Raises:
         sqlite3.Error: if it can't be opened.
@@ -51,14 +64,96 @@ def open_database(path: Path, **options: Any) -> sqlite3.Connection:
                 # one that exists must not be opened here: closing it would take this process's other locks on it away
                 os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
             close_to_others(path.with_name(path.name + suffix))
-    database: sqlite3.Connection = sqlite3.connect(path, **options)
+    try:
+        database: sqlite3.Connection = sqlite3.connect(path, **options)
+        return _prepared(database, prepare)
+    except sqlite3.Error as error:
+        if not is_unwritable(error):
+            raise
+        return in_memory(path, error, prepare, rebuildable=rebuildable, **options)
+
+
+def is_unwritable(error: sqlite3.Error) -> bool:
+    """Whether the disk is full, or the file or its folder may not be written."""
+    # an extended code keeps the primary one in its lowest byte
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
+
+
+def is_in_memory(database: sqlite3.Connection) -> bool:
+    """Whether a database has no file: what is written to it is lost."""
+    return not database.execute("PRAGMA database_list").fetchone()[2]
+
+
+def in_memory(
+    path: Path,
+    error: sqlite3.Error,
+    prepare: Callable[[sqlite3.Connection], object],
+    *,
+    rebuildable: bool = False,
+    **options: Any,
+) -> sqlite3.Connection:
+    """Copy what a database that can't be written holds into memory. The user is told once for each folder.
+
+    Args:
+        error: why it can't be written.
+        rebuildable: what is written is lost without harm. Otherwise the copy refuses each write.
+
+    Raises:
+        sqlite3.Error: `error`, if the file is there and can't be read whole.
+    """
+    if not path.parent.is_dir():
+        raise error
+    database: sqlite3.Connection = sqlite3.connect(":memory:", **options)
+    log = path.with_name(path.name + "-wal")
+    if path.exists() and path.stat().st_size:
+        # without the files beside it SQLite reads a database only as one that nobody changes, and passes over the log
+        ways = ["mode=ro"] if log.exists() and log.stat().st_size else ["mode=ro", "mode=ro&immutable=1"]
+        if not any(_copied(f"{path.absolute().as_uri()}?{way}", database) for way in ways):
+            database.close()
+            raise error
+    _prepared(database, prepare)
+    if not rebuildable:
+        database.execute("PRAGMA query_only = ON")
+    if path.parent not in _told:
+        _told.add(path.parent)
+        told = f"{path.parent} can't be written ({error}): what was kept there is read, and nothing is added to it"
+        warnings.warn(told, SourceWarning, stacklevel=2)
     return database
+
+
+def _prepared(database: sqlite3.Connection, prepare: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+    try:
+        prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _copied(address: str, database: sqlite3.Connection) -> bool:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(address, uri=True)) as source:
+        source.backup(database)
+        return True
+    return False
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds a lock among processes; waits for whoever has it."""
-    with open(path, "ab", opener=private) as file:
+    """Holds a lock among processes; waits for whoever has it.
+
+    On a read-only file system a file that is there is locked. If there is none, nothing is: what is under the lock can
+    write nothing there.
+    """
+    try:
+        descriptor = private(str(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        if not path.exists():
+            yield
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

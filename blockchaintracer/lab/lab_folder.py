@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from contextlib import suppress
@@ -14,6 +15,7 @@ from blockchaintracer.lab.trusted_homes import is_listed, trust, why_not_trusted
 FOLDER = ".blockchaintracer"
 VARIABLE = "BLOCKCHAINTRACER_HOME"
 PLACED = "placed"
+_UNWRITABLE = (errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 class _Inside:
@@ -88,6 +90,9 @@ class Home:
             folder.mkdir(mode=0o700, exist_ok=True)
             close_to_others(folder)
         except OSError as error:
+            if error.errno in _UNWRITABLE and self.path.is_dir():
+                # what only reads goes on, and what writes there fails with the file that it can't write
+                return folder
             raise InputError(
                 f"expected a folder for the lab's files at {folder}: {error.strerror}",
                 hint=f"Choose another with --home or ${VARIABLE}.",

@@ -78,7 +78,7 @@ def test_a_database_is_closed_with_the_files_beside_it(tmp_path: Path) -> None:
     path.write_bytes(b"")
     path.chmod(0o666)
     for _ in range(2):
-        with closing(open_database(path, isolation_level=None)) as database:
+        with closing(open_database(path, lambda database: None, isolation_level=None)) as database:
             database.executescript(
                 "PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS t (x); INSERT INTO t VALUES (1)"
             )

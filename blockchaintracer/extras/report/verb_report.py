@@ -100,6 +100,7 @@ def make_report(
     from blockchaintracer.extras.report import formats_for, gather, make, named_record, record_report, write
     from blockchaintracer.extras.report.fields import declared_fields
 
+    lab.starts_devnet = to_record
     with progress_bar("hashing") as progress:
         declared = declared_fields(fields, fields_file)
         facts = gather(lab, named_record(lab, record_id), declared, sources=sources, progress=progress)

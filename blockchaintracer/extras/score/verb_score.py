@@ -34,6 +34,7 @@ def command(lab: Lab, record_id: str, sources: tuple[str, ...], rebuild: bool, t
 
     Exit codes: 0 done, 1 withheld, 2 wrong use, 3 chain unavailable.
     """
+    lab.starts_devnet = to_record
     with progress_bar("hashing") as progress:
         result = score(lab, record_id, sources=sources, rebuild=rebuild, progress=progress)
     is_withheld = result.documentation is None

@@ -18,7 +18,7 @@ from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
-from blockchaintracer.lab.files import locked, open_database
+from blockchaintracer.lab.files import in_memory, is_in_memory, is_unwritable, locked, open_database
 from blockchaintracer.lab.store.store import Store
 
 EVENTS = (
@@ -42,6 +42,7 @@ _SAMPLE = 1_000
 _AT_ONCE = 100_000
 """Events of an empty index that are written in one transaction, which SQLite's log then holds: some 100 MB."""
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OPTIONS: dict[str, Any] = {"isolation_level": None, "timeout": 30}
 
 
 @dataclass
@@ -171,16 +172,20 @@ class Index:
         Raises:
             ChainUnavailable: if the node can't be reached or its answers don't hold together.
             NotVerified: if an event names a record that no event of the registry recorded.
-            StoreError: if the file can't be written.
+            StoreError: if the index can't be used. If only its file can't be written, it is held in memory.
         """
         # two processes that read the same blocks would write them twice
         with locked(self.path.with_suffix(".lock")):
             try:
                 report = self._sync(registry, store, rescan)
             except sqlite3.DatabaseError as error:
-                if not _is_corrupt(error):
+                if _is_corrupt(error):
+                    self._replace(error)
+                elif is_unwritable(error) and not is_in_memory(self._db):
+                    self._db.close()
+                    self._db = in_memory(self.path, error, self._prepare, rebuildable=True, **_OPTIONS)
+                else:
                     raise self._failed(error) from error
-                self._replace(error)
                 with self._guarded():
                     report = self._sync(registry, store, rescan)
         report.rebuilt, self._rebuilt = self._rebuilt, None
@@ -349,6 +354,8 @@ class Index:
             NotVerified: if the events don't hold together; then nothing of them is kept.
             StoreError: if the file can't be written.
         """
+        if is_in_memory(self._db):
+            raise self._failed("it can't be written")
         with locked(self.path.with_suffix(".lock")), self._guarded():
             with self._transaction():
                 number, _, block, _ = self._register(chain_id, address, 0)
@@ -370,30 +377,28 @@ class Index:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            db = open_database(self.path, isolation_level=None, timeout=30)
+            return open_database(self.path, self._prepare, rebuildable=True, **_OPTIONS)
+        except _OtherVersion as other:
+            return self._replace(str(other))
         except sqlite3.Error as error:
-            raise self._failed(error) from error
-        db.row_factory = sqlite3.Row
-        try:
-            version = self._version(db)
-            if version == 0:
-                db.execute("PRAGMA journal_mode = WAL")
-                schema.create(db)
-            elif version != schema.VERSION:
-                db.close()
-                return self._replace(f"it was made by another version ({version}, not {schema.VERSION})")
-            # it can always be built anew, so it only has to survive a dying process, not a power cut
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA cache_size = -65536")
-            # the indexes are written all over the file: with checkpoints of 80 MB, not 4, it fills half as fast again
-            db.execute("PRAGMA wal_autocheckpoint = 20000")
-            db.execute("CREATE TEMP TABLE touched (record INTEGER PRIMARY KEY)")
-        except sqlite3.Error as error:
-            db.close()
             if _is_corrupt(error):
                 return self._replace(error)
             raise self._failed(error) from error
-        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.row_factory = sqlite3.Row
+        version = self._version(db)
+        if version == 0:
+            db.execute("PRAGMA journal_mode = WAL")
+            schema.create(db)
+        elif version != schema.VERSION:
+            raise _OtherVersion(f"it was made by another version ({version}, not {schema.VERSION})")
+        # it can always be built anew, so it only has to survive a dying process, not a power cut
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA cache_size = -65536")
+        # the indexes are written all over the file: with checkpoints of 80 MB, not 4, it fills half as fast again
+        db.execute("PRAGMA wal_autocheckpoint = 20000")
+        db.execute("CREATE TEMP TABLE touched (record INTEGER PRIMARY KEY)")
 
     def _version(self, db: sqlite3.Connection) -> int:
         """The version of the tables; 0 for an empty file."""
@@ -402,7 +407,6 @@ class Index:
             for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
         )
         if tables and application != schema.APPLICATION_ID:
-            db.close()
             raise InputError(f"expected an index at {self.path}, got another program's database")
         return int(version) if tables else 0
 
@@ -436,7 +440,7 @@ class Index:
                 hint="Nothing is lost: the next command that reads the chain fills it again.",
             ) from error
 
-    def _failed(self, error: sqlite3.Error) -> StoreError:
+    def _failed(self, error: sqlite3.Error | str) -> StoreError:
         return StoreError(
             f"the index {self.path} can't be used: {error}",
             hint="Free some space, or delete the file: it is built anew from the chain.",
@@ -458,6 +462,10 @@ HOLE = (
     "A node may leave out logs: ask another one, or read all receipts instead (`blockchaintracer query --rescan`). Or "
     "they are read from too late a block: start at the registry's deployment."
 )
+
+
+class _OtherVersion(Exception):
+    """The file has other tables than this version makes."""
 
 
 class _Missing(NotVerified):

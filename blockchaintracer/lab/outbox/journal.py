@@ -104,14 +104,16 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._db = open_database(path, isolation_level=None, timeout=30)
+            self._db = open_database(path, self._prepare, isolation_level=None, timeout=30)
             self._db.row_factory = sqlite3.Row
-            # 0 is a new file
-            OUTBOX.check_version(self._db.execute("PRAGMA user_version").fetchone()[0] or OUTBOX.version, str(path))
-            start = f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA user_version = {OUTBOX.version};"
-            self._db.executescript(start + _SCHEMA)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"the outbox {path} can't be opened: {error}", hint=_way_out(error)) from error
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        # 0 is a new file
+        OUTBOX.check_version(db.execute("PRAGMA user_version").fetchone()[0] or OUTBOX.version, str(self._path))
+        start = f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA user_version = {OUTBOX.version};"
+        db.executescript(start + _SCHEMA)
 
     def close(self) -> None:
         """Close the file."""

@@ -171,12 +171,7 @@ class HashCache:
     def _open(self) -> None:
         for _ in range(2):
             try:
-                db = open_database(self.path, isolation_level=None, timeout=5, check_same_thread=False)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                for table in (_TABLE, _PLACES, _PLACES_BY_PATH):
-                    db.execute(table)
-                db.execute("SELECT sha256, cid FROM digests LIMIT 1")
+                self._db = open_database(self.path, _prepare, isolation_level=None, timeout=5, check_same_thread=False)
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT:
                     return
@@ -184,7 +179,6 @@ class HashCache:
                     with suppress(OSError):
                         self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
                 continue
-            self._db = db
             return
 
     def _run(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
@@ -196,6 +190,14 @@ class HashCache:
             except sqlite3.Error:
                 # full, damaged or busy: hashing goes on without it
                 return []
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = NORMAL")
+    for table in (_TABLE, _PLACES, _PLACES_BY_PATH):
+        db.execute(table)
+    db.execute("SELECT sha256, cid FROM digests LIMIT 1")
 
 
 def _key(path: str | os.PathLike[str]) -> _Key | None:

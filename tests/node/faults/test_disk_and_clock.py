@@ -109,13 +109,14 @@ def test_a_manifest_that_finds_no_room_waits_as_captured(lab: Lab, tmp_path: Pat
 def test_an_outbox_on_a_full_disk_is_told_and_nothing_is_sent(lab: Lab, tmp_path: Path) -> None:
     data, before = tmp_path / "data.bin", count(lab)
     data.write_bytes(os.urandom(4000))
-    refused, kept = in_a_namespace(
+    found, refused, kept = in_a_namespace(
         lab,
         """mkdir $WHERE/home
         mount -t tmpfs -o size=700k none $WHERE/home
         cp -r $LAB/keys $LAB/settings.json $WHERE/home/
         $BT outbox list --home $WHERE/home > /dev/null
         head -c 2000000 /dev/zero > $WHERE/home/full 2> /dev/null
+        $BT query --json --home $WHERE/home --registry $REGISTRY
         $BT record --json --home $WHERE/home --group 1 --registry $REGISTRY --dataset $DATA
         rm $WHERE/home/full
         $BT record --json --home $WHERE/home --group 1 --registry $REGISTRY --dataset $DATA""",
@@ -123,6 +124,7 @@ def test_an_outbox_on_a_full_disk_is_told_and_nothing_is_sent(lab: Lab, tmp_path
         WHERE=str(tmp_path),
         REGISTRY=lab.registry.address,
     )
+    assert len(found["records"]) == before
     assert refused["error"] in ("StoreError", "InputError")
     assert kept["records"][0]["state"] == "included"
     assert not kept["records"][0]["existing"]
@@ -134,13 +136,17 @@ def test_an_outbox_on_a_full_disk_is_told_and_nothing_is_sent(lab: Lab, tmp_path
 def test_a_read_only_disk_is_told_and_nothing_is_sent(lab: Lab, tmp_path: Path, part: str) -> None:
     data, before = tmp_path / "data.bin", count(lab)
     data.write_bytes(os.urandom(4000))
-    [refused] = in_a_namespace(
+    found, listed, refused = in_a_namespace(
         lab,
         """mount --bind $LAB/$PART $LAB/$PART && mount -o remount,bind,ro $LAB/$PART
+        $BT query --json --home $LAB
+        $BT outbox list --json --home $LAB
         $BT record --json --home $LAB --dataset $DATA""",
         DATA=str(data),
         PART=part,
     )
+    assert len(found["records"]) == before
+    assert len(listed["writes"]) == len(lab.outbox.entries())
     assert refused["error"] in ("StoreError", "InputError")
     assert "ead-only" in refused["message"] or "readonly" in refused["message"]
     assert count(lab) == before
