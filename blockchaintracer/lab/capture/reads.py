@@ -22,7 +22,7 @@ from blockchaintracer.core.manifest import Reads
 from blockchaintracer.lab.capture import interpreter, observer
 from blockchaintracer.lab.capture.git import GitState, recorded_names
 from blockchaintracer.lab.capture.secret_masking import mask
-from blockchaintracer.lab.capture.unseen import OF_PLATFORM, is_observed, told_of
+from blockchaintracer.lab.capture.unseen import OF_PLATFORM, is_observed, text_of, told_of
 from blockchaintracer.lab.capture.used_packages import COMPILED
 from blockchaintracer.lab.lab_folder import FOLDER
 
@@ -287,9 +287,7 @@ def set_variables(
 
 
 def _text(path: Path) -> str:
-    with suppress(OSError), open(path, errors="replace") as file:
-        return file.read(_LARGEST) if path.suffix == ".py" else ""
-    return ""
+    return text_of(path, _LARGEST) if path.suffix == ".py" else ""
 
 
 def _lines(names: Collection[str]) -> tuple[str, ...]:

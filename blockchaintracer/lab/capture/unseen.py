@@ -15,7 +15,8 @@ from glob import iglob
 from itertools import islice, takewhile
 from pathlib import Path
 
-from blockchaintracer.core.digest import sha256_file
+from blockchaintracer.core.digest import open_regular, sha256_file
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.capture.workflows import split_launcher
 
 _BLIND = re.compile(r"-[a-zA-Z]*[IES][a-zA-Z]*")
@@ -41,7 +42,9 @@ _BEFORE = (
     r"|(?:pdm|pipenv|poetry|rye|uv)\s+run|\w+=[^\s(`]*)\s+"
 )
 _COMMAND = re.compile(
-    rf"(?:^|[;|&(){{`!])(?:[\s@\"'\\-]*{_BEFORE})*[\s@\"'\\-]*(\$\{{?[A-Za-z_]\w*\}}?|[A-Za-z_.~/\[][\w./+~-]*)", re.M
+    rf"(?:^|[;|&(){{`!])(?:[\s@\"'\\-]*{_BEFORE}){{0,50}}[\s@\"'\\-]*"
+    r"(\$\{?[A-Za-z_]\w*\}?|[A-Za-z_.~/\[][\w./+~-]*)",
+    re.M,
 )
 _UNTOLD = re.compile(r"PYTHONPATH=(?!.*\$\{?PYTHONPATH).*|\bpython[\d.]* +-[a-zA-Z]*[IES]|\benv +-.*")
 """What starts a Python that does not tell what it reads."""
@@ -50,6 +53,7 @@ _PLACE = re.compile(r"(?:(?<=[\s\"'=:(,<>@])|^)((?:~|\$\{?HOME\}?|\.\.)?/?[^\s\"
 _SCRIPTS = (".sh", ".bash", ".mk", "Makefile", "makefile")
 _SOURCES = (*_SCRIPTS, ".awk", ".c", ".cc", ".cpp", ".f", ".f90", ".h", ".hpp", ".sed")
 _LARGEST, _MOST_FILES = 1 << 20, 1000
+_LONGEST_LINE = 4096
 
 
 @dataclass
@@ -84,7 +88,7 @@ def told_of(commands: Iterable[Sequence[str]], folder: Path, root: Path, held: C
         folder: where they were started; `root` of the repository, of which the files `held` are recorded.
     """
     told = Told()
-    todo: list[tuple[str, bool]] = []
+    todo: list[tuple[str, bool, str]] = []
     for command in (split_launcher(one)[1] for one in commands):
         name = os.path.basename(command[0])
         if is_observed(command) or (name == "git" and not _FETCHES & {*command}):
@@ -92,13 +96,17 @@ def told_of(commands: Iterable[Sequence[str]], folder: Path, root: Path, held: C
         if PYTHON.fullmatch(name):
             told.unknown.add(name)
         texts = [" ".join(command)] if name in _WRAPPERS else command
-        todo += ((text, text is command[0] or name in (*_WRAPPERS, *_SHELLS)) for text in texts)
-        todo += [("Makefile makefile GNUmakefile", False)] if name == "make" else []
+        todo += ((text, text is command[0] or name in (*_WRAPPERS, *_SHELLS), name) for text in texts)
+        todo += [("Makefile makefile GNUmakefile", False, name)] if name == "make" else []
     known: set[str] = set()
     while todo:
-        text, is_shell = todo.pop()
-        text = re.sub(r"(?m)^\s*#(?!include).*$|(?:\bsource|(?:^|[;&|])\s*\.)\s+\S*bin/activate\b", "", text)
-        text = text.replace("\\\n", " ")
+        text, is_shell, name = todo.pop()
+        text = re.sub(
+            r"(?m)^\s*#(?!include).*$|(?:\bsource|(?:^|[;&|])\s*\.)\s+\S*bin/activate\b", "", _single_spaced(text)
+        )
+        lines = _single_spaced(text.replace("\\\n", " ")).split("\n")
+        text = "\n".join(line[:_LONGEST_LINE] for line in lines)
+        told.unknown |= {name} if any(len(line) > _LONGEST_LINE for line in lines) else set()
         told.texts.append(text)
         bases = [folder, *(folder / name for name in re.findall(r"(?:\b(?:cd|pushd)|-C)\s+[\"']?([\w./-]+)", text))]
         for word in {*_PLACE.findall(text)}:
@@ -112,9 +120,9 @@ def told_of(commands: Iterable[Sequence[str]], folder: Path, root: Path, held: C
             first = first_line(path)
             is_script = path.endswith(_SCRIPTS) or bool(first and "python" not in first)
             if os.path.relpath(path, root) in held and (is_script or path.endswith(_SOURCES)):
-                with open(path, errors="replace") as file:
-                    todo.append((file.read(_LARGEST), is_script))
-                told.unknown |= {os.path.basename(path)} if os.path.getsize(path) > _LARGEST else set()
+                name = os.path.basename(path)
+                todo.append((text_of(path, _LARGEST), is_script, name))
+                told.unknown |= {name} if os.path.getsize(path) > _LARGEST else set()
         known |= told.paths
     return told
 
@@ -153,7 +161,17 @@ def _place(told: Told, word: str, bases: Sequence[Path], root: Path) -> None:
 
 def first_line(path: str | os.PathLike[str] | None) -> str:
     """Return the line of a script that names its interpreter; empty if there is none."""
-    with suppress(OSError), open(path or os.devnull, "rb") as file:
-        if (line := file.readline(4096)).startswith(b"#!"):
-            return os.fsdecode(line)
+    line = text_of(path, 4096).partition("\n")[0] if path else ""
+    return line if line.startswith("#!") else ""
+
+
+def text_of(path: str | os.PathLike[str], most: int) -> str:
+    """Return the first `most` bytes of a file as text; empty of what is no regular file or can't be read."""
+    with suppress(OSError, InputError), open_regular(path) as (descriptor, _):
+        return os.read(descriptor, most).decode(errors="replace")
     return ""
+
+
+def _single_spaced(text: str) -> str:
+    """The lines that are not empty, each with single spaces: runs of them would make the expressions try for hours."""
+    return "\n".join(filter(None, (" ".join(line.split()) for line in text.split("\n"))))

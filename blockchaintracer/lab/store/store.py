@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from blockchaintracer.core.digest import (
     LISTING_LIMIT,
@@ -182,11 +183,8 @@ class Store:
     def get_bytes(self, sha256: str, limit: int | None = None) -> bytes:
         """Read an object of at most `limit` bytes and check its SHA-256."""
         path = self.where(sha256)
-        try:
-            with path.open("rb") as file:
-                data = file.read() if limit is None else file.read(limit + 1)
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        with _opened(path) as file:
+            data = file.read() if limit is None else file.read(limit + 1)
         if limit is not None and len(data) > limit:
             raise StoreError(f"expected at most {limit} bytes in {path}, got more")
         _check(path, sha256, hashlib.sha256(data).hexdigest())
@@ -414,11 +412,7 @@ class Store:
         """Write an object out and check its SHA-256: a damaged object must not travel."""
         path = self.where(sha256)
         actual = hashlib.sha256()
-        try:
-            file = path.open("rb")
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        with file:
+        with _opened(path) as file:
             while block := file.read(_BLOCK):
                 actual.update(block)
                 write(block)
@@ -534,8 +528,13 @@ def _check(path: Path, expected: str, actual: str) -> None:
         )
 
 
-def _unreadable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"expected an object of the store at {path}: {error.strerror}", path=str(path))
+def _opened(path: Path) -> BinaryIO:
+    """Open an object. What was recorded in place may be a FIFO or a device by now."""
+    try:
+        with open_regular(path, "an object of the store") as (descriptor, _):
+            return open(os.dup(descriptor), "rb")
+    except InputError as error:
+        raise StoreError(error.message, path=str(path)) from error
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
