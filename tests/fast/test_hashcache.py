@@ -226,7 +226,8 @@ def test_a_kept_file_is_not_copied_again_and_a_damaged_copy_is(cache, tmp_path, 
     settled()
     assert store.put_file(file) == first
     assert store.put_file(file) == first
-    assert (kept.stat().st_ino, reads) == (inode, [str(kept)])
+    # the copy is known from when it was written
+    assert (kept.stat().st_ino, reads) == (inode, [])
     kept.chmod(0o600)
     kept.write_bytes(b"two")
     assert store.put_file(file) == first
@@ -234,6 +235,25 @@ def test_a_kept_file_is_not_copied_again_and_a_damaged_copy_is(cache, tmp_path, 
     shutil.rmtree(store.folder)
     store.put_file(file)
     store.verify(first.sha256)
+
+
+def test_damage_to_a_copy_is_seen_however_soon_it_comes(cache, tmp_path, monkeypatch):
+    """A copy is known without another reading, so a write in the same tick (2 s here) must show in its times."""
+    store, file, exact = Store(tmp_path / "store", cache=cache), tmp_path / "file", hashcache._key
+    contents = [f"{number:03}".encode() for number in range(12)]
+
+    def damaged(path):
+        key = exact(path)
+        if isinstance(path, int):
+            store.path_of(hashlib.sha256(content).hexdigest()).write_bytes(b"bad")
+        return (*key[:3], *(time // (2 * 10**9) for time in key[3:]))
+
+    monkeypatch.setattr(hashcache, "_key", damaged)
+    for content in contents:
+        file.write_bytes(content)
+        digest = store.put_file(file).sha256
+        with pytest.raises(StoreError, match="is damaged"):
+            store.verify(digest, quick=True)
 
 
 def test_where_recorded_files_lay_is_remembered(cache, tmp_path):

@@ -6,8 +6,10 @@ Everything in MLflow that looks at a URI (its drivers, scorers, workspaces, a se
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from hashlib import sha256
 from typing import Any
 
@@ -18,6 +20,7 @@ from blockchaintracer.extras.mlflow_reader.snapshot import PREFIX
 
 _ANCHORED = "BLOCKCHAINTRACER_ANCHORED"
 """Names the URIs that had the prefix, by digests: child processes know them, and no password is repeated."""
+_OPTION = re.compile(rf"^(--[\w-]+=)?({re.escape(PREFIX)}.*)", re.DOTALL)
 _UNTRIED = ("databricks", "uc")
 
 
@@ -57,6 +60,9 @@ def watch_stores(opened: Callable[[Any, str], Any]) -> None:
     for name, value in os.environ.items():
         if "MLFLOW" in name and value.startswith(PREFIX):
             os.environ[name] = anchor(value)
+    if "mlflow" in map(os.path.basename, sys.orig_argv[:3]):
+        # MLflow's own command looks at the type of a database before it opens a store, and runs no jobs without one
+        sys.argv[1:] = [_OPTION.sub(lambda it: f"{it[1] or ''}{anchor(it[2])}", part) for part in sys.argv[1:]]
 
     def get_store(original: Any, registry: Any, store_uri: str | None = None, artifact_uri: str | None = None) -> Any:
         store = original(registry, store_uri, artifact_uri)
@@ -65,12 +71,7 @@ def watch_stores(opened: Callable[[Any, str], Any]) -> None:
 
     def get_store_builder(original: Any, registry: Any, store_uri: str) -> Any:
         builder = original(registry, anchor(store_uri))
-
-        @wraps(builder)
-        def build(*arguments: Any, **named: Any) -> Any:
-            return builder(*map(anchor, arguments), **{name: anchor(value) for name, value in named.items()})
-
-        return build
+        return wraps(builder)(partial(resolve, builder))
 
     def resolve(original: Any, *uri: Any, **named: Any) -> Any:
         return anchor(original(*map(anchor, uri), **{name: anchor(value) for name, value in named.items()}))

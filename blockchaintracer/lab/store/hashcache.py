@@ -3,7 +3,8 @@
 An entry is keyed on device, inode, size, mtime and ctime in nanoseconds. Nobody can set ctime, so a file that was
 written, replaced or given another time has another key. What the key can't tell is left out: a file that was changed
 within `SETTLED_NS` before it was hashed is not entered, because a second change in the same tick of the file system's
-clock would leave the same times (git calls such an entry racy: Documentation/technical/racy-git.txt).
+clock would leave the same times (git calls such an entry racy: Documentation/technical/racy-git.txt). A copy that the
+store has just written is entered at once, with an mtime set that far back: any write gives it another.
 
 Files of a file system that is mounted read-only are left out too: an image of one (squashfs, ISO 9660) can hold other
 content under the same inode with the same times. What no key can tell: a program that has a file mapped writable and
@@ -122,9 +123,17 @@ class HashCache:
         if key and key == _key(path) and max(key[3:]) <= began_ns - SETTLED_NS:
             with suppress(OSError):
                 if not os.statvfs(path).f_flag & os.ST_RDONLY:
-                    values = (*key, made.cid_profile, made.sha256, made.cid)
-                    self._run("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+                    self._enter(key, made)
         return made
+
+    def enter_copy(self, descriptor: int, made: FileDigest) -> None:
+        """Note a file that was hashed as it was written, and has its name and an mtime of `SETTLED_NS` ago."""
+        if key := _key(descriptor):
+            self._enter(key, made)
+
+    def _enter(self, key: _Key, made: FileDigest) -> None:
+        values = (*key, made.cid_profile, made.sha256, made.cid)
+        self._run("INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def note_place(
         self, path: str | os.PathLike[str], sha256: str, *, in_place: bool = False, size: int | None = None
@@ -200,7 +209,7 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("SELECT sha256, cid FROM digests LIMIT 1")
 
 
-def _key(path: str | os.PathLike[str]) -> _Key | None:
+def _key(path: str | os.PathLike[str] | int) -> _Key | None:
     try:
         stat = os.stat(path)
     except OSError:

@@ -39,7 +39,7 @@ from blockchaintracer.core.errors import InputError, NotVerified, SourceWarning,
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify.copies import Copy, Damaged, SourceError, object_name
 from blockchaintracer.lab.files import placing, sync_folder
-from blockchaintracer.lab.store.hashcache import HashCache
+from blockchaintracer.lab.store.hashcache import SETTLED_NS, HashCache
 
 FETCH_LIMIT = 64 << 30
 """Bytes that `Store.fetch` takes at most by default: a source can't fill the disk."""
@@ -131,7 +131,10 @@ class Store:
                     digest = digest_file(file.path, progress=progress)
                 else:
                     digest = digest_file(path, progress=progress, write=file.write)
+                os.utime(file.descriptor, ns=(time.time_ns() - SETTLED_NS,) * 2)
                 keep(digest.sha256)
+                if self._cache:
+                    self._cache.enter_copy(file.descriptor, digest)
                 return digest
 
         return self._cache.entered(path, copied) if self._cache else copied()

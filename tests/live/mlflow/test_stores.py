@@ -135,6 +135,8 @@ def test_a_server_with_the_prefix_records_its_clients_runs(lab, home, empty_data
         checked(lab, home, run_id, uri, entry.write.key.manifest, ["not-before"])
         jobs = requests.get(f"{uri}/ajax-api/3.0/jobs/none", timeout=60)
         assert "requires a backend store" not in jobs.text
+        # without its jobs the server would start all the same
+        assert "requirements not met" not in (tmp_path / "log").read_text()
         with pytest.MonkeyPatch.context() as patch:
             with pytest.raises(InputError, match="--artifacts-destination"):
                 sealed.verify_run(lab, run_id, f"sqlite:///{tmp_path}/mlflow.db")
@@ -233,6 +235,7 @@ def test_what_mlflow_looks_up_by_a_uri_is_found_behind_the_prefix(home, store, m
 
     short.register(name="short")
     assert [known.name for known in list_scorers()] == ["short"]
+    assert [space.name for space in mlflow.MlflowClient().list_workspaces()] == ["default"]
 
 
 def test_the_registry_behind_the_prefix_is_mlflows_own(home, store):
