@@ -2,6 +2,9 @@
 
 A second lab had written to another's devnet by --rpc. `query` asked its own and told "expected a registry at 0x… on the
 lab's devnet, got no contract", and `status` showed the chain of one devnet with the registry of the other.
+
+What it had written to the one was then called lost by the other, and signed again for it: its own devnet could not be
+used any more ("no LabRegistry answers at 0x…"), and final records were shown as signed.
 """
 
 from __future__ import annotations
@@ -38,3 +41,19 @@ def test_what_was_chosen_on_one_is_not_used_on_the_other(lab: Lab, tmp_path: Pat
     assert (own["chain"]["reachable"], own["registry"], own["group"]) == (False, None, None)
     again = Lab(Home(lab.home.path), rpc=url)
     assert again.choices(DEVNET.chain_id) == lab.choices(DEVNET.chain_id), "by its address, its own devnet is its own"
+
+
+def test_what_was_written_to_one_is_not_lost_on_the_other(lab: Lab, tmp_path: Path) -> None:
+    other = second_lab(lab, tmp_path / "other")
+    home, own, theirs = other.home.path, Lab(Home(other.home.path)), ("--rpc", lab.devnet.start().url)
+    try:
+        for number, where in enumerate([theirs, ("--network", "devnet"), theirs, ("--network", "devnet")]):
+            (tmp_path / "data.csv").write_text(f"{number}\n")
+            done = typed("record", str(tmp_path / "data.csv"), "--json", *where, home=home)
+            assert (done.returncode, "lost" in done.stderr) == (0, False), done.stderr
+        entries = other.outbox.entries()
+        assert len([entry for entry in entries if entry.write.record_id]) == 4
+        assert all(entry.is_on_chain for entry in entries), entries
+        own.reach("final")
+    finally:
+        own.devnet.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.core.errors import ContractRevert, InputError, KeyStoreError
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.keys import PASSPHRASE_FILE, KeyStore
@@ -52,6 +52,9 @@ def test_an_invitation_says_what_it_changes_and_ends(lab: Lab, tmp_path: Path) -
     first = invite(told, 1, account, Role.RECORDER | Role.REVIEWER)
     join(member, first)
     assert not said
+    # she may not invite: an invitation that she signed all the same could never be accepted
+    with pytest.raises(ContractRevert, match="may not change the membership"):
+        invite(member, 1, lab.signer.address, Role.RECORDER)
     invite(told, 1, account, Role.MAINTAINER)
     assert said == [f"{account} is recorder and reviewer of group 1 now; accepting makes it maintainer alone"]
     remove_member(lab, 1, account)

@@ -564,14 +564,16 @@ class Outbox(Journal):
             return True
         if not all(done) and entries[0].nonce is not None and chain.nonce(signer.address) <= entries[0].nonce:
             return False
-        # what is there, somebody else made first
-        undone = self._undone(list(entries), chain)
-        if len(entries) > 1 and undone:
-            # one of them, and nobody knows which: each goes by itself
-            self._apart |= {entry.seq for entry in undone}
-            self._update(undone, EntryState.STORED, raw=None, nonce=None, tx=None, replaced="")
-        elif undone:
-            self._refused(undone[0], chain)
+        # another process may have seen this refusal too, and have signed them again by now
+        with self._turn():
+            # what is there, somebody else made first
+            undone = self._undone(self._fresh(entries), chain)
+            if len(entries) > 1 and undone:
+                # one of them, and nobody knows which: each goes by itself
+                self._apart |= {entry.seq for entry in undone}
+                self._update(undone, EntryState.STORED, raw=None, nonce=None, tx=None, replaced="")
+            elif undone:
+                self._refused(undone[0], chain)
         return True
 
     def _found(self, entry: Entry, chain: Chain) -> None:
