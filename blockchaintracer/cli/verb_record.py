@@ -11,6 +11,7 @@ from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import make_ready
 from blockchaintracer.lab.lab import Lab, Until
+from blockchaintracer.lab.publish import publish_by_setting
 from blockchaintracer.lab.recording.commit import reached
 from blockchaintracer.lab.recording.repeatable import declared_metrics, what_lacks
 from blockchaintracer.lab.recording.request import Request, record_request
@@ -47,7 +48,7 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     notes: list[str] = []
     if not waits:
         recorded = reached(lab, recorded, until)
-        notes = _reports(lab, recorded)
+        notes = [*_reports(lab, recorded), *publish_by_setting(lab, (record.id for record in recorded))]
     run = parse_manifest(lab.store.get_bytes(recorded[-1].manifest)).predicate
     lacks, declared = ([], []) if not isinstance(run, RunPredicate) else (what_lacks(run), declared_metrics(run))
     if code:

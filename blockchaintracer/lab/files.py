@@ -10,7 +10,7 @@ import secrets
 import shutil
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -20,7 +20,9 @@ from blockchaintracer.core.errors import InputError, SourceWarning, StoreError
 from blockchaintracer.core.plain_json import camel_case
 
 T = TypeVar("T")
-_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+Prepare = Callable[[sqlite3.Connection], object]
+CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _told: set[Path] = set()
 """Folders of which the user was told that they can't be written."""
 
@@ -44,9 +46,7 @@ def close_to_others(path: Path) -> None:
         path.chmod(state.st_mode & 0o700)
 
 
-def open_database(
-    path: Path, prepare: Callable[[sqlite3.Connection], object], *, rebuildable: bool = False, **options: Any
-) -> sqlite3.Connection:
+def open_database(path: Path, prepare: Prepare, *, rebuildable: bool = False, **options: Any) -> sqlite3.Connection:
     """Open or make a database of a lab's folder, for its owner alone, with the files that SQLite keeps beside it.
 
     On a full disk or in a read-only folder it is a copy in memory, so that what only reads goes on: see `in_memory`.
@@ -68,15 +68,15 @@ def open_database(
         database: sqlite3.Connection = sqlite3.connect(path, **options)
         return _prepared(database, prepare)
     except sqlite3.Error as error:
-        if not is_unwritable(error):
+        if not is_among(error, UNWRITABLE):
             raise
         return in_memory(path, error, prepare, rebuildable=rebuildable, **options)
 
 
-def is_unwritable(error: sqlite3.Error) -> bool:
-    """Whether the disk is full, or the file or its folder may not be written."""
+def is_among(error: sqlite3.Error, reasons: Collection[int]) -> bool:
+    """Whether SQLite gives one of these reasons: `UNWRITABLE`, or `CORRUPT`."""
     # an extended code keeps the primary one in its lowest byte
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in reasons
 
 
 def is_in_memory(database: sqlite3.Connection) -> bool:
@@ -85,12 +85,7 @@ def is_in_memory(database: sqlite3.Connection) -> bool:
 
 
 def in_memory(
-    path: Path,
-    error: sqlite3.Error,
-    prepare: Callable[[sqlite3.Connection], object],
-    *,
-    rebuildable: bool = False,
-    **options: Any,
+    path: Path, error: sqlite3.Error, prepare: Prepare, *, rebuildable: bool = False, **options: Any
 ) -> sqlite3.Connection:
     """Copy what a database that can't be written holds into memory. The user is told once for each folder.
 
@@ -121,7 +116,7 @@ def in_memory(
     return database
 
 
-def _prepared(database: sqlite3.Connection, prepare: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
+def _prepared(database: sqlite3.Connection, prepare: Prepare) -> sqlite3.Connection:
     try:
         prepare(database)
     except BaseException:

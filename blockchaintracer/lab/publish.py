@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -177,6 +177,18 @@ Files = Mapping[str, str]
 Done = tuple[str, dict[str, str], str | None]
 Target = Callable[[Files], Done]
 """Publishes objects; returns the address to find them at, what became of each, and the CID of the whole."""
+
+
+def publish_by_setting(lab: Lab, record_ids: Iterable[str]) -> list[str]:
+    """Publish records to where the lab's setting ``publishTo`` says. Returns what happened, in sentences: a failure
+    changes nothing of the records."""
+    to, told = lab.settings().get("publishTo"), []
+    for record_id in record_ids if to else ():
+        try:
+            told.append(f"{record_id} is published to {publish(lab, record_id, str(to), quick=True).folder}.")
+        except Exception as problem:  # what a storage's library raises
+            told.append(f"{record_id} is recorded, and not published: {problem}")
+    return told
 
 
 def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | None) -> Target:

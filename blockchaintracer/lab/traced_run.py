@@ -35,6 +35,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import digest_of, recipients_of
+from blockchaintracer.lab.publish import publish_by_setting
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.keep import keep, require_apart, run_keeping
@@ -478,7 +479,7 @@ class TracedRun:
         return self.recorded.transaction
 
     def _report(self, recorded: Recorded) -> None:
-        """Make the report that the lab's setting asks for. A failure is a warning: the run is recorded."""
+        """Make the report and publish, as the lab's settings ask. A failure is a warning: the run is recorded."""
         if recorded.state == "stored":
             return
         try:
@@ -486,6 +487,8 @@ class TracedRun:
                 make(self._lab, recorded.id)
         except Exception as problem:
             _warn(f"run {recorded.id} is recorded, and no report of it was made: {error_text(problem)}")
+        for sentence in publish_by_setting(self._lab, [recorded.id]):
+            self._lab.say(sentence)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

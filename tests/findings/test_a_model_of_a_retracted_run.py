@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer import MLTracer
+from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_path
 from tests.support.labs import typed
 
 pytestmark = pytest.mark.node
@@ -43,3 +45,28 @@ def test_a_retraction_of_the_training_reaches_its_model(
         lineage = typed("lineage", model, home=home).stdout
         assert "generated-by run" in lineage
         assert "stands on a retracted record" in lineage or "RETRACTED" in lineage.upper()
+
+
+def test_what_a_run_wrote_names_it_when_it_is_recorded_by_itself(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = lab.home.path
+    for name in ("early.csv", "table.csv", "figure.txt"):
+        Path(name).write_text(name)
+    early = record_path(lab, Kind.DATASET, Path("early.csv"))
+    with MLTracer(home).start_run("outputs") as run:
+        for name in ("early.csv", "table.csv", "figure.txt"):
+            run.log_output(name, role="output")
+    made = run.recorded
+    assert made
+    for options in (("--dataset", "table.csv"), ("--artifact", "figure.txt", "--kind", "result")):
+        done = json.loads(typed("record", *options, "--json", home=home).stdout)["records"]
+        again = json.loads(typed("record", *options, "--json", home=home).stdout)["records"]
+        assert [one["id"] for one in again] == [one["id"] for one in done]
+        [key] = [record.key for record in lab.registry.find_records([done[0]["id"]]).values()]
+        assert [(link.parent, link.relation) for link in key.parents] == [(made.id, Relation.GENERATED_BY)]
+    assert done[0]["id"][:10] in typed("impact", made.id, home=home).stdout
+    assert f"was made by the run {made.id}" in typed("verify", done[0]["id"], "-v", home=home).stdout
+    # what was recorded before is the same record, for nothing
+    assert record_path(lab, Kind.DATASET, Path("early.csv")).id == early.id

@@ -18,7 +18,7 @@ from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
-from blockchaintracer.lab.files import in_memory, is_in_memory, is_unwritable, locked, open_database
+from blockchaintracer.lab.files import CORRUPT, UNWRITABLE, in_memory, is_among, is_in_memory, locked, open_database
 from blockchaintracer.lab.store.store import Store
 
 EVENTS = (
@@ -41,7 +41,6 @@ _SAMPLE = 1_000
 """Rows that `Index.analyze` reads of each index: the most that SQLite's documentation advises."""
 _AT_ONCE = 100_000
 """Events of an empty index that are written in one transaction, which SQLite's log then holds: some 100 MB."""
-_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _OPTIONS: dict[str, Any] = {"isolation_level": None, "timeout": 30}
 
 
@@ -179,9 +178,9 @@ class Index:
             try:
                 report = self._sync(registry, store, rescan)
             except sqlite3.DatabaseError as error:
-                if _is_corrupt(error):
+                if is_among(error, CORRUPT):
                     self._replace(error)
-                elif is_unwritable(error) and not is_in_memory(self._db):
+                elif is_among(error, UNWRITABLE) and not is_in_memory(self._db):
                     self._db.close()
                     self._db = in_memory(self.path, error, self._prepare, rebuildable=True, **_OPTIONS)
                 else:
@@ -381,7 +380,7 @@ class Index:
         except _OtherVersion as other:
             return self._replace(str(other))
         except sqlite3.Error as error:
-            if _is_corrupt(error):
+            if is_among(error, CORRUPT):
                 return self._replace(error)
             raise self._failed(error) from error
 
@@ -432,7 +431,7 @@ class Index:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if not _is_corrupt(error):
+            if not is_among(error, CORRUPT):
                 raise self._failed(error) from error
             self._replace(error)
             raise StoreError(
@@ -710,8 +709,3 @@ def _present(store: Store, digests: Iterable[bytes]) -> Iterator[bytes]:
         folder = store.path_of(of_folder[0]).parent
         names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
         yield from (bytes.fromhex(digest) for digest in of_folder if digest[2:] in names)
-
-
-def _is_corrupt(error: sqlite3.Error) -> bool:
-    # an extended code keeps the primary one in its lowest byte
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT

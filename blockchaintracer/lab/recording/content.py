@@ -26,6 +26,7 @@ from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, l
 from blockchaintracer.lab.chain.questions import final_block
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Entry
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
 from blockchaintracer.lab.recording.commit import commit, existing_record
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
@@ -57,7 +58,20 @@ def record_content(
         about |= {"size": kept.content.size, "cid": kept.stored.cid, "cid_profile": kept.stored.cid_profile}
     if isinstance(kept.content, FolderDigest):
         about |= {"file_count": len(kept.content.files), "executable": executable_of(kept.content, lab.say)}
+    parents = _with_run(lab, kind, kept.subject, parents)
     return commit(lab, Manifest.of(int(kind), ContentPredicate(**about), kept.subject), parents)
+
+
+def _with_run(lab: Lab, kind: int, subject: str, parents: Sequence[Link]) -> Sequence[Link]:
+    """Add the run of this lab that wrote what is recorded: so a retraction of the run reaches it. What was recorded
+    before keeps the run that it names, or none."""
+    if any(link.relation == Relation.GENERATED_BY for link in parents) or not (runs := lab.hashes.runs_of(subject)):
+        return parents
+    for entry in _own_entries(lab, kind, [subject]):
+        return [*parents, *(link for link in entry.write.key.parents if link.relation == Relation.GENERATED_BY)]
+    # of a chain that was reset nothing is named
+    known = next((run for run in runs if lab.outbox.record_ids(lab.domain, run)), None)
+    return [*parents, Link(known, Relation.GENERATED_BY)] if known else parents
 
 
 def executable_of(folder: FolderDigest, say: Callable[[str], None] = lambda message: None) -> tuple[str, ...] | None:
@@ -84,6 +98,7 @@ def record_document(
 ) -> Recorded:
     """Record a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
     kept = keep(lab, path, keeping, progress=progress)
+    parents = _with_run(lab, kind, kept.subject, parents)
     about = kept.about() | {name: value for name, value in described.items() if value is not None}
     return commit_document(lab, kind, kept.subject, parents, **about)
 
@@ -154,21 +169,25 @@ def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | No
     subjects = set() if recipients else {content.sha256}
     if recipients is None or recipients:
         subjects |= kept_commitments(lab, content.sha256, recipients or ())
-    mine = (kind, lab.group(Role.RECORDER), lab.signer.address.lower())
-    for entry in reversed(lab.outbox.entries_of(lab.domain, subjects)):
-        key = entry.write.key
-        if (key.kind, key.group, key.author) == mine:
-            predicate = parse_manifest(lab.store.get_bytes(key.manifest)).predicate
-            if (
-                isinstance(content, FolderDigest)
-                and isinstance(predicate, ContentPredicate)
-                and predicate.subject_type == "folder"
-                and predicate.executable != executable_of(content)
-            ):
-                # a repeated run would be given other programs than are in the folder
-                continue
-            return existing_record(lab, entry)
+    for entry in _own_entries(lab, kind, subjects):
+        predicate = parse_manifest(lab.store.get_bytes(entry.write.key.manifest)).predicate
+        if (
+            isinstance(content, FolderDigest)
+            and isinstance(predicate, ContentPredicate)
+            and predicate.subject_type == "folder"
+            and predicate.executable != executable_of(content)
+        ):
+            # a repeated run would be given other programs than are in the folder
+            continue
+        return existing_record(lab, entry)
     return None
+
+
+def _own_entries(lab: Lab, kind: int, subjects: Iterable[str]) -> list[Entry]:
+    """List the signer's own records of a kind for its group that have one of these subjects, the newest first."""
+    mine = (kind, lab.group(Role.RECORDER), lab.signer.address.lower())
+    entries = reversed(lab.outbox.entries_of(lab.domain, subjects))
+    return [entry for entry in entries if (entry.write.key.kind, entry.write.key.group, entry.write.key.author) == mine]
 
 
 def record_run(lab: Lab, run: RunPredicate) -> Recorded:

@@ -284,7 +284,12 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         seed_derivation=document.seed_derivation,
         parents=named_parents({*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}),
     )
-    return record_run(lab, run)
+    recorded = record_run(lab, run)
+    if lab.committer is None:
+        # what is only sealed or in a batch can't be named as a parent yet
+        for output in outputs:
+            lab.hashes.note_output(output.subject, recorded.id)
+    return recorded
 
 
 def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:

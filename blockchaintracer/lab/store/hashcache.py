@@ -11,7 +11,8 @@ content under the same inode with the same times. What no key can tell: a progra
 changes it without the kernel noticing yet, and a file system that makes up its times.
 
 The cache is asked before recording; verifying always reads. It may be deleted at any time: files are hashed again then,
-and only where recorded files lay is forgotten (`Place`; one recorded in place is found again by recording it again).
+and only where recorded files lay (`Place`; one recorded in place is found again by recording it again) and which run
+wrote what are forgotten.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from blockchaintracer.core.digest import (
     locked,
 )
 from blockchaintracer.core.errors import StoreError
-from blockchaintracer.lab.files import open_database
+from blockchaintracer.lab.files import CORRUPT, is_among, open_database
 
 SETTLED_NS = 3 * 10**9
 """A file's times must lie this far back, in nanoseconds: the coarsest clock in use, that of FAT, ticks every 2 s."""
@@ -54,7 +55,7 @@ CREATE TABLE IF NOT EXISTS places (
 ) WITHOUT ROWID
 """
 _PLACES_BY_PATH = "CREATE INDEX IF NOT EXISTS places_by_path ON places (path)"
-_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OUTPUTS = "CREATE TABLE IF NOT EXISTS outputs (sha256 TEXT, run TEXT, PRIMARY KEY (sha256, run))"
 _Key = tuple[str, str, int, int, int]
 
 
@@ -177,18 +178,26 @@ class HashCache:
         sql = f"SELECT * FROM places WHERE {column} = ? ORDER BY noted DESC"  # noqa: S608 -- one of two names
         return [Place(*row) for row in self._run(sql, (value,))]
 
+    def note_output(self, sha256: str, run: str) -> None:
+        """Note the record of a run that wrote content."""
+        self._run("INSERT OR IGNORE INTO outputs VALUES (?, ?)", (sha256, run))
+
+    def runs_of(self, sha256: str) -> list[str]:
+        """The records of runs that wrote content, the newest first."""
+        return [run for (run,) in self._run("SELECT run FROM outputs WHERE sha256 = ? ORDER BY rowid DESC", (sha256,))]
+
     def _open(self) -> None:
         for _ in range(2):
             try:
                 self._db = open_database(self.path, _prepare, isolation_level=None, timeout=5, check_same_thread=False)
             except sqlite3.Error as error:
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT:
+                if not is_among(error, CORRUPT):
                     return
                 for suffix in ("", "-wal", "-shm"):
                     with suppress(OSError):
                         self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-                continue
-            return
+            else:
+                return
 
     def _run(self, sql: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -204,7 +213,7 @@ class HashCache:
 def _prepare(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
-    for table in (_TABLE, _PLACES, _PLACES_BY_PATH):
+    for table in (_TABLE, _PLACES, _PLACES_BY_PATH, _OUTPUTS):
         db.execute(table)
     db.execute("SELECT sha256, cid FROM digests LIMIT 1")
 
