@@ -474,6 +474,7 @@ def test_the_code_sees_nothing_of_whoever_runs_it(
         "PWD",
         "PYTHONNOUSERSITE",
         "TMPDIR",
+        "TZ",
         RUN_FILE,
         *own,
     }
