@@ -244,7 +244,11 @@ def invite(
     now = max(int(time.time()), lab.chain.head().timestamp)
     if until <= now or valid_s <= 0:
         raise InputError(f"expected an end after {when(now)}, got an invitation that would have expired")
-    held = lab.registry.membership(group, account)
+    mine, held = (lab.registry.membership(group, one) for one in (lab.signer.address, account))
+    touches = Role.MAINTAINER in roles or held.holds(Role.MAINTAINER, now)
+    manages = mine.holds(Role.MAINTAINER, now) and not touches
+    if not manages and lab.registry.group(group).owner.lower() != lab.signer.address.lower():
+        raise in_words("NotAllowedToManage", {"group": group, "account": account, "by": lab.signer.address})
     if held.roles and held.since <= now < held.until and held.roles != roles:
         lab.say(f"{account} is {named(held.roles)} of group {group} now; accepting makes it {named(roles)} alone")
     message = {
@@ -253,7 +257,7 @@ def invite(
         "account": account,
         "roles": int(roles),
         "until": until,
-        "inviterVersion": lab.registry.membership(group, lab.signer.address).version,
+        "inviterVersion": mine.version,
         "version": held.version,
         "deadline": now + valid_s,
     }

@@ -450,9 +450,14 @@ class Lab:
     def _prepare(self) -> None:
         self.outbox.store_captured(self.store.put_bytes)
         self.fund_on_devnet()
-        lost = self.outbox.recheck(self.chain)
-        if lost:
+        if lost := self._lost():
             self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
+
+    def _lost(self) -> list[Entry]:
+        number, here = str(self.chain_id), self._chosen_as(self.chain_id)
+        known = [name for name in self.settings().get("chains", {}) if name.partition("@")[0] == number]
+        self.outbox.has_several = any(name != here for name in known)
+        return self.outbox.recheck(self.chain)
 
     def _flush(self, only: Collection[int] | None, together: int = TOGETHER) -> list[Entry]:
         moved = self.outbox.flush(self.chain, self.signer, only=only, together=together)
@@ -486,14 +491,14 @@ class Lab:
         deadline, pause, silent, told = time.monotonic() + _REACH_S, _REACH_POLL_S, 0, False
         while True:
             try:
-                if self.outbox.pending(self.chain_id) or self.outbox.recheck(self.chain):
+                if self.outbox.pending(self.chain_id) or self._lost():
                     self.send()
                 self.outbox.settle(self.chain)
                 head, (final, by_depth) = self.chain.head(), final_block(self.chain)
                 if by_depth and until == "final" and not told:
                     told = True
                     self.say(f"{self.chain.address} does not say which blocks are final: waiting for {DEPTH} blocks")
-                included = self.outbox.unsettled(self.chain_id)
+                included = self.outbox.here(self.outbox.unsettled(self.chain_id), self.chain)
                 if isinstance(until, int):
                     included = [entry for entry in included if entry.block and head.number - entry.block.number < until]
                 if not included:

@@ -98,6 +98,8 @@ class Outbox(Journal):
         super().__init__(path)
         self.wait_s = wait_s
         self.stuck_s = stuck_s
+        self.has_several = False
+        """whether the lab writes to several devnets, which all have one chain id"""
         self._tip: int | None = None
         self._apart: set[int] = set()
 
@@ -155,10 +157,8 @@ class Outbox(Journal):
         """
         seen: dict[int, Block | None] = {}
         lost = [entry for entry in self.unsettled(chain.chain_id) if not self._is_held(entry, chain, seen)]
-        for entry in self._newest_final(chain.chain_id):
-            if self._is_held(entry, chain, seen):
-                break
-            lost.append(entry)
+        lost += takewhile(lambda entry: not self._is_held(entry, chain, seen), self._newest_final(chain.chain_id))
+        lost = self.here(lost, chain)
         shared: dict[str | None, list[Entry]] = {}
         for entry in lost:
             shared.setdefault(entry.transaction or str(entry.seq), []).append(entry)
@@ -169,6 +169,12 @@ class Outbox(Journal):
             tx, state = (_hash(raw), EntryState.SIGNED) if raw else (None, EntryState.STORED)
             self._update(entries, state, raw=raw, tx=tx, block=None, error=None)
         return sorted(lost, key=lambda entry: entry.seq, reverse=True)
+
+    def here(self, entries: Sequence[Entry], chain: Chain) -> list[Entry]:
+        """Return those whose contract is on this chain, and not on another devnet of the lab: these are not lost."""
+        of = {entry.write.registry: entry.write for entry in entries if self.has_several}
+        elsewhere = {place for place, write in of.items() if not write.has_event or not chain.has_code(place)}
+        return [entry for entry in entries if entry.write.registry not in elsewhere]
 
     def _is_held(self, entry: Entry, chain: Chain, seen: dict[int, Block | None]) -> bool:
         if entry.block is None:
