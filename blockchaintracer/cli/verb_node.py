@@ -60,7 +60,7 @@ def status(home: str | None) -> Answer:
     """Whether the node runs, and where."""
     info = _lab(home).devnet.status()
     if info is None:
-        return Answer({"running": False}, "No devnet is running. `blockchaintracer node start` starts it.")
+        return Answer({"running": False}, "Your own devnet is not running. `blockchaintracer node start` starts it.")
     return _answer(info, running=True)
 
 

@@ -405,7 +405,7 @@ def runs(evidence: RunEvidence) -> Finding:
         and data_digests(run) == data_digests(ours)
         and run.parameters == ours.parameters
     ]
-    by_seed = {seeds_of(run) or run.run_id.encode(): run for run in (ours, *alike)}
+    by_seed = {seeds: run for run in (ours, *alike) if (seeds := seeds_of(run))}
     different = [by_seed[seeds] for seeds in sorted(by_seed)]
     common = [name for name in ours.metrics if all(name in run.metrics for run in different)]
     if len(different) < _RUNS or not common:

@@ -69,7 +69,7 @@ def start_program(
                 [*command], cwd=folder, env=variables, stdin=subprocess.DEVNULL, check=False, **targets
             )
         except OSError as error:
-            hint = "It's no file here that could be recorded, either." if isinstance(error, FileNotFoundError) else None
+            hint = "No file has this name; --dataset takes addresses." if isinstance(error, FileNotFoundError) else None
             raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}", hint=hint) from None
         except OverLimitError as problem:
             raise InputError(str(problem)) from None
