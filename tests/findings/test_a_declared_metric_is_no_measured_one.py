@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import matplotlib.font_manager  # noqa: F401 -- imported first, it asks for the machine's fonts by a process
 import pytest
+from scipy import stats  # noqa: F401 -- imported first, NumPy's tests ask for the processor by a process
 
 from benchmarks.index import fill
 from blockchaintracer.core.manifest import Manifest, Metric, RunPredicate
