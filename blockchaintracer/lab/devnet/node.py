@@ -171,9 +171,10 @@ class Devnet:
         return NodeInfo(rpc_url(port), port, process.pid, chain_id, self._state.current, notes["genesis"])
 
     def runs_at(self, url: str) -> bool:
-        """Whether the node of this lab runs at an address. The node is not asked."""
+        """Whether the node of this lab runs at an address, or did and nothing is there now. The node is not asked."""
         notes = self._notes()
-        return url == rpc_url(notes.get("port") or 0) and self._process(notes) is not None
+        port = notes.get("port") or 0
+        return url == rpc_url(port) and (self._process(notes) is not None or _is_free(port))
 
     def _process(self, notes: dict[str, Any]) -> psutil.Process | None:
         """The node's process, if the one of that number is still it and not another program that got its number."""
