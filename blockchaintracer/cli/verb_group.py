@@ -17,6 +17,7 @@ from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups, handover
 from blockchaintracer.lab.chosen_network import use_network
+from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.lab import Lab, roles_of
 
 _ROLES = [label(role) for role in Role]
@@ -120,6 +121,12 @@ def _follow(lab: Lab, invitation: Any) -> None:
     known = network_by_chain_id(int(chain))
     if lab.is_embedded and lab.network_name is None and known and not known.is_devnet:
         use_network(lab, known.name)
+    here = [it.address.lower() for it in registries(int(chain), lab.home)]
+    if lab.is_embedded and not lab.registry_address and known and known.is_devnet and registry.lower() not in here:
+        raise InputError(
+            f"expected the devnet of the registry {registry}, got no address of it",
+            hint="It is another lab's: --rpc URL, which `blockchaintracer node status` says there.",
+        )
     if not (lab.registry_address or lab.registry_in_use()):
         lab.registry_address = registry
         lab.say(f"the invitation is to the registry {registry} on {lab.chain.name}, which this home uses from now on")

@@ -73,6 +73,9 @@ def test_an_invitation_brings_its_registry_and_the_only_key_is_used(lab: Lab, tm
     lab.devnet.fund(key.address, 10**18)
     invitation = tmp_path / "invitation.json"
     invitation.write_text(json.dumps(invite(replace(lab, key_name="lab"), 1, key.address, Role.RECORDER)))
+    alone = typed("group", "join", str(invitation), home=home)
+    assert (alone.returncode, "another lab's: --rpc URL" in alone.stderr) == (2, True), alone.stderr
+    assert Lab(Home(home)).devnet.status() is None, "no chain of one's own is started for it"
     joined = typed("group", "join", str(invitation), "--rpc", node.url, "--json", home=home)
     assert joined.returncode == 0, joined.stdout + joined.stderr
     assert f"is to the registry {lab.registry.address}" in joined.stderr

@@ -131,7 +131,7 @@ def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def _small() -> Iterator[tuple[str, ...]]:
     yield from (("store", "status"), ("group", "list"), ("group", "members"), ("keys", "list"), ("node", "status"))
     yield from (
-        ("estimate",),
+        ("estimate", "--network", "devnet"),
         ("completion", "bash"),
         ("network", "list"),
         ("registry", "show"),
