@@ -26,7 +26,7 @@ MAX_VALUES = 1 << 18
 
 T = TypeVar("T")
 
-_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.?)*(?:"|\Z)|[][{}]', re.DOTALL)
 _NO_MARKS = bytes({*range(256)} - {*b'"[]{}'})
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 

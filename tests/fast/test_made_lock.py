@@ -65,7 +65,12 @@ def test_what_a_package_says_of_its_origin_is_bounded(
 ) -> None:
     (install(tmp_path, "deep", "1.0", "") / "direct_url.json").write_text(origin)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    environment = capture_environment()
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)  # as some libraries set it: then Python's parser would end the process
+    try:
+        environment = capture_environment()
+    finally:
+        sys.setrecursionlimit(limit)
     assert (environment["packages"], environment["direct"]) == ({"deep": "1.0"}, {})
 
 

@@ -50,3 +50,9 @@ def test_depth_is_counted_around_every_text(value: Any, indent: int | None, is_a
         value = [value]
     wide = [value, [[]] * MAX_DEPTH]
     assert nested(json.dumps(wide, indent=indent, ensure_ascii=is_ascii).encode()) == depth(wide)
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"])
+def test_a_text_without_an_end_is_read_once(end: bytes) -> None:
+    # each quote began another search to the end: this would have taken days
+    assert nested(b"[" * (MAX_DEPTH + 1) + b'"' + b'\\"' * 2_000_000 + end) == MAX_DEPTH + 1

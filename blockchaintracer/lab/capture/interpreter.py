@@ -60,6 +60,9 @@ VARIABLES = (
 """The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
 _MAX_JSON = 16 << 20
 """Bytes of a package's own description: conda's lists all files of the package."""
+_DEEPEST = 100
+"""Levels of JSON: under a recursion limit that a library raised, its reader ends the process on thousands."""
+_MARK = re.compile(rb'"(?:[^"\\]|\\.?)*(?:"|\Z)|[][{}]', re.DOTALL)
 
 
 def capture_environment() -> dict[str, Any]:
@@ -152,7 +155,13 @@ def _files_there(version: tuple[str, Path]) -> float:
 def _read_json(path: Path) -> Any:
     with path.open("rb") as file:
         # what is longer is cut, and so no JSON
-        return json.loads(file.read(_MAX_JSON))
+        data = file.read(_MAX_JSON)
+    depth = 0
+    for mark in _MARK.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(mark[0], 0)
+        if depth > _DEEPEST:
+            raise ValueError("nested too deeply")
+    return json.loads(data)
 
 
 def listed_files(info: Path) -> list[list[str]]:
