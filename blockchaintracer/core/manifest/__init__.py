@@ -28,6 +28,8 @@ from blockchaintracer.core.manifest.predicates import Predicate as Predicate
 from blockchaintracer.core.manifest.predicates import PrivateValues as PrivateValues
 from blockchaintracer.core.manifest.predicates import Reads as Reads
 from blockchaintracer.core.manifest.predicates import RecordPredicate as RecordPredicate
+from blockchaintracer.core.manifest.predicates import RenewalPredicate as RenewalPredicate
+from blockchaintracer.core.manifest.predicates import RenewalRoots as RenewalRoots
 from blockchaintracer.core.manifest.predicates import RunEnvironment as RunEnvironment
 from blockchaintracer.core.manifest.predicates import RunInput as RunInput
 from blockchaintracer.core.manifest.predicates import RunOutput as RunOutput

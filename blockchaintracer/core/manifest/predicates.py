@@ -672,8 +672,33 @@ class ReferencePredicate(Lineage):
         return str(GlobalId(int(self.chain_id), self.registry, self.record_id))
 
 
-Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate
-_WITHOUT_PREDICATE = frozenset({Kind.IDENTITY_CLAIM, Kind.WITNESS, Kind.RENEWAL, Kind.EVALUATION})
+class RenewalRoots(Part):
+    """The roots of one hash tree by two hashes, as `hashlib` names them."""
+
+    sha512: Annotated[str, _matching(re.compile(r"[0-9a-f]{128}"), "a SHA-512 of 128 hex digits")]
+    sha3_256: Digest = Field(alias="sha3-256")
+
+
+class RenewalPredicate(Lineage):
+    """A hash tree over all that older records commit to, by other hashes than theirs (RFC 4998). Its subject is the
+    root by SHA3-256.
+
+    Args:
+        count: of its leaves.
+        missing: of what the records name and nobody could hash: the renewal does not cover it.
+        tree: names and hashes of all leaves, and the names of what is missing.
+    """
+
+    name: Line
+    subject_type: Literal["tree"] = "tree"
+    roots: RenewalRoots
+    count: PositiveInt
+    missing: NonNegativeInt = 0
+    tree: Artifact
+
+
+Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate | RenewalPredicate
+_WITHOUT_PREDICATE = frozenset({Kind.IDENTITY_CLAIM, Kind.WITNESS, Kind.EVALUATION})
 
 
 def predicate_class(kind: int) -> type[Predicate]:
@@ -691,6 +716,8 @@ def predicate_class(kind: int) -> type[Predicate]:
         return ContentPredicate
     if kind == Kind.RUN:
         return RunPredicate
+    if kind == Kind.RENEWAL:
+        return RenewalPredicate
     return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate
 
 
@@ -698,7 +725,7 @@ def identifier_of(predicate: Predicate) -> str | None:
     """Return the text that the subject is the SHA-256 of, or None if the subject is not an identifier."""
     if isinstance(predicate, RunPredicate):
         return predicate.run_id
-    return None if isinstance(predicate, ContentPredicate) else predicate.identifier
+    return None if isinstance(predicate, ContentPredicate | RenewalPredicate) else predicate.identifier
 
 
 def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:

@@ -19,6 +19,7 @@ from blockchaintracer.core.manifest.predicates import (
     Predicate,
     RecordPredicate,
     ReferencePredicate,
+    RenewalPredicate,
     RunPredicate,
     identifier_of,
     predicate_class,
@@ -189,6 +190,8 @@ class Manifest(Part):
         encrypted = predicate.encrypted if isinstance(predicate, ContentPredicate | RecordPredicate) else None
         if encrypted is not None and subject.digest.sha256 != encrypted.commitment:
             raise ValueError("the subject's digest to be the commitment of what is encrypted")
+        if isinstance(predicate, RenewalPredicate) and subject.digest.sha256 != predicate.roots.sha3_256:
+            raise ValueError("the subject's digest to be the root by SHA3-256")
         return subjects
 
 
