@@ -1,0 +1,1 @@
+"""Who a key is: claims, and what the other side says of them."""
