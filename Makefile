@@ -32,7 +32,7 @@ node: setup ## start the embedded devnet
 stop: ## stop the embedded devnet; its chain is kept
 	@test ! -x $(VENV)/blockchaintracer || $(VENV)/blockchaintracer node stop
 
-lint: setup ## style, types, import rules, Solidity format, slither, shipped artifacts
+lint: setup ## style, types, import rules, Solidity format, slither, shipped artifacts, vectors
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
@@ -40,6 +40,7 @@ lint: setup ## style, types, import rules, Solidity format, slither, shipped art
 	@$(VENV)/python tools/structure.py
 	@forge fmt --check contracts interfaces
 	@$(VENV)/python tools/artifacts.py --check
+	@$(VENV)/python -m tools.conformance --check
 	@$(VENV)/python tools/slither.py
 
 format: setup ## rewrite Python and Solidity in the project's style

@@ -217,12 +217,18 @@ def unsigned(value: Any, bits: int) -> int:
 
 
 def checksummed(text: str, what: str = "an address") -> str:
-    """Return an address with its EIP-55 checksum."""
+    """Return an address with its EIP-55 checksum. In capitals and small letters it has to be the right one."""
     from eth_utils.address import is_address
 
     if not is_address(text):
         raise InputError(f"expected {what}, 0x and 40 hex digits, got {text!r}")
-    return _checksum(text)
+    digits, written = text.lower().removeprefix("0x"), _checksum(text)
+    if text[-40:] not in (digits, digits.upper(), written[2:]):
+        raise InputError(
+            f"expected {what} with its checksum (EIP-55), got {text!r}, where a letter's case is wrong",
+            hint="A digit may be mistyped: copy the address again. All in small letters it has no checksum.",
+        )
+    return written
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ EIP-712 (ids), RFC 8785 (manifests and the bundle itself), and those of `chain_s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -77,6 +78,11 @@ class BundleRefused(NotVerified):
             place=place,
         )
         self.place = place
+
+    @property
+    def code(self) -> str:
+        """The reason code: the place without numbers and hashes (conformance/README.md)."""
+        return "form" if self.place.startswith("byte ") else re.sub(r"\[\d+\]|\.0x[0-9a-f]{64}", "", self.place)
 
 
 class _Strict(BaseModel):

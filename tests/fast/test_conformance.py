@@ -1,0 +1,193 @@
+"""The vectors of conformance/, run through what everyone can import. `python -m tools.conformance` writes them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+
+from blockchaintracer import Trust, verify, verify_bundle
+from blockchaintracer.core.digest import digest_bytes, format_listing, parse_listing
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import UnknownVersion
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.merkle import MerkleTree, leads_to
+from blockchaintracer.core.record import Domain, GlobalId, RecordKey, record_commitment, verdict_commitment
+from blockchaintracer.core.verify.bundle import BundleRefused
+from blockchaintracer.lab.private.field_tree import Context, Opening, root_of
+from blockchaintracer.lab.private.sealed_content import ContentOpening
+from tests.support.memory_node import RpcError, answering
+
+pytestmark = pytest.mark.fast
+FOLDER = Path(__file__).resolve().parents[2] / "conformance"
+Case = dict[str, Any]
+
+
+def vectors(name: str) -> Any:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def each(name: str) -> Any:
+    cases = vectors(name)["cases"]
+    return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
+
+
+def refused(read: Callable[[], Any]) -> None:
+    with pytest.raises(InputError):
+        read()
+
+
+@each("ids")
+def test_an_id(case: Case) -> None:
+    if "refused" in case:
+        return refused(lambda: RecordKey.from_json(case["given"]))
+    domain, key = Domain(int(case["chainId"]), case["registry"]), RecordKey.from_json(case["given"])
+    assert RecordKey.from_json(case["key"]).as_json() == key.as_json() == RecordKey.from_json(key.as_json()).as_json()
+    assert (domain.record_id(key), domain.global_id(case["id"])) == (case["id"], case["globalId"])
+    assert GlobalId.parse(case["globalId"]).record_id == case["id"]
+
+
+@each("commitments")
+def test_a_commitment(case: Case) -> None:
+    match case["of"]:
+        case "record":
+            assert record_commitment(case["record"], case["salt"]) == case["commitment"]
+        case "verdict":
+            shown = [case[name] for name in ("group", "attester", "record", "verdict", "evidence", "salt")]
+            assert verdict_commitment(*shown) == case["commitment"]
+        case "content":
+            assert ContentOpening.from_bytes(case["opening"].encode()).commitment == case["commitment"]
+        case _:
+            context, opening = Context.from_json(case["context"]), Opening(case["field"], case["value"], case["salt"])
+            assert root_of(context, case["subject"], opening, case["path"]) == case["root"]
+
+
+@each("digests")
+def test_a_digest(case: Case) -> None:
+    pattern = bytes.fromhex(case["pattern"])
+    data = (pattern * (case["size"] // len(pattern) + 1))[: case["size"]]
+    assert hashlib.sha256(data).hexdigest() == case["sha256"]
+    for profile, cid in case["cids"].items():
+        found = digest_bytes(data, profile)
+        assert (found.sha256, found.cid) == (case["sha256"], cid)
+
+
+@each("listings")
+def test_a_listing(case: Case) -> None:
+    listing = case["listing"].encode()
+    if "refused" in case:
+        return refused(lambda: parse_listing(listing))
+    files = [(file["path"], file["sha256"]) for file in case["files"]]
+    assert format_listing(files) == listing
+    assert sorted(parse_listing(listing)) == sorted(files)
+    assert hashlib.sha256(listing).hexdigest() == case["sha256"]
+
+
+@each("manifests")
+def test_a_manifest(case: Case) -> None:
+    data = case["text"].encode()
+    if "refused" in case:
+        return refused(lambda: parse_manifest(data))
+    manifest = parse_manifest(data)
+    links = manifest.parents
+    parents = None if links is None else [{"parent": it.parent, "relation": it.relation} for it in links]
+    assert (manifest.digest(), manifest.cid(), manifest.to_bytes()) == (case["sha256"], case["cid"], data)
+    found = (manifest.kind, manifest.subject_type, manifest.subject_digest, parents)
+    assert found == tuple(case[name] for name in ("kind", "subjectType", "subject", "parents"))
+
+
+@each("trees")
+def test_a_tree(case: Case) -> None:
+    leaves = [hashlib.sha256(f"leaf {number}".encode()).hexdigest() for number in range(case.get("leaves", 0))]
+    tree = MerkleTree(case.get("values") or leaves)
+    assert tree.root == case["root"]
+    for shown in case["paths"]:
+        assert tree.proof(shown["value"]) == shown["path"]
+        assert leads_to(shown["value"], shown["path"]) == case["root"]
+
+
+def trust_of(given: Any) -> Trust | None:
+    if given is None:
+        return None
+    chosen = {"chain_id": int(given.get("chainId", "0")), "registry": given.get("registry")}
+    return Trust(**chosen, groups=tuple(given.get("groups", ())), blocks=tuple(given.get("blocks", ())))
+
+
+BUNDLES = {case["name"]: case["bundle"] for case in vectors("bundles")["cases"] if "bundle" in case}
+
+
+def bundle_in(case: Case) -> bytes:
+    """The bytes that a case is about: as it has them, or those of another case, with one field set."""
+    if "base64" in case:
+        return base64.b64decode(case["base64"])
+    text = case.get("bundle") or BUNDLES[case["same"]]
+    if "set" not in case:
+        return str(text).encode()
+    whole = json.loads(text)
+    *parts, last = case["set"]["path"]
+    place = whole
+    for part in parts:
+        place = place[part]
+    if "value" in case["set"]:
+        place[last] = case["set"]["value"]
+    else:
+        del place[last]
+    return rfc8785.dumps(whole)
+
+
+@each("bundles")
+def test_a_bundle(case: Case) -> None:
+    try:
+        found = {"outcome": verify_bundle(bundle_in(case), trust_of(case["trust"])).conclusion.value}
+    except BundleRefused as error:
+        found = {"refused": error.code}
+    except UnknownVersion:
+        found = {"refused": "version"}
+    assert found == {name: case[name] for name in ("outcome", "refused") if name in case}
+
+
+OUTCOMES = vectors("outcomes")
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the vectors say that the lab published, as a folder."""
+    folder = tmp_path_factory.mktemp("published")
+    for digest, data in OUTCOMES["objects"].items():
+        path = folder / "objects" / digest[:2] / digest[2:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(data))
+    (folder / "proofs").mkdir()
+    for key in OUTCOMES["keys"]:
+        domain = Domain(int(key["chainId"]), key["registry"])
+        name = domain.record_id(RecordKey.from_json(key["key"]))
+        (folder / "proofs" / f"{name}.json").write_text(json.dumps(key, indent=2) + "\n")
+    return folder
+
+
+@each("outcomes")
+def test_an_outcome(case: Case, published: Path) -> None:
+    rows = OUTCOMES["nodes"][case["node"]]
+    table = {json.dumps([row["method"], row["params"]], sort_keys=True): row["answer"] for row in rows}
+
+    def answer(method: str, params: list[Any]) -> Any:
+        place = table.get(json.dumps([method, params], sort_keys=True))
+        told = {"error": {"code": -32601, "message": "not found"}} if place is None else OUTCOMES["answers"][place]
+        if "error" in told:
+            raise RpcError(told["error"]["code"], told["error"]["message"], told["error"].get("data"))
+        return told["result"]
+
+    trust = trust_of(case["trust"])
+    assert trust is not None
+    with answering(table=answer):
+        report = verify(case["target"], replace(trust, rpc="http://table/"), copies=published)
+    assert report.conclusion.value == case["outcome"]
+    assert sorted({check.name for check in report.failed}) == case["failed"]
+    assert sorted(record.id for record in report.records) == case["records"]

@@ -1,0 +1,641 @@
+"""Write the conformance vectors: `python -m tools.conformance` writes conformance/*.json, `--check` compares them.
+
+What a vector expects is what this package computes. That it is right is shown by those who share no code with it and
+run the same vectors: the contracts, the TypeScript SDK, and the independent reference of each file where there is one
+(eth_account for EIP-712, `sha256sum` for listings, the OpenZeppelin tree).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import rfc8785
+
+from blockchaintracer import Trust, verify, verify_bundle
+from blockchaintracer.core.digest import PROFILES, digest_bytes, format_listing, parse_listing
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import UnknownVersion
+from blockchaintracer.core.manifest import Manifest, check_against_key, parse_manifest
+from blockchaintracer.core.manifest.predicates import ContentPredicate, RecordPredicate, RunPredicate
+from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.record import (
+    Domain,
+    Kind,
+    Link,
+    RecordKey,
+    Relation,
+    Verdict,
+    record_commitment,
+    verdict_commitment,
+)
+from blockchaintracer.core.verify.bundle import BundleRefused
+from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
+from blockchaintracer.lab.private.sealed_content import ContentOpening
+from tests.support.forged_bundles import SALT, SHAPES, Forged, blocks_of
+from tests.support.memory_node import MODES, MemoryNode, RpcError, answering, forgetful
+
+FOLDER = Path(__file__).resolve().parents[1] / "conformance"
+REGISTRY = "0x" + "12" * 20
+AUTHOR = "0x" + "34" * 20
+Case = dict[str, Any]
+
+
+def word(text: str) -> str:
+    """Return 32 bytes that follow from a text, 64 hex digits: the vectors say nothing that is secret or random."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# -- ids, links, commitments
+
+
+def ids() -> Iterator[Case]:
+    """Keys, in any order of their parents, and the EIP-712 digest that is their id."""
+    kinds = [*Kind, 128, 255]
+    for number in range(24):
+        domain = Domain((1, 31337, 11155111, 2**64 - 1)[number % 4], "0x" + word(f"registry {number}")[:40])
+        links = tuple(
+            Link(word(f"parent {number} {place}"), [*Relation][(number + place) % len(Relation)])
+            for place in range((0, 1, 2, 7, 64)[number % 5])
+        )
+        key = RecordKey(
+            group=(1, 7, 2**32 - 1)[number % 3],
+            author="0x" + word(f"author {number}")[:40],
+            subject_type=1 + number % 4,
+            subject=word(f"subject {number}"),
+            kind=int(kinds[number % len(kinds)]),
+            manifest=word(f"manifest {number}"),
+            parents=links,
+        )
+        shown = key.as_json()
+        # the order in which somebody gives the parents is no part of the key
+        given = shown | {"parents": shown["parents"][::-1]} if number % 2 else shown
+        about = {"chainId": str(domain.chain_id), "registry": domain.registry}
+        found = domain.record_id(key)
+        yield {"name": f"key {number}", **about, "given": given, "key": shown, "id": found} | {
+            "globalId": domain.global_id(found)
+        }
+    plain = RecordKey(1, AUTHOR, 1, word("a"), 1, word("b")).as_json()
+    twice = [{"parent": "0x" + word("p"), "relation": 1}] * 2
+    yield from (
+        {"name": name, "chainId": "1", "registry": REGISTRY, "given": plain | change, "refused": True}
+        for name, change in {
+            "a group of 33 bits": {"group": 2**32},
+            "a negative kind": {"kind": -1},
+            "a kind that is text": {"kind": "1"},
+            "a subject of 31 bytes": {"subject": "ab" * 31},
+            "an author of 19 bytes": {"author": "0x" + "34" * 19},
+            "an author with a wrong checksum": {"author": "0xD8DA6BF26964aF9D7eEd9e03E53415D37aA96045"},
+            "parents that are no list": {"parents": 1},
+        }.items()
+    )
+    one, both = plain | {"parents": twice[:1]}, plain | {"parents": twice}
+    found = Domain(1, REGISTRY).record_id(RecordKey.from_json(one))
+    yield {"name": "a parent given twice counts once", "chainId": "1", "registry": REGISTRY, "given": both} | {
+        "key": one,
+        "id": found,
+        "globalId": Domain(1, REGISTRY).global_id(found),
+    }
+
+
+def commitments() -> Iterator[Case]:
+    """What a seal shows of a record or a verdict, what an encrypted file is bound to, and a run's private values."""
+    for number in range(4):
+        record, salt = "0x" + word(f"record {number}"), "0x" + word(f"salt {number}")
+        yield {"name": f"record {number}", "of": "record", "record": record, "salt": salt} | {
+            "commitment": record_commitment(record, salt)
+        }
+        evidence = "0x" + word(f"evidence {number}") if number % 2 else None
+        shown = {"group": number + 1, "attester": AUTHOR, "record": record, "verdict": number + 1, "evidence": evidence}
+        found = verdict_commitment(number + 1, AUTHOR, record, number + 1, evidence, salt)
+        yield {"name": f"verdict {number}", "of": "verdict", **shown, "salt": salt, "commitment": found}
+    context = Context("31337", REGISTRY, 3, AUTHOR)
+    opening = ContentOpening(context, "file", word("content"), "patients.csv", word("salt"))
+    text = opening.to_bytes().decode()
+    yield {"name": "an encrypted file", "of": "content", "opening": text, "commitment": opening.commitment}
+    values = {"parameters.lr": 0.1, "parameters.layers": [64, 32], "metrics.accuracy": 0.93, "parameters.ü": None}
+    openings = [Opening(name, value, word(name)) for name, value in values.items()]
+    tree = FieldTree(context, word("run"), openings, 1024, word("filler"))
+    for shown in openings:
+        fields = {"context": context.as_json(), "subject": word("run"), "field": shown.field, "value": shown.value}
+        yield {"name": shown.field, "of": "private value", **fields, "salt": shown.salt} | {
+            "path": tree.path(shown.field),
+            "root": tree.root,
+        }
+
+
+# -- bytes: digests, listings, manifests
+
+
+def digests() -> Iterator[Case]:
+    """Files of a repeated pattern: SHA-256, and the CID of each profile at the sizes where a tree grows."""
+    chunk = 1 << 18
+    sizes = (0, 1, 11, chunk - 1, chunk, chunk + 1, 2 * chunk, 1 << 20, (1 << 20) + 1, 3 << 20, 175 * chunk)
+    pattern = bytes(range(251))
+    for size in sizes:
+        data = (pattern * (size // len(pattern) + 1))[:size]
+        cids = {name: digest_bytes(data, name).cid for name in PROFILES}
+        yield {"name": f"{size} bytes", "pattern": pattern.hex(), "size": size} | {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "cids": cids,
+        }
+
+
+def listings() -> Iterator[Case]:
+    """Folders as the SHA256SUMS whose SHA-256 identifies them, and listings that no folder has."""
+    folders = {
+        "one file": ["data.csv"],
+        "sorted by bytes, not by letters": ["b", "a/z", "a.txt", "B", "ä", "a b", ".hidden", "a/1"],
+        "names that sha256sum escapes": ["a\\b", "a\nb", "a\rb", "plain"],
+        "beyond the basic plane": ["\U0001d538", "\uffee", "z"],
+    }
+    for name, paths in folders.items():
+        files = [(path, word(path)) for path in paths]
+        listing = format_listing(files)
+        shown = [{"path": path, "sha256": digest} for path, digest in files]
+        yield {"name": name, "files": shown, "listing": listing.decode()} | {
+            "sha256": hashlib.sha256(listing).hexdigest()
+        }
+    line, other = f"{word('a')}  a\n", f"{word('b')}  b\n"
+    wrong = {
+        "nothing": "",
+        "no newline at the end": line[:-1],
+        "not sorted": other + line,
+        "a path twice": line + line,
+        "upper case": line.upper(),
+        "one space": line.replace("  ", " "),
+        "an absolute path": f"{word('a')}  /a\n",
+        "a path that leaves the folder": f"{word('a')}  ../a\n",
+        "a part that is empty": f"{word('a')}  a//b\n",
+        "a file that is a folder, too": f"{line}{word('b')}  a/b\n",
+        "an escape that is none": f"\\{word('a')}  a\n",
+        "letters that are not composed": f"{word('a')}  a\u0308\n",
+    }
+    yield from ({"name": name, "listing": text, "refused": True} for name, text in wrong.items())
+    for text in wrong.values():
+        refused(lambda text=text: parse_listing(text.encode()))
+
+
+def refused(read: Callable[[], Any]) -> None:
+    """Fail if something that has to be refused is read."""
+    try:
+        read()
+    except InputError:
+        return
+    raise AssertionError("expected a refusal")
+
+
+def manifests() -> Iterator[Case]:
+    """Manifests: their RFC 8785 bytes, digest, and what of them the key repeats; and texts that are none."""
+    parents = [
+        {"record": "0x" + word("data"), "relation": int(Relation.TRAINED_ON)},
+        {"record": "0x" + word("code"), "relation": int(Relation.DERIVED_FROM)},
+    ]
+    run = RunPredicate.from_plain(
+        {
+            "runId": "0c4cd0d6-6b6c-4d5a-8d3c-111111111111",
+            "name": "search",
+            "status": "completed",
+            "parents": parents,
+            "parameters": {"lr": 0.1, "ü": 1e21, "small": 5e-324, "big": 1e16, "flag": True, "none": None},
+            "metrics": {"snr": {"value": 23.6, "tolerance": {"absolute": 0.05}}, "lost": {"value": float("nan")}},
+            "seeds": {"numpy": 42},
+        }
+    )
+    name = "a line \u2603 with \U0001d538"
+    result = RecordPredicate.from_plain({"name": name, "subjectType": "identifier", "identifier": "doi:10.1/x"})
+    made = {
+        "a commitment": Manifest.of(Kind.DATASET, ContentPredicate(subject_type="commitment", name="data"), word("s")),
+        "a model by content alone": Manifest.of(Kind.MODEL, ContentPredicate(subject_type="commitment"), word("m")),
+        "a run with numbers of every size": Manifest.of(Kind.RUN, run),
+        "a result by an identifier": Manifest.of(Kind.RESULT, result),
+        "a kind of the lab's own": Manifest.of(200, result),
+    }
+    for title, manifest in made.items():
+        links = manifest.parents
+        digests = {"sha256": manifest.digest(), "cid": manifest.cid()}
+        yield {"name": title, "text": manifest.to_bytes().decode(), **digests} | {
+            "kind": int(manifest.kind),
+            "subjectType": int(manifest.subject_type),
+            "subject": manifest.subject_digest,
+            # content states no parents, and fits those of any key
+            "parents": None if links is None else [{"parent": it.parent, "relation": int(it.relation)} for it in links],
+        }
+    text = made["a commitment"].to_bytes().decode()
+    plain = json.loads(text)
+
+    def changed(**fields: Any) -> str:
+        return rfc8785.dumps(plain | fields).decode()
+
+    wrong = {
+        "a space": text.replace(":", ": ", 1),
+        "a newline at the end": text + "\n",
+        "a name twice": text.replace("{", '{"_type":"https://in-toto.io/Statement/v1",', 1),
+        "keys in another order": json.dumps(dict(reversed(plain.items())), separators=(",", ":")),
+        "an escape that is not needed": text.replace("data", "d\\u0061ta"),
+        "another statement": changed(_type="https://in-toto.io/Statement/v2"),
+        "a field more": changed(more=1),
+        "no subject": changed(subject=[]),
+        "two subjects": changed(subject=plain["subject"] * 2),
+        "a subject of 63 digits": changed(subject=[{"name": "data", "digest": {"sha256": word("s")[:-1]}}]),
+        "a subject in upper case": changed(subject=[{"name": "data", "digest": {"sha256": word("s").upper()}}]),
+        "an unknown kind": changed(predicateType="urn:blockchaintracer:predicate:poem:v1"),
+        "a later version": changed(predicateType="urn:blockchaintracer:predicate:dataset:v2"),
+        "no object": "[]",
+        "no JSON": text[:-1],
+    }
+    for text in wrong.values():
+        refused(lambda text=text: parse_manifest(text.encode()))
+    yield from ({"name": name, "text": text, "refused": True} for name, text in wrong.items())
+
+
+def trees() -> Iterator[Case]:
+    """Batches of some ids: the root, and the path of each; of large ones a few."""
+    for count in (1, 2, 3, 4, 5, 7, 8, 9, 1000):
+        values = ["0x" + word(f"leaf {number}") for number in range(count)]
+        tree = MerkleTree(values)
+        shown = values if count < 10 else [values[0], values[499], values[-1]]
+        # the values of a large tree are the SHA-256 of "leaf 0", "leaf 1" and so on
+        listed = {"values": values} if count < 10 else {"leaves": count}
+        yield {"name": f"{count} records", **listed, "root": tree.root} | {
+            "paths": [{"value": value, "path": tree.proof(value)} for value in shown]
+        }
+
+
+# -- bundles
+
+
+def code(place: str) -> str:
+    """Return the reason code of a refusal: its place, without numbers and hashes; ``form`` of what is no bundle."""
+    return BundleRefused(place, "").code
+
+
+def _judged(data: bytes, trust: dict[str, Any] | None) -> Case:
+    try:
+        report = verify_bundle(data, trust_of(trust))
+    except BundleRefused as error:
+        return {"refused": error.code}
+    except UnknownVersion:
+        return {"refused": "version"}
+    return {"outcome": report.conclusion.value}
+
+
+def trust_of(given: dict[str, Any] | None) -> Trust | None:
+    """Read what a vector says that the verifier chose."""
+    if given is None:
+        return None
+    chosen = {"chain_id": int(given.get("chainId", "0")), "registry": given.get("registry")}
+    return Trust(**chosen, groups=tuple(given.get("groups", ())), blocks=tuple(given.get("blocks", ())))
+
+
+def bundles() -> Iterator[Case]:
+    """Bundles of invented blocks, whole and with one thing wrong, judged with nothing trusted and with their blocks."""
+    shapes: dict[str, dict[str, Any]] = {
+        "one record": {},
+        "three records": {"count": 3},
+        "a batch of three": {"batched": True, "count": 3},
+        "a record that was cancelled": {"batched": True, "cancelled": True},
+        "an own registry": {"is_genuine": False},
+        "without its manifest": {"manifest": False},
+        "retracted": {"word": 1_438_270_006 << 40},
+        "before London": {"fields": 0},
+        "of Amsterdam": {"fields": 8},
+        "a later fork": {"fields": 8, "more_fields": [b"\x01"]},
+    }
+    for name, shape in shapes.items():
+        forged = Forged(**shape)
+        data = forged.data()
+        text, blocks = data.decode(), list(blocks_of(data))
+        registry = json.loads(data)["registry"]
+        for about, trust in {
+            "nothing trusted": None,
+            "its blocks trusted": {"blocks": blocks},
+            "its blocks and registry trusted": {"chainId": "1", "registry": registry, "blocks": blocks},
+            "one block trusted": {"blocks": blocks[:1]},
+            "another group": {"blocks": blocks, "groups": [8]},
+            "another chain": {"chainId": "5", "blocks": blocks},
+            "another registry": {"chainId": "1", "registry": REGISTRY, "blocks": blocks},
+        }.items():
+            shared = {} if about == "nothing trusted" else {"same": f"{name}, nothing trusted"}
+            shared = shared or {"bundle": text}
+            yield {"name": f"{name}, {about}", **shared, "trust": trust, **_judged(data, trust)}
+    for name, shape in SHAPES.items():
+        data = Forged(**shape).data()
+        yield {"name": name, "bundle": data.decode(), "trust": None, **_judged(data, None)}
+    whole = Forged()
+    yield from _edited(json.loads(whole.data()))
+    data = whole.data()
+    for name, raw in {
+        "no UTF-8": b'{"a":"\xff"}',
+        "no JSON": data[:-1],
+        "a newline after it": data + b"\n",
+        "a space in it": data[:1] + b" " + data[1:],
+        "a bit of a digit": data[:400] + bytes([data[400] ^ 1]) + data[401:],
+        "nested deeply": b"[" * 200 + b"]" * 200,
+        "a lone surrogate": b'{"a":"\\ud800"}',
+        "a number that JSON has not": b'{"a":NaN}',
+    }.items():
+        yield {"name": name, "base64": base64.b64encode(raw).decode(), "trust": None, **_judged(raw, None)}
+
+
+def _edited(plain: dict[str, Any]) -> Iterator[Case]:
+    """Yield the whole bundle with one field set; `set` is the path and the value, and the rest is canonical again."""
+    record = plain["records"][0]
+    state = record["state"]
+    [inclusion] = set(plain["blocks"]) - {state}
+    edits: dict[str, tuple[list[Any], Any]] = {
+        "a later version": (["type"], "urn:blockchaintracer:bundle:v2"),
+        "another format": (["type"], "urn:blockchaintracer:batch:v1"),
+        "other algorithms": (["algorithms"], ["md5"]),
+        "a chain that is a number": (["chainId"], 1),
+        "chain 0": (["chainId"], "0"),
+        "another chain": (["chainId"], "2"),
+        "another registry": (["registry"], REGISTRY),
+        "a registry with a checksum": (["registry"], plain["registry"].upper().replace("0X", "0x")),
+        "no records": (["records"], []),
+        "a record twice": (["records"], [record, record]),
+        "no nodes": (["nodes"], []),
+        "nodes in another order": (["nodes"], plain["nodes"][::-1]),
+        "a node twice": (["nodes"], sorted([*plain["nodes"], plain["nodes"][0]])),
+        "a node too many": (["nodes"], sorted([*plain["nodes"], "0x" + "c0" * 40])),
+        "a node with another byte": (["nodes", 0], plain["nodes"][0][:-2] + "00"),
+        "a block too many": (["blocks"], plain["blocks"] | _another_block()),
+        "a block under another hash": (["blocks", "0x" + "ab" * 32], plain["blocks"][state]),
+        "no id": (["records", 0, "id"], ...),
+        "another id": (["records", 0, "id"], "0x" + word("id")),
+        "another group": (["records", 0, "key", "group"], 8),
+        "another author": (["records", 0, "key", "author"], AUTHOR),
+        "another kind": (["records", 0, "key", "kind"], 2),
+        "another subject": (["records", 0, "key", "subject"], word("subject")),
+        "a field of the key more": (["records", 0, "key", "more"], 1),
+        "another manifest": (["records", 0, "manifest", "predicate", "name"], "other"),
+        "a manifest that is text": (["records", 0, "manifest"], "text"),
+        "no event": (["records", 0, "recorded"], None),
+        "another log": (["records", 0, "recorded", "log"], 1),
+        "another transaction": (["records", 0, "recorded", "transaction"], 1),
+        "the event in another block": (["records", 0, "recorded", "block"], state),
+        "the event in no block": (["records", 0, "recorded", "block"], "0x" + word("block")),
+        "the state of the first block": (["records", 0, "state"], inclusion),
+        "the state of no block": (["records", 0, "state"], "0x" + word("block")),
+        "another owner": (["deployment", "owner"], AUTHOR),
+        "another salt": (["deployment", "salt"], "0x" + "bb" * 32),
+        "another rule": (["deployment", "openGroupCreation"], False),
+        "no salt": (["deployment", "salt"], ...),
+        "no deployment": (["deployment"], ...),
+        "a deployment that is null": (["deployment"], None),
+        "a field more": (["more"], 1),
+        "evidence of an unknown type": (["witnesses"], [{"type": "urn:example:witness"}]),
+        "an empty list of evidence": (["witnesses"], []),
+    }
+    assert SALT != "0x" + "bb" * 32
+    for name, (path, value) in edits.items():
+        data = rfc8785.dumps(edited(plain, path, value))
+        how = {"path": path} | ({} if value is ... else {"value": value})
+        yield {"name": name, "same": "one record, nothing trusted", "set": how, "trust": None, **_judged(data, None)}
+
+
+def edited(plain: Any, path: list[Any], value: Any) -> Any:
+    """Return a copy with the value at a path; an ellipsis drops what is there."""
+    made = json.loads(json.dumps(plain))
+    parent = made
+    for part in path[:-1]:
+        parent = parent[part]
+    if value is ...:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = value
+    return made
+
+
+def _another_block() -> dict[str, str]:
+    plain = Forged(number=17_000_000, time=1_438_200_000).plain()
+    return dict([next(iter(plain["blocks"].items()))])
+
+
+# -- outcomes on what nodes answered
+
+
+class Recorded:
+    """The answers of a node, kept as they are given."""
+
+    def __init__(self, answer: Callable[[str, list[Any]], Any]) -> None:
+        self._answer = answer
+        self.table: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, method: str, params: list[Any]) -> Any:
+        question = json.dumps([method, params], sort_keys=True)
+        try:
+            found = self._answer(method, params)
+        except RpcError as error:
+            self.table[question] = {"error": error.error}
+            raise
+        self.table[question] = {"result": json.loads(json.dumps(found))}
+        return found
+
+    def as_json(self, answers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the table: each question once, and the place of its answer in `answers`, which grows."""
+        rows = []
+        for question, answer in sorted(self.table.items()):
+            if answer not in answers:
+                answers.append(answer)
+            method, params = json.loads(question)
+            rows.append({"method": method, "params": params, "answer": answers.index(answer)})
+        return rows
+
+
+def outcomes() -> dict[str, Any]:
+    """The life of a small registry, asked of nodes that remember all, that forgot, and that lie."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _Life(Path(folder)).vectors()
+
+
+class _Life:
+    def __init__(self, folder: Path) -> None:
+        from blockchaintracer.lab.attest import attest, retract
+        from blockchaintracer.lab.groups import create_group
+        from blockchaintracer.lab.lab import Lab
+        from blockchaintracer.lab.lab_folder import Home
+        from blockchaintracer.lab.publish import publish
+        from blockchaintracer.lab.recording.content import record_content
+        from blockchaintracer.lab.recording.run import named_parents, record_run
+        from tests.support.registry_life import FULL, KeptSigner
+
+        class Fixed(KeptSigner):
+            def __init__(self, name: str) -> None:
+                from eth_account import Account
+
+                self._account = Account.from_key(word(name))
+                self.address = self._account.address
+
+        self.node = MemoryNode()
+        self.node.mine()
+        self.ids: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
+        self.published = folder / "published"
+        owner = Fixed("owner")
+        self.registry = self.node.deploy("LabRegistry", owner.address, True).lower()
+        with answering(full=self.node.answer):
+            labs = []
+            for name in ("lab", "other"):
+                signer = owner if name == "lab" else Fixed(name)
+                lab = Lab(Home(folder / name), rpc=FULL, registry_address=self.registry, signer_given=signer)
+                create_group(lab, name)
+                labs.append(lab)
+            lab, other = labs
+
+            def content(name: str, kind: Kind, *parents: Link) -> str:
+                path = folder / f"{name}.bin"
+                self.files[name] = f"the content of {name}\n".encode()
+                path.write_bytes(self.files[name])
+                self.ids[name] = record_content(lab, kind, path, name=name, parents=list(parents)).id
+                return self.ids[name]
+
+            data = content("data", Kind.DATASET)
+            model = content("model", Kind.MODEL, Link(data, Relation.TRAINED_ON))
+            again = RunPredicate(
+                run_id="0c4cd0d6-6b6c-4d5a-8d3c-111111111111",
+                parents=named_parents((Link(model, Relation.REPRODUCES),)),
+                name="again",
+                status="completed",
+            )
+            self.ids["run"] = record_run(other, again).id
+            attest(other, model, Verdict.REPRODUCED, evidence=self.ids["run"])
+            wrong = content("wrong", Kind.DATASET)
+            content("child", Kind.MODEL, Link(wrong, Relation.TRAINED_ON))
+            retract(lab, wrong, "a sensor was broken")
+            self.node.mine(4)
+            for name in self.ids:
+                publish(other if name == "run" else lab, self.ids[name], self.published)
+
+    def vectors(self) -> dict[str, Any]:
+        head = self.node.head
+        tables: dict[str, Any] = {}
+        told: list[dict[str, Any]] = []
+        cases: list[Case] = []
+        answers: dict[str, Callable[[str, list[Any]], Any]] = {"remembers all": self.node.answer}
+        answers |= {f"forgot all but its head ({mode})": forgetful(self.node, mode, head) for mode in MODES}
+        answers["says that nothing is stored"] = self._denies
+        for name, answer in answers.items():
+            recorded = Recorded(answer)
+            with answering(table=recorded):
+                for about, target, trust in self._questions():
+                    found = self._ask(target, trust)
+                    cases.append(
+                        {"name": f"{about}; the node {name}", "target": target, "trust": trust}
+                        | {
+                            "node": name,
+                            **found,
+                        }
+                    )
+            tables[name] = recorded.as_json(told)
+        objects = {
+            path.parent.name + path.name: base64.b64encode(path.read_bytes()).decode()
+            for path in sorted((self.published / "objects").rglob("*"))
+            if path.is_file()
+        }
+        keys = [json.loads(path.read_text()) for path in sorted((self.published / "proofs").glob("*.json"))]
+        return {"answers": told, "nodes": tables, "objects": objects, "keys": keys, "cases": cases}
+
+    def _questions(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        chosen = {"chainId": str(self.node.chain.chain_id), "registry": self.registry}
+        for name, record in self.ids.items():
+            yield name, record, chosen
+        yield "an id that nobody recorded", "0x" + word("nobody"), chosen
+        yield "data, of a group that does not count", self.ids["data"], chosen | {"groups": [2]}
+        yield "the SHA-256 of data", hashlib.sha256(self.files["data"]).hexdigest(), chosen
+
+    def _ask(self, target: str, trust: dict[str, Any]) -> Case:
+        chosen = trust_of(trust)
+        assert chosen is not None
+        report = verify(target, replace(chosen, rpc="http://table/"), copies=self.published)
+        return {
+            "outcome": report.conclusion.value,
+            "failed": sorted({check.name for check in report.failed}),
+            "records": sorted(record.id for record in report.records),
+        }
+
+    def _denies(self, method: str, params: list[Any]) -> Any:
+        found = self.node.answer(method, params)
+        if method == "eth_getLogs":
+            return []
+        about_a_record = method == "eth_call" and any(record[2:] in str(params) for record in self.ids.values())
+        if not about_a_record:
+            return found
+        kept = 130 if found.startswith(f"0x{32:064x}") else 2  # a list keeps its place and length
+        return found[:kept] + "0" * (len(found) - kept)
+
+
+# -- all
+
+
+def check_manifest_agreement() -> None:
+    """Hold the manifests against keys: what agrees agrees, and what is another's does not."""
+    for case in manifests():
+        if "refused" in case:
+            continue
+        links = tuple(Link(it["parent"], it["relation"]) for it in case["parents"] or ())
+        fields = (1, AUTHOR, case["subjectType"], case["subject"], case["kind"], case["sha256"])
+        key = RecordKey(*fields, parents=links)
+        assert not check_against_key(parse_manifest(case["text"].encode()), key)
+
+
+FILES: dict[str, Callable[[], Any]] = {
+    "ids": ids,
+    "commitments": commitments,
+    "digests": digests,
+    "listings": listings,
+    "manifests": manifests,
+    "trees": trees,
+    "bundles": bundles,
+    "outcomes": outcomes,
+}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Yield each file's name and text."""
+    for name, make in FILES.items():
+        made = make()
+        whole = made if isinstance(made, dict) else {"cases": list(made)}
+        about = " ".join((make.__doc__ or "").split())
+        named = [case["name"] for case in whole["cases"]]
+        assert not [one for one, other in pairwise(sorted(named)) if one == other], name
+        yield f"{name}.json", _text({"about": about} | whole)
+
+
+def _text(whole: dict[str, Any]) -> str:
+    """Write a line for each item of each list, so that a change of one shows as one line."""
+    lines = []
+    for name, value in whole.items():
+        if isinstance(value, list):
+            shown = ",\n".join(json.dumps(item, ensure_ascii=False) for item in value)
+            lines.append(f"{json.dumps(name)}: [\n{shown}\n]")
+        else:
+            lines.append(f"{json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def main() -> int:
+    """Write the vectors, or say which are not as written."""
+    check_manifest_agreement()
+    other = []
+    for name, text in texts():
+        path = FOLDER / name
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            other.append(name)
+    for name in other:
+        print(f"conformance/{name} is not what `python -m tools.conformance` writes", file=sys.stderr)
+    return bool(other)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
