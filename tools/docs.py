@@ -1,0 +1,37 @@
+"""Builds the documentation: `make docs`. Every warning is an error, and every internal link and anchor is checked.
+
+mkdocs is installed on demand, by hash, into an environment of its own.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+from compiler import ROOT
+from locked import install
+
+ENVIRONMENT = ROOT / ".toolchain" / "docs"
+SITE = ROOT / ".build" / "site"
+_LOADS = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=["']?(https?:)?//""")
+"""What a browser would fetch from elsewhere. A link that a reader follows (<a>) is none."""
+
+
+def main() -> int:
+    """Build, and refuse pages that load anything from elsewhere."""
+    install("docs", ENVIRONMENT, ROOT / "locks" / "docs.txt")
+    mkdocs = ENVIRONMENT / "bin" / "mkdocs"
+    variables = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement
+    done = subprocess.run([mkdocs, *(sys.argv[1:] or ["build", "--quiet"])], cwd=ROOT, env=variables, check=False)
+    if done.returncode or sys.argv[1:]:
+        return done.returncode
+    pages = sorted(SITE.rglob("*.html"))
+    loading = [page.relative_to(SITE) for page in pages if _LOADS.search(page.read_text())]
+    for page in loading:
+        print(f"{page} loads something from elsewhere", file=sys.stderr)
+    print(f"{len(pages)} pages in {SITE.relative_to(ROOT)}")
+    return bool(loading)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
