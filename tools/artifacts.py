@@ -1,4 +1,4 @@
-"""Writes what the client ships of the contracts, ABI, bytecode, sources and gas: `make artifacts`.
+"""Writes what the client and the npm package ship of the contracts, ABI, bytecode, sources and gas: `make artifacts`.
 
 `python tools/artifacts.py --check` writes nothing and fails when what is shipped is stale.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import contract_package
 from compiler import ROOT, compile_standard_json, standard_json
 
 SHIPPED = {
@@ -91,7 +92,9 @@ def fresh() -> dict[Path, str]:
     del request["settings"]["outputSelection"]["*"][""]
     compiled, names = output["contracts"], dict(variables(output["sources"]))
     contracts = {name: compiled[source][name] for name, source in SHIPPED.items()}
-    files = {FOLDER / f"{name}.json": artifact(name, contract, names) for name, contract in contracts.items()}
+    shipped = {name: artifact(name, contract, names) for name, contract in contracts.items()}
+    files = {FOLDER / f"{name}.json": text for name, text in shipped.items()}
+    files |= contract_package.files(compiled, shipped)
     files[FOLDER / "verification.json"] = verification(request, contracts.values())
     return files | {FOLDER / "gas.json": gas()}
 
@@ -99,8 +102,8 @@ def fresh() -> dict[Path, str]:
 def main() -> int:
     stale = {file: text for file, text in fresh().items() if not file.exists() or file.read_text() != text}
     if "--check" not in sys.argv:
-        FOLDER.mkdir(exist_ok=True)
         for file, text in stale.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
     elif stale:
         names = ", ".join(file.relative_to(ROOT).as_posix() for file in stale)

