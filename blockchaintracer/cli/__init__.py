@@ -41,6 +41,7 @@ VERBS = {
     "query": ("search", "Search the registry's records."),
     "record": (None, "Record datasets, models, software, results or a run."),
     "registry": (None, "Who owns the registry, and which takes its place."),
+    "renew": (None, "Hash records again before their hashes can be broken."),
     "report": ("report", "Write cards, sheets and pages of a record."),
     "reproduce": ("reproduce", "Re-run somebody's run from its record, compare, and attest."),
     "retract": (None, "Retract a record, once and for good."),
@@ -57,7 +58,7 @@ VERBS = {
 
 SECTIONS = {
     "Start": "deploy group keys node network estimate status",
-    "Record": "record new mlflow seal reveal batch materialize attest reproduce retract",
+    "Record": "record new mlflow seal reveal batch materialize attest reproduce retract renew",
     "Check": "verify check compare score signature",
     "Find": "query lineage impact",
     "Share": "publish report disclose decrypt export-as export-proof ipfs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import counted, is_hash
 from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.trust import Trust, read_checkpoints
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 _OF_A_PATH = ("path", "record", "of_group")
 _OF_AN_ID = (*_OF_A_PATH, "author")
 _OF_NODES = ("targets", "sources", "of_group", "registry", "key_files", "strict")
+_OF_A_DATE = ("as_of", "broken")
 _OF_BLOCKS = ("trusted_blocks", "checkpoints")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
@@ -63,6 +66,8 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group count.")
 @click.option("--author", metavar="ADDRESS", help="Who sealed the commitment ID for --group: needs no log.")
 @click.option("--key-file", "key_files", type=FILE, multiple=True, help="Has the key of a record; repeatable.")
+@click.option("--as-of", metavar="DATE", help="Judge by what held at this day (to its end, UTC) or time.")
+@click.option("--broken", multiple=True, metavar="HASH:DATE", help="sha256, keccak256, sha512 or sha3-256 is broken.")
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
 @source_option
 @mlflow_option
@@ -90,27 +95,30 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
       blockchaintracer verify --proof proof.json    (what `batch anchor` wrote)
       blockchaintracer verify --proof learning-rate.json    (what `disclose` wrote)
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
+      blockchaintracer verify ID --as-of 2031-05-01
+      blockchaintracer verify ID --broken sha256:2041-01-01    (counts only if it was renewed before)
 
     An MLflow run is compared with what MLflow shows of it now: what was changed since is named.
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 unavailable, 4 consistent, but with no chain of yours.
     """
     if options["proof"] is not None:
-        _refuse(ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key")
+        _refuse(ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key", *_OF_A_DATE)
         return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
     _refuse(ctx, "what is no proof bundle", *_OF_BLOCKS)
     is_data = options["data"] is not None
     target = _one_target(ctx, targets, options)
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
+    renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
     if target is None:
-        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri")
-        return _answer(verify_order(lab, *before), strict, lab)
+        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken")
+        return _answer(*renewing.judged(verify_order(lab, *before)), strict, lab)
     if target.startswith("mlflow:"):
-        _refuse(ctx, "a run of MLflow", *_OF_AN_ID)
+        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE)
         run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
-            return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict, lab)
+            return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), {}, strict, lab)
     _refuse(ctx, "what is no run of MLflow", "tracking_uri")
     if not (is_data or is_hash(target) or Path(target).exists()):
         target = full_id(lab, target)
@@ -121,7 +129,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     with progress_bar("hashing", files) as progress:
         about = {"path": path, "record": record, "group": group, "author": author}
         report = verify(lab, target, **about, sources=sources, progress=progress)
-    return _answer(report, strict, lab)
+    return _answer(*renewing.judged(report), strict, lab)
 
 
 def _typed(ctx: click.Context, name: str) -> bool:
@@ -195,10 +203,10 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
         _refuse(ctx, "a disclosure", "of_group", "targets")
         from blockchaintracer.lab.private.disclose import verify_disclosure
 
-        return _answer(verify_disclosure(lab, file, sources), strict, lab)
+        return _answer(verify_disclosure(lab, file, sources), {}, strict, lab)
     with progress_bar("hashing", data) as progress:
         report = verify_batch_proof(lab, file, content, files=data, group=group, sources=sources, progress=progress)
-    return _answer(report, strict, lab)
+    return _answer(report, {}, strict, lab)
 
 
 def _chooses_chain(ctx: click.Context, options: dict[str, Any]) -> bool:
@@ -332,12 +340,38 @@ def _summary(report: BundleReport) -> str:
 # -- reports
 
 
-def _answer(report: Report, strict: bool, lab: Lab) -> Answer:
+class _Renewing:
+    """What was asked of a date and of broken hashes, and the renewals that answer it."""
+
+    def __init__(self, lab: Lab, sources: Sequence[str], as_of: str | None, broken: Sequence[str]) -> None:
+        self._lab, self._sources = lab, sources
+        self._time = extra("renewal", "as_of").read_date(as_of) if as_of else None
+        self._broken = extra("renewal", "judge").parse_broken(broken) if broken else {}
+        if self._time is not None:
+            lab.__dict__["registry"] = extra("renewal", "as_of").registry_as_of(lab.registry, self._time)
+
+    def judged(self, report: Report) -> tuple[Report, dict[str, Any]]:
+        """Return the report with what renewals say, and what stands beside its checks."""
+        renewals: list[Any] = []
+        has_some = any(Path(folder, "renewals").is_dir() for folder in [str(self._lab.home.path), *self._sources])
+        if self._broken or has_some:
+            judge = extra("renewal", "verify_renewals").with_renewals
+            about = {"sources": self._sources, "broken": self._broken, "as_of": self._time}
+            report, renewals = judge(self._lab, report, **about)
+        more: dict[str, Any] = {"renewals": renewals} if renewals else {}
+        if self._time is not None:
+            limit = f"It was judged by what held at {when(self._time)}: the files are those that are here today."
+            report = replace(report, does_not_prove=(*report.does_not_prove, limit))
+            more["asOf"] = self._time
+        return report, more
+
+
+def _answer(report: Report, more: dict[str, Any], strict: bool, lab: Lab) -> Answer:
     conclusion = report.conclusion
     if strict and report.unknown and conclusion is Conclusion.VERIFIED:
         conclusion = Conclusion.NOT_VERIFIED
-    data = {**report.as_json(), "outcome": conclusion.value, "verified": conclusion.verified}
-    return Answer(data, *_lines(report, conclusion, lab), exit_code=conclusion.exit_code)
+    data = {**report.as_json(), **as_json(more), "outcome": conclusion.value, "verified": conclusion.verified}
+    return Answer(data, *_lines(report, more, conclusion, lab), exit_code=conclusion.exit_code)
 
 
 def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
@@ -347,7 +381,7 @@ def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
     yield f"  {command_for_others(lab.domain, record_id)}"
 
 
-def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
+def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: Lab) -> Iterator[str]:
     yield verdict_line(conclusion, _outcome(report, conclusion), private=report.private)
     yield from (hanging("  ", plain(note)) for note in report.notes)
     general = [_line(check) for check in report.checks if check.record is None]
@@ -360,6 +394,8 @@ def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
         yield from (_line(check) for check in report.checks if check.record == record.id)
     known = {record.id for record in report.records}
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
+    if times := [line for renewal in more.get("renewals", ()) for line in renewal.lines()]:
+        yield from ("", "When", *(hanging("  ", plain(line)) for line in times))
     yield ""
     yield "What this proves"
     proven = report.proves or ["Nothing of who committed to what, and when."]

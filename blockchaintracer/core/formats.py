@@ -146,6 +146,8 @@ DEPLOYMENTS = Format("deployments", algorithms=("keccak-256",))
 TRUSTED_BLOCKS = Format("trusted-blocks", algorithms=("keccak-256",))
 RUN_DOCUMENT = Format("run-document")
 CLAIMS = Format("results")
+IDENTITY_PAGE = Format("identity-page")
+IDENTITIES = Format("identities", algorithms=_CHAIN)
 
 # the lab's own
 HOME = Format("home")

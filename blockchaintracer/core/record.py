@@ -460,8 +460,12 @@ TYPES: dict[str, list[dict[str, str]]] = {
         "uint32 group,address inviter,address account,uint32 roles,uint40 until,"
         "uint32 inviterVersion,uint32 version,uint40 deadline"
     ),
+    "IdentityClaim": _fields(
+        "address account,uint32 group,string scheme,string identifier,uint40 signedAt,bytes32 nonce"
+    ),
 }
-"""EIP-712 types of everything that is identified, signed or sealed, as in contracts/libraries/StructHash.sol."""
+"""EIP-712 types of everything that is identified, signed or sealed, as in contracts/libraries/StructHash.sol. The
+registry knows nothing of an IdentityClaim: clients check it."""
 
 
 def _needed(primary_type: str) -> list[str]:

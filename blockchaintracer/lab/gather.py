@@ -58,7 +58,7 @@ class GatheredRecord:
     @property
     def description(self) -> str:
         """Description in the manifest; empty without."""
-        return (self.manifest.predicate.description or "") if self.manifest else ""
+        return getattr(self.manifest and self.manifest.predicate, "description", None) or ""
 
     @property
     def run(self) -> RunPredicate | None:

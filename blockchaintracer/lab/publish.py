@@ -17,6 +17,7 @@ from blockchaintracer.core.manifest import (
     ContentPredicate,
     Predicate,
     RecordPredicate,
+    RenewalPredicate,
     RunOutput,
     RunPredicate,
     is_listing,
@@ -29,6 +30,7 @@ from blockchaintracer.core.verify.copies import VERSION_FILE, check_layout, obje
 from blockchaintracer.core.verify.published_proofs import content_name, proof_name
 from blockchaintracer.lab.chain.receipts import inclusion_of
 from blockchaintracer.lab.files import placing, write_whole
+from blockchaintracer.lab.kept_evidence import kept_evidence
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -128,7 +130,9 @@ def publish(
     proofs, lacks = dict(_proof(lab, record)), list[str]()
     needed += _subject(lab.store, record, "content")
     if isinstance(manifest.predicate, RecordPredicate):
-        needed += [("attachment", kept.path, kept.sha256) for kept in manifest.predicate.attachments]
+        needed += [("attachment", it.path, it.sha256) for it in manifest.predicate.attachments]
+    if isinstance(manifest.predicate, RenewalPredicate):
+        needed.append(("attachment", manifest.predicate.tree.path, manifest.predicate.tree.sha256))
     if isinstance(manifest.predicate, RunPredicate):
         needed += _of_run(lab, manifest.predicate)
         lacks = what_lacks(manifest.predicate)
@@ -140,12 +144,16 @@ def publish(
                 "the difference between the run's files and its commit, without which nobody can reproduce it"
                 + ("; it was not recorded" if code.lacks_diff else ": --with-diff publishes it")
             )
+    ids = [record.id]
     for parent in _ancestors(lab, record):
+        ids.append(parent.id)
         proofs |= _proof(lab, parent)
         if lab.store.has(parent.key.manifest):
             needed.append(("manifest", label(parent.key.kind, Kind), parent.key.manifest))
         else:
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
+    kept = kept_evidence(lab.home.path, ids)
+    proofs |= {name: lab.store.put_bytes(file.read_bytes()) for name, file in kept.items()}
     needed += [("proof", name, digest) for name, digest in proofs.items()]
     away = {it[2]: address for it in needed if not lab.store.has(it[2]) and (address := lab.hashes.address_of(it[2]))}
     left_out += [f"the data {digest}, of which no copy is kept: {address} has them" for digest, address in away.items()]

@@ -99,6 +99,7 @@ def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (("decrypt", run["globalId"], "--values"), {"code": 2}),
         (("signature", data["globalId"], "--signature", "data.csv", "--public-key", "data.csv"), {"code": 1}),
         (("record", "--dataset", "other.csv", "--parent", f"{data['globalId']}:derived-from"), {}),
+        (("renew", data["globalId"]), {}),
         (("seal", "verdict", data["globalId"], "reviewed", "--rpc", other.rpc), there),
         (("attest", run["globalId"], "reviewed", "--rpc", other.rpc), there),
         (("check", "results.yaml"), {}),

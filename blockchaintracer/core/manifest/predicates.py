@@ -29,7 +29,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.paths import escaped_path, normal_path
 from blockchaintracer.core.plain_json import number_text, rfc3339
-from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, label
+from blockchaintracer.core.record import FIRST_OWN_NUMBER, Domain, GlobalId, Kind, Link, Relation, label
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
 """Kinds whose manifest holds content only: equal content gives equal bytes at any place and time."""
@@ -44,6 +44,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
 _HEX = re.compile(r"[0-9a-f]{64}")
 _HASH = re.compile(r"0x[0-9a-f]{64}")
+_SIGNATURE = re.compile(r"0x[0-9a-f]{130}")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _CID = re.compile(r"b[a-z2-7]{58,110}|Qm[1-9A-HJ-NP-Za-km-z]{44}")
@@ -102,7 +103,7 @@ def _with_0x(value: Any) -> Any:
 
 def _relation(number: int) -> int:
     if number not in list(Relation) and not FIRST_OWN_NUMBER <= number <= 255:
-        raise ValueError("the number of a relation, 1 to 9, or the lab's own, 128 to 255")
+        raise ValueError("the number of a relation, 1 to 14, or the lab's own, 128 to 255")
     return number
 
 
@@ -697,8 +698,53 @@ class RenewalPredicate(Lineage):
     tree: Artifact
 
 
-Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate | RenewalPredicate
-_WITHOUT_PREDICATE = frozenset({Kind.IDENTITY_CLAIM, Kind.WITNESS, Kind.EVALUATION})
+class IdentityStatement(Part):
+    """That an account, or a group of its, is known elsewhere by an identifier. The account signs it by EIP-712, in the
+    domain of the registry.
+
+    Args:
+        group: whose identifier it is; None for the account's own.
+        identifier: in the one form that its scheme has (docs/identity.md).
+        signed_at: Unix seconds, by the clock of who signs.
+        nonce: 32 random bytes: no two statements are equal.
+    """
+
+    chain_id: Decimal
+    registry: Address
+    account: Address
+    group: Annotated[int, Field(ge=1, lt=1 << 32)] | None = None
+    scheme: Literal["orcid", "domain", "github", "ens"]
+    identifier: Line
+    signed_at: Decimal
+    nonce: Hash
+
+    def typed_data(self) -> dict[str, Any]:
+        """Return the EIP-712 document that the account signs."""
+        names = {"account", "scheme", "identifier", "nonce"}
+        message = {**self.model_dump(include=names), "group": self.group or 0, "signedAt": int(self.signed_at)}
+        return Domain(int(self.chain_id), self.registry).typed_data("IdentityClaim", message)
+
+    def digest(self) -> str:
+        """Return the EIP-712 digest of the statement, 64 hex digits: the claim's id, and the subject of its record."""
+        document = self.typed_data()
+        domain = Domain(int(self.chain_id), self.registry)
+        return domain.typed_digest(document["primaryType"], document["message"]).hex()
+
+
+class IdentityClaimPredicate(Lineage):
+    """A statement of who an account or a group is, with the signature of the account (65 bytes, r, s and v)."""
+
+    name: Line
+    description: Prose | None = None
+    subject_type: Literal["statement"]
+    statement: IdentityStatement
+    signature: Annotated[str, _matching(_SIGNATURE, "a signature of 0x and 130 hex digits")]
+
+
+Predicate = (
+    ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate | RenewalPredicate | IdentityClaimPredicate
+)
+_WITHOUT_PREDICATE = frozenset({Kind.WITNESS, Kind.EVALUATION})
 
 
 def predicate_class(kind: int) -> type[Predicate]:
@@ -718,6 +764,8 @@ def predicate_class(kind: int) -> type[Predicate]:
         return RunPredicate
     if kind == Kind.RENEWAL:
         return RenewalPredicate
+    if kind == Kind.IDENTITY_CLAIM:
+        return IdentityClaimPredicate
     return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate
 
 
@@ -725,7 +773,7 @@ def identifier_of(predicate: Predicate) -> str | None:
     """Return the text that the subject is the SHA-256 of, or None if the subject is not an identifier."""
     if isinstance(predicate, RunPredicate):
         return predicate.run_id
-    return None if isinstance(predicate, ContentPredicate | RenewalPredicate) else predicate.identifier
+    return predicate.identifier if isinstance(predicate, RecordPredicate | ReferencePredicate) else None
 
 
 def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:

@@ -15,6 +15,7 @@ from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import (
     ContentPredicate,
     Digest,
+    IdentityClaimPredicate,
     Line,
     Predicate,
     RecordPredicate,
@@ -32,7 +33,7 @@ UNNAMED = "_"
 """Name of the subject of content that was given none: the base name of a file is not part of its content."""
 
 _PREFIX, _SUFFIX = "urn:blockchaintracer:predicate:", ":v1"
-_VERSIONED = re.compile(r"urn:blockchaintracer:(predicate:[a-z0-9]+):v[1-9][0-9]*")
+_VERSIONED = re.compile(r"urn:blockchaintracer:(predicate:[a-z0-9-]+):v[1-9][0-9]*")
 
 
 def predicate_type(kind: int) -> str:
@@ -91,7 +92,8 @@ class Manifest(Part):
         Args:
             kind: a `Kind`, or the lab's own number.
             predicate: of the class that the kind has (`predicate_class`).
-            sha256: the subject's digest, 64 hex digits; left out where the predicate holds the identifier it is of.
+            sha256: the subject's digest, 64 hex digits; left out where the predicate holds what it is
+                of: an identifier or a statement.
 
         Raises:
             InputError: naming the field, if they don't belong together.
@@ -99,6 +101,8 @@ class Manifest(Part):
         identifier = identifier_of(predicate)
         if sha256 is None and identifier is not None:
             sha256 = hashlib.sha256(identifier.encode("ascii")).hexdigest()
+        if sha256 is None and isinstance(predicate, IdentityClaimPredicate):
+            sha256 = predicate.statement.digest()
         subject = {"name": predicate.name or UNNAMED, "digest": {"sha256": sha256}}
         return cls.from_plain({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
 
@@ -192,6 +196,8 @@ class Manifest(Part):
             raise ValueError("the subject's digest to be the commitment of what is encrypted")
         if isinstance(predicate, RenewalPredicate) and subject.digest.sha256 != predicate.roots.sha3_256:
             raise ValueError("the subject's digest to be the root by SHA3-256")
+        if isinstance(predicate, IdentityClaimPredicate) and subject.digest.sha256 != predicate.statement.digest():
+            raise ValueError("the subject's digest to be the EIP-712 digest of the statement")
         return subjects
 
 

@@ -36,6 +36,8 @@ _CAPTURED = frozenset(
         "inputs",
         "identifier",
         "runId",
+        "statement",
+        "signature",
     }
 )
 """What is no text of a person, was masked when it was captured, or is what the record is of."""

@@ -1,0 +1,142 @@
+"""A claim: the statement of a member who they are, its names, and whether it holds against its record. No I/O but that
+of the lab that records it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import Manifest, Parent
+from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, Relation, Role, checksummed, from_hex
+from blockchaintracer.extras.identity.identifiers import TITLES, normal
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.commit import commit, require_recorder
+from blockchaintracer.lab.recording.content import not_before
+
+_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_CLOCKS_S = 300
+"""How far the clock of who signs may be ahead of the chain's."""
+
+
+def names(statement: IdentityStatement) -> dict[str, str]:
+    """Return the texts by which the other side may name a claim, its account or its group; and which of them each is.
+
+    Each holds chain and registry, so that what is written for one registry means nothing in another.
+    """
+    where = f"{GLOBAL_PREFIX}{statement.chain_id}:{statement.registry}"
+    told = {f"{where}/claim/0x{statement.digest()}": "claim"}
+    if statement.group is None:
+        return told | {f"{where}/account/{statement.account}": "account"}
+    return told | {f"{where}/group/{statement.group}": "group"}
+
+
+def holder_name(domain: Domain, *, account: str | None = None, group: int | None = None) -> str:
+    """Return the text that names an account or a group of a registry, as `names` does."""
+    where = f"{GLOBAL_PREFIX}{domain.chain_id}:{domain.registry.lower()}"
+    return f"{where}/group/{group}" if account is None else f"{where}/account/{account.lower()}"
+
+
+def title(statement: IdentityStatement) -> str:
+    """Return how people call the identifier: ``ORCID 0000-0002-1825-0097``."""
+    return f"{TITLES[statement.scheme]} {statement.identifier}"
+
+
+def check_claim(manifest: Manifest, key: RecordKey, domain: Domain) -> IdentityClaimPredicate:
+    """Return the claim that a record commits to, if its statement is of this registry, group and author, and signed.
+
+    Raises:
+        InputError: with the first reason why it is none: nothing of it counts.
+    """
+    claim = manifest.predicate
+    if not isinstance(claim, IdentityClaimPredicate) or key.kind != Kind.IDENTITY_CLAIM:
+        raise InputError("expected the record of an identity claim, got another kind")
+    said = claim.statement
+    if key.manifest != manifest.digest() or key.subject != said.digest():
+        raise InputError("the record is not of this statement: another digest")
+    pairs = [
+        ("chain", said.chain_id, str(domain.chain_id)),
+        ("registry", said.registry, domain.registry.lower()),
+        ("account", said.account, key.author),
+        ("group", said.group, key.group if said.group is not None else None),
+    ]
+    for what, ours, theirs in pairs:
+        if ours != theirs:
+            raise InputError(
+                f"the statement is for {what} {ours}, and its record is of {what} {theirs}: it is replayed"
+            )
+    if normal(said.scheme, said.identifier) != said.identifier:
+        raise InputError(f"{said.identifier!r} is not the one form of this {TITLES[said.scheme]}")
+    require_signed(said, claim.signature)
+    return claim
+
+
+def require_signed(statement: IdentityStatement, signature: str) -> None:
+    """Refuse a statement that its account did not sign. A signature has one form: low s (EIP-2), v of 27 or 28."""
+    from eth_account import Account
+    from eth_account.messages import encode_typed_data
+
+    data, signer = from_hex(signature), None
+    if data[64] in (27, 28) and int.from_bytes(data[32:64], "big") <= _HALF_N:
+        with suppress(Exception):  # whatever these libraries raise on bytes that are no signature
+            signer = Account.recover_message(encode_typed_data(full_message=statement.typed_data()), signature=data)
+    if signer is None or signer.lower() != statement.account:
+        raise InputError(f"the statement is not signed by {checksummed(statement.account)}")
+
+
+def require_timely(statement: IdentityStatement, recorded_at: int) -> None:
+    """Refuse a statement that says to be signed after it was recorded."""
+    if int(statement.signed_at) > recorded_at + _CLOCKS_S:
+        raise InputError("the statement says to be signed after its record")
+
+
+def claim(lab: Lab, scheme: str, identifier: str, *, for_group: bool, supersedes: str | None = None) -> Recorded:
+    """Sign and record that the signer, or the group, is known elsewhere by an identifier.
+
+    Args:
+        for_group: it is the group's identifier. Only a maintainer or the owner may say so.
+        supersedes: id of the claim that this one takes the place of.
+
+    Raises:
+        InputError: before anything is written, if the identifier has no one form or the signer may not speak.
+    """
+    identifier = normal(scheme, identifier)
+    require_recorder(lab)
+    group = lab.group(Role.RECORDER)
+    if for_group and not speaks_for(lab, group, lab.signer.address, lab.chain.head().timestamp):
+        raise InputError(
+            f"expected a maintainer or the owner of group {group} to say who it is, got {lab.signer.address}",
+            hint="Claim it for your own account (leave --for-group out), or choose another --key.",
+        )
+    statement = IdentityStatement(
+        chain_id=str(lab.domain.chain_id),
+        registry=lab.domain.registry,
+        account=lab.signer.address,
+        group=group if for_group else None,
+        scheme=scheme,  # type: ignore[arg-type]  # `normal` knows it
+        identifier=identifier,
+        signed_at=str(lab.chain.head().timestamp),
+        nonce="0x" + secrets.token_hex(32),
+    )
+    signature = bytearray(lab.signer.sign_typed_data(statement.typed_data()))
+    signature[64] += 27 if signature[64] < 2 else 0
+    require_signed(statement, f"0x{signature.hex()}")
+    parents = (Parent(record=supersedes, relation=Relation.SUPERSEDES),) if supersedes else ()
+    predicate = IdentityClaimPredicate(
+        name=f"{TITLES[scheme]} {identifier}",
+        subject_type="statement",
+        statement=statement,
+        signature=f"0x{signature.hex()}",
+        parents=parents,
+        not_before=not_before(lab),
+    )
+    return commit(lab, Manifest.of(Kind.IDENTITY_CLAIM, predicate), predicate.links())
+
+
+def speaks_for(lab: Lab, group: int, account: str, time: int) -> bool:
+    """Return whether an account owns a group, or is its maintainer at a time (Unix seconds)."""
+    owns = lab.registry.group(group).owner.lower() == account.lower()
+    return owns or lab.registry.membership(group, account).holds(Role.MAINTAINER, time)

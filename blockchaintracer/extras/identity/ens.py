@@ -1,0 +1,117 @@
+"""Asks ENS: the text record `blockchaintracer` of a name (ENSIP-5), read through the chain's registry and the name's
+resolver. Names that a resolver looks up off chain (ERC-3668) are not read.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
+from blockchaintracer.core.formats import IDENTITY_PAGE
+from blockchaintracer.core.manifest.predicates import IdentityStatement
+from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.core.record import checksummed, to_hex
+from blockchaintracer.extras.identity.other_side import LIMIT, Asking, Named
+from blockchaintracer.extras.identity.page import judge_page
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.chain import Chain
+
+KEY = "blockchaintracer"
+"""Key of the text record: the names, with spaces between."""
+REGISTRY = "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e"
+"""ENS's registry on Ethereum and its test networks (docs.ens.domains, Deployments)."""
+REGISTRY_VARIABLE, RPC_VARIABLE = "BLOCKCHAINTRACER_ENS_REGISTRY", "BLOCKCHAINTRACER_ENS_RPC"
+"""Another registry, on a devnet alone; and a node of Ethereum, for registries on other chains."""
+MAINNET, OWN_NAMES, DEVNET = 1, frozenset({11155111, 17000}), 31337
+
+
+def chain_of(statement: IdentityStatement) -> int:
+    """Return the id of the chain whose ENS has the name: a test network's own, else Ethereum's."""
+    number = int(statement.chain_id)
+    return number if number in OWN_NAMES | {DEVNET} else MAINNET
+
+
+class Ens:
+    """The text record, as a page that names the block's number and the resolver."""
+
+    name, proves = "ens", False
+
+    def address(self, statement: IdentityStatement) -> str:
+        """Return what is asked, for people."""
+        return f"the text record {KEY!r} of {statement.identifier}, ENS of chain {chain_of(statement)}"
+
+    def fetch(self, statement: IdentityStatement, asking: Asking) -> bytes | None:
+        """Return the text record as a page, None if the name has no resolver or no such text."""
+        chain = _chain(statement, asking)
+        registry = os.environ.get(REGISTRY_VARIABLE) if chain.chain_id == DEVNET and asking.allow_local else REGISTRY
+        if not registry or not chain.has_code(checksummed(registry)):
+            raise InputError(f"expected ENS's registry on {chain.name}, got no contract at {registry}")
+        node, block = namehash(statement.identifier), chain.head().number
+        resolver = _address(_call(chain, registry, "resolver(bytes32)", ["bytes32"], [node]))
+        if not int(resolver, 16) or not chain.has_code(resolver):
+            return None
+        text = _text(_call(chain, resolver, "text(bytes32,string)", ["bytes32", "string"], [node, KEY]))
+        if not text:
+            return None
+        page = {"type": str(IDENTITY_PAGE), "of": f"ens:{statement.identifier}", "names": text.split()}
+        return canonical(page | {"chainId": str(chain.chain_id), "block": str(block), "resolver": resolver})
+
+    def names(self, data: bytes, statement: IdentityStatement, at: int) -> Named:
+        """Say whether the text names the claim, account or group."""
+        return judge_page(data, statement)
+
+
+def namehash(name: str) -> bytes:
+    """Compute the node of a name in its one form (EIP-137)."""
+    from eth_utils.crypto import keccak
+
+    node = bytes(32)
+    for label in reversed(name.split(".")):
+        node = keccak(node + keccak(label.encode()))
+    return node
+
+
+def _chain(statement: IdentityStatement, asking: Asking) -> Chain:
+    from blockchaintracer.core.chain import Chain
+
+    expected, rpc = chain_of(statement), os.environ.get(RPC_VARIABLE)
+    chain = Chain.connect(rpc) if rpc else asking.chain() if asking.chain else None
+    if chain is None or chain.chain_id != expected:
+        where = f"got one of chain {chain.chain_id}" if chain else "got none"
+        raise ChainUnavailable(
+            f"expected a node of chain {expected}, whose ENS has the name, {where}", hint=f"Set ${RPC_VARIABLE}."
+        )
+    return chain
+
+
+def _call(chain: Chain, to: str, signature: str, types: list[str], values: list[object]) -> bytes:
+    from eth_abi.abi import encode
+    from eth_utils.crypto import keccak
+
+    try:
+        return chain.call(to, to_hex(keccak(signature.encode())[:4] + encode(types, values)))
+    except ContractRevert:
+        raise InputError(f"the contract {to} refuses {signature}: the name is not read on chain") from None
+
+
+def _address(answer: bytes) -> str:
+    if len(answer) != 32:
+        raise InputError("expected an address from ENS's registry, got something else")
+    return checksummed(to_hex(answer[12:]))
+
+
+def _text(answer: bytes) -> str:
+    from eth_abi.abi import decode
+
+    if len(answer) > LIMIT:
+        raise InputError(f"expected a text of at most {LIMIT} bytes, got more")
+    try:
+        (text,) = decode(["string"], answer)
+    except Exception as error:  # whatever the decoder raises on a stranger's bytes
+        raise InputError(f"expected a text from the resolver, got something else ({type(error).__name__})") from None
+    return str(text)
+
+
+METHOD = Ens()

@@ -1,0 +1,264 @@
+"""Whether records are renewed, and whether they still count when a hash is broken (RFC 4998, section 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.networks import when
+from blockchaintracer.core.plain_json import as_json, camel_case
+from blockchaintracer.core.record import Domain, counted
+from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+from blockchaintracer.extras.renewal.as_of import read_date
+from blockchaintracer.extras.renewal.hash_tree import Pair, hashed
+from blockchaintracer.extras.renewal.parts import parts_of
+from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+
+RECORD = frozenset({"sha256", "keccak256"})
+"""What a record rests on: SHA-256 binds its manifest and files, Keccak-256 its id and the chain."""
+ALGORITHMS = ("sha256", "keccak256", "sha512", "sha3-256")
+_ALIKE = {"keccak256": "sha3-256", "sha3-256": "keccak256"}
+"""Both are one permutation with another padding: what breaks one is taken to break the other."""
+_SHOWN = 5
+
+Broken = Mapping[str, int]
+"""Algorithms, and since when they are broken, Unix seconds."""
+
+
+@dataclass(frozen=True)
+class WitnessedTime:
+    """That something was there, by a witness that was checked.
+
+    Args:
+        time: not later than this, Unix seconds.
+        algorithms: the hashes that it rests on.
+        source: who says so.
+        roots: the roots of the tree that it binds, each by itself.
+    """
+
+    time: int
+    algorithms: frozenset[str]
+    source: str
+    roots: tuple[str, ...] = ("sha512", "sha3-256")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {"notAfter": self.time, "algorithms": sorted(self.algorithms), "source": self.source}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a renewal's own record: when it was recorded and retracted (0 for not), and by whom."""
+
+    recorded_at: int
+    retracted_at: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A renewal of a record, compared with what is here.
+
+    Args:
+        record: the record that it renews.
+        times: when it was there, by its own record and by witnesses of its roots.
+        same: names of what is here and has the same two hashes in the tree.
+        different: of what has another hash.
+        left_out: of what is here and not in the tree.
+        missing: what its author could not hash, of this record.
+        retracted_at: Unix seconds, 0 if it stands.
+    """
+
+    id: str
+    record: str
+    group: int
+    author: str
+    times: tuple[WitnessedTime, ...]
+    same: tuple[str, ...]
+    different: tuple[str, ...]
+    left_out: tuple[str, ...]
+    missing: tuple[str, ...]
+    retracted_at: int = 0
+    file: RenewalFile | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that the record commits to and that is here is renewed as it is here."""
+        return not (self.different or self.left_out or self.retracted_at)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        shown = ("id", "record", "group", "author", "retracted_at", "same", "different", "left_out", "missing")
+        values: dict[str, Any] = {camel_case(name): as_json(getattr(self, name)) for name in shown}
+        return values | {"times": [time.as_json() for time in self.times], "complete": self.is_complete}
+
+    def lines(self) -> Iterator[str]:
+        """Say in sentences what it renews, and since when."""
+        first = min(self.times, key=lambda it: it.time, default=None)
+        since = f"by {when(first.time)} ({first.source})" if first else "at a time that is not known"
+        yield f"renewed {since}, by SHA-512 and SHA3-256, by renewal {self.id}"
+
+    def told(self) -> str:
+        """Say how far it fits what is here."""
+        if self.retracted_at:
+            return f"it was retracted on {when(self.retracted_at)}"
+        if self.different:
+            return f"another content has the same SHA-256 in it: {_named(self.different)}"
+        told = f"{counted(len(self.same), 'thing')} compared, all the same"
+        told += f"; partial, it leaves out {_named(self.left_out)}" if self.left_out else ""
+        return told + (f"; its author did not have {_named(self.missing)}" if self.missing else "")
+
+
+def parse_broken(texts: Sequence[str]) -> dict[str, int]:
+    """Read which algorithms are broken since when: ``sha256:2041-01-01``.
+
+    Raises:
+        InputError: for another algorithm, or no date.
+    """
+    broken: dict[str, int] = {}
+    for text in texts:
+        name, _, date = text.partition(":")
+        if name not in ALGORITHMS or not date:
+            raise InputError(
+                f"expected an algorithm and the day since when it is broken, such as sha256:2041-01-01, got {text!r}",
+                hint=f"The algorithms are {', '.join(ALGORITHMS)}.",
+            )
+        # a day counts from its beginning: whatever was witnessed on it may be forged
+        time = read_date(f"{date}T00:00:00Z" if len(date) == 10 else date)
+        for each in (name, _ALIKE.get(name, name)):
+            broken[each] = min(time, broken.get(each, time))
+    return broken
+
+
+def compare(
+    domain: Domain,
+    record: RecordView,
+    renewals: Collection[RenewalFile],
+    copies: Copies,
+    standing: Callable[[RenewalFile], Standing | None],
+    witnessed: Callable[[RenewalFile], Sequence[WitnessedTime]] = lambda renewal: (),
+    as_of: int | None = None,
+) -> list[Renewal]:
+    """Compare the renewals of a record with what is here, the oldest first. What came after `as_of` is left out.
+
+    Args:
+        renewals: of any records.
+        standing: tells of a renewal's own record; None if it is not recorded, or that is not known.
+        witnessed: gives what witnesses say of a renewal's roots.
+    """
+    of_it = [it for it in renewals if record.id in it.renews]
+    if not of_it:
+        return []
+    here = parts_of(domain, record.key, copies)
+    found = [_compared(record, it, here.here, here.missing, standing(it), witnessed(it), as_of) for it in of_it]
+    known = (it for it in found if it.times or as_of is None)
+    return sorted(known, key=lambda it: (min((time.time for time in it.times), default=2**63), it.id))
+
+
+def _compared(
+    record: RecordView,
+    renewal: RenewalFile,
+    here: Mapping[str, Pair],
+    not_here: Collection[str],
+    standing: Standing | None,
+    witnessed: Sequence[WitnessedTime],
+    as_of: int | None,
+) -> Renewal:
+    leaves = renewal.tree.leaves
+    times = list(witnessed)
+    if standing and standing.recorded_at:
+        # the record's subject is the root by SHA3-256; the root by SHA-512 hangs on its manifest's SHA-256
+        by_chain = frozenset({"keccak256", "sha3-256"})
+        times.append(WitnessedTime(standing.recorded_at, by_chain, standing.source, ("sha3-256",)))
+    retracted = standing.retracted_at if standing else 0
+    return Renewal(
+        id=renewal.id,
+        record=record.id,
+        group=renewal.key.group,
+        author=renewal.key.author,
+        times=tuple(time for time in times if as_of is None or time.time <= as_of),
+        same=tuple(name for name, pair in here.items() if leaves.get(name) == pair),
+        different=tuple(name for name, pair in here.items() if name in leaves and leaves[name] != pair),
+        left_out=tuple(name for name in here if name not in leaves),
+        missing=tuple(name for name in renewal.tree.missing if name in here or name in not_here),
+        retracted_at=retracted if as_of is None or retracted <= as_of else 0,
+        file=renewal,
+    )
+
+
+def checks_of(record: RecordView, renewals: Sequence[Renewal], broken: Broken, as_of: int | None = None) -> list[Check]:
+    """Check what renewals say of a record, and whether it counts although algorithms are broken."""
+    checks = [_check(record, it) for it in renewals]
+    in_force = {name: time for name, time in broken.items() if as_of is None or time <= as_of}
+    for name in broken.keys() - in_force.keys():
+        detail = f"it is broken since {when(broken[name])}, which is after the date that you chose"
+        checks.append(Check(f"algorithm {name}", Outcome.PASS, detail, record=record.id))
+    if not in_force.keys() & RECORD:
+        return checks
+    names = ", ".join(sorted(in_force.keys() & RECORD))
+    until = min(time for name, time in in_force.items() if name in RECORD)
+    if chain := _rescue([it for it in renewals if it.is_complete], in_force, until):
+        steps = "; then ".join(
+            f"renewal {it.id} was there by {when(time.time)}, by {time.source}, which rests on"
+            f" {', '.join(sorted(time.algorithms | {tree}))}"
+            for it, tree, time in chain
+        )
+        values = {"renewals": [it.id for it, _, _ in chain], "brokenSince": until}
+        detail = f"broken since {when(until)}, and the record still counts: {steps}"
+        return [*checks, Check(f"algorithm {names}", Outcome.PASS, detail, values, record=record.id)]
+    why = "it has no renewal here"
+    if renewals:
+        told = "; ".join(f"{it.id}: {it.told()}, {_first(it)}" for it in renewals)
+        why = f"no complete renewal by another hash was witnessed before that by what is not broken ({told})"
+    detail = f"broken since {when(until)}: since then another content of the same hash could stand here; {why}"
+    return [*checks, Check(f"algorithm {names}", Outcome.FAIL, detail, {"brokenSince": until}, record=record.id)]
+
+
+def _check(record: RecordView, renewal: Renewal) -> Check:
+    outcome = Outcome.PASS if renewal.is_complete else Outcome.UNKNOWN
+    if renewal.different and not renewal.retracted_at:
+        # what another group says of a record's content decides nothing
+        outcome = Outcome.FAIL if renewal.group == record.group else Outcome.UNKNOWN
+    values = {"renewal": renewal.id, "different": list(renewal.different), "leftOut": list(renewal.left_out)}
+    detail = f"by {renewal.id} for group {renewal.group}: {renewal.told()}"
+    return Check("renewal", outcome, detail, values, record=record.id)
+
+
+def _rescue(
+    renewals: Sequence[Renewal], broken: Broken, until: int, before: Renewal | None = None
+) -> list[tuple[Renewal, str, WitnessedTime]]:
+    """Return the chain of renewals of which the first was there before `until`, each of the next renews the one before
+    it before what that rests on was broken, and the last rests on nothing that is broken. Empty if there is none."""
+    for renewal in renewals:
+        if before and not _covers(renewal, before):
+            continue
+        for time in sorted(renewal.times, key=lambda it: it.time):
+            for root in time.roots if time.time < until else ():
+                weak = [broken[it] for it in time.algorithms | {root} if it in broken]
+                if not weak:
+                    return [(renewal, root, time)]
+                if rest := _rescue(renewals, broken, min(weak), renewal):
+                    return [(renewal, root, time), *rest]
+    return []
+
+
+def _covers(renewal: Renewal, earlier: Renewal) -> bool:
+    """Whether a renewal has all that an earlier one commits to, as that is here."""
+    if renewal.file is None or earlier.file is None or renewal.id == earlier.id:
+        return False
+    leaves = renewal.file.tree.leaves
+    return all(leaves.get(name) == hashed([data]) for name, data in earlier.file.parts.items())
+
+
+def _first(renewal: Renewal) -> str:
+    first = min((time.time for time in renewal.times), default=None)
+    return f"witnessed by {when(first)}" if first else "witnessed by nothing here"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"

@@ -1,0 +1,30 @@
+"""What the lab keeps of identities, witnesses and renewals: one JSON file for each, in a folder for each kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+FOLDERS = ("identities", "witnesses", "renewals")
+"""In the lab's folder, in what is published and in archives."""
+_MAX_BYTES = 256 << 20
+_ID = re.compile(rb"0x[0-9a-f]{64}|sha3-256:[0-9a-f]{64}")
+_ROOT = re.compile(rb'"sha3-256":"([0-9a-f]{64})"')
+
+
+def kept_evidence(home: Path, record_ids: Iterable[str]) -> dict[str, Path]:
+    """Return the files that are about records, by their names from the lab's folder on: those that name one of the ids,
+    and those about the roots of a renewal that does."""
+    wanted = {record_id.encode() for record_id in record_ids}
+    found: dict[str, Path] = {}
+    # renewals first: a witness may have stamped the root of one
+    for name in reversed(FOLDERS):
+        for file in sorted((home / name).glob("*.json")):
+            if file.is_symlink() or file.stat().st_size > _MAX_BYTES:
+                continue
+            data = file.read_bytes()
+            if wanted & {*_ID.findall(data)}:
+                found[f"{name}/{file.name}"] = file
+                wanted |= {b"sha3-256:" + root for root in _ROOT.findall(data)} if name == "renewals" else set()
+    return dict(sorted(found.items()))
