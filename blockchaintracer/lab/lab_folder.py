@@ -54,6 +54,8 @@ class Home:
     """what was sealed, with the salts: to lose it is to lose the seals"""
     batches = _Inside("batches/")
     """the records of the open batch, and the proofs of anchored ones"""
+    witnesses = _Inside("witnesses/")
+    """receipts of witnesses of time, a file for each thing that was stamped"""
     placed = _Inside(f"{PLACED}/")
     """files that a run made to be recorded, until it is"""
     checkpoints = _Inside("checkpoints/")

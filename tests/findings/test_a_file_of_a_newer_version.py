@@ -37,6 +37,11 @@ from blockchaintracer.core.formats import (
     SIGNED_WRITES,
     TRAINING_STATE,
     TRUSTED_BLOCKS,
+    WITNESS_OPENTIMESTAMPS,
+    WITNESS_REGISTRY,
+    WITNESS_RFC3161,
+    WITNESS_SETTINGS,
+    WITNESSES,
     Format,
     UnknownVersion,
 )
@@ -51,6 +56,8 @@ from blockchaintracer.core.verify.standing import stand
 from blockchaintracer.extras.archive.contents import parse_head
 from blockchaintracer.extras.check.claims import read_claims
 from blockchaintracer.extras.frameworks.training_state import _read
+from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt, read_receipts_file
+from blockchaintracer.extras.witness.witness_settings import WitnessSettings
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.groups import join
 from blockchaintracer.lab.keys.keystore import KeystoreSigner
@@ -92,6 +99,10 @@ def json_file(format_: Format, read: Callable[[Path], object]) -> Callable[[Path
 
 def json_bytes(format_: Format, read: Callable[[bytes], object]) -> Callable[[Path, int], object]:
     return lambda path, version: read(headed(format_, version))
+
+
+def receipt(format_: Format) -> Callable[[Path, int], object]:
+    return json_bytes(format_, lambda data: WitnessReceipt.from_json(json.loads(data)))
 
 
 def outbox(path: Path, version: int) -> None:
@@ -167,6 +178,11 @@ READERS: dict[str, Callable[[Path, int], object]] = {
     "INVITATION": json_bytes(INVITATION, lambda data: join(None, json.loads(data))),  # type: ignore[arg-type]
     "DEPLOYMENTS": deployments,
     "TRUSTED_BLOCKS": json_file(TRUSTED_BLOCKS, read_checkpoints),
+    "WITNESSES": json_bytes(WITNESSES, lambda data: read_receipts_file(data, "it")),
+    "WITNESS_OPENTIMESTAMPS": receipt(WITNESS_OPENTIMESTAMPS),
+    "WITNESS_RFC3161": receipt(WITNESS_RFC3161),
+    "WITNESS_REGISTRY": receipt(WITNESS_REGISTRY),
+    "WITNESS_SETTINGS": json_file(WITNESS_SETTINGS, WitnessSettings.read),
     "RUN_DOCUMENT": document(lambda version: f"schema: {version}\nlater: 1\n", load_run_document),
     "CLAIMS": document(lambda version: f"schema: {version}\nresults: []\n", read_claims),
     "HOME": home,

@@ -138,10 +138,10 @@ class _Bundle(_Strict):
     identities: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
     renewals: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
 
-    def unchecked(self) -> tuple[tuple[str, str], ...]:
-        """List the evidence that this version does not check: what it is, and its type."""
+    def evidence(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """List the evidence of other kinds: what it is, and its content, of which only the type was read."""
         lists = {"witness": self.witnesses, "identity": self.identities, "renewal": self.renewals}
-        return tuple((name, item.type_) for name, items in lists.items() for item in items)
+        return tuple((name, item.model_dump(by_alias=True)) for name, items in lists.items() for item in items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ class ProvenBundle:
         code_hash: Keccak-256 of the code at that address, 0x-hex.
         blocks: every block that something rests on, ascending.
         deployment: the settings that are said to have made the registry: owner, rule and salt.
-        unchecked: evidence that this version does not check: witness, identity or renewal, and its type.
+        evidence: what else stands in it, unchecked: witness, identity or renewal, and its content.
     """
 
     chain_id: int
@@ -198,7 +198,12 @@ class ProvenBundle:
     records: tuple[ProvenRecord, ...]
     blocks: tuple[Header, ...]
     deployment: tuple[str, bool, str] | None
-    unchecked: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+    @property
+    def unchecked(self) -> tuple[tuple[str, str], ...]:
+        """The evidence that is not checked here: what it is, and its type."""
+        return tuple((what, item["type"]) for what, item in self.evidence)
 
 
 def read_bundle(data: bytes) -> ProvenBundle:
@@ -290,7 +295,7 @@ class _Reading:
             records=tuple(records),
             blocks=blocks,
             deployment=(made.owner, made.open_group_creation, made.salt) if made else None,
-            unchecked=self._bundle.unchecked(),
+            evidence=self._bundle.evidence(),
         )
 
     def _record(self, place: str, record: _Record) -> ProvenRecord:

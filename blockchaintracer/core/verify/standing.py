@@ -6,7 +6,7 @@ Each thing that a bundle states, chain and registry included, is the word of a s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,17 @@ class BundleReport:
                 word = {Status.RETRACTED: "retracted", Status.CANCELLED: "cancelled"}.get(now.status, "stored")
                 changes[record.id] = word + (f" since, on {when(at)}" if word == "retracted" else " since")
         return changes
+
+    def beside(self, checks: Sequence[Check], types: Collection[str]) -> BundleReport:
+        """Return the report with checks of its other evidence: one that failed decides, none makes it verified.
+
+        Args:
+            types: of the evidence that was checked.
+        """
+        left = [it for it in self.checks if it.name != _UNCHECKED or it.values["type"] not in types]
+        failed = any(check.verdict is Outcome.FAIL for check in checks)
+        conclusion = Conclusion.NOT_VERIFIED if failed else self.conclusion
+        return replace(self, checks=(*left, *checks), conclusion=conclusion)
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as JSON-ready values, without what the bundle holds."""
@@ -167,7 +178,7 @@ class _Standing:
         yield Check("bundle", Outcome.PASS, f"{count}: everything fits together, by hashes that were computed here")
         for (what, kind), times in Counter(self.bundle.unchecked).items():
             detail = f"{times} of {what}, type {kind}: this version does not check it, and nothing rests on it"
-            yield Check(_UNCHECKED, Outcome.UNKNOWN, detail)
+            yield Check(_UNCHECKED, Outcome.UNKNOWN, detail, {"type": kind})
         chosen = [*self._chosen()]
         yield from chosen
         for record in self.bundle.records:
