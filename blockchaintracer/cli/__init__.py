@@ -26,6 +26,7 @@ VERBS = {
     "export-proof": (None, "Write a file that proves records without a network."),
     "group": (None, "Create groups, invite members, list both."),
     "home": (None, "The lab's folders that you trust."),
+    "identity": ("identity", "Say who you are, and check who others are."),
     "impact": ("lineage", "What stands on a record, and so on its retraction."),
     "import": ("archive", "Take a whole registry in from one file."),
     "ipfs": (None, "Files on IPFS: add, fetch, pin, archive."),
@@ -57,7 +58,7 @@ VERBS = {
 
 
 SECTIONS = {
-    "Start": "deploy group keys node network estimate status",
+    "Start": "deploy group keys identity node network estimate status",
     "Record": "record new mlflow seal reveal batch materialize attest reproduce retract renew",
     "Check": "verify check compare score signature",
     "Find": "query lineage impact",

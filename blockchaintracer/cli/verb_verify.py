@@ -27,7 +27,7 @@ from blockchaintracer.cli.options import (
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import counted, is_hash
@@ -36,6 +36,7 @@ from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.lab.drafts import command_for_others
+from blockchaintracer.lab.kept_identities import holders_of, kept_files
 from blockchaintracer.lab.known_keys import given_keys, read_key_file
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 _OF_A_PATH = ("path", "record", "of_group")
 _OF_AN_ID = (*_OF_A_PATH, "author")
+_OF_IDENTITY = ("check_identity", "allow_local")
 _OF_NODES = ("targets", "sources", "of_group", "registry", "key_files", "strict")
 _OF_A_DATE = ("as_of", "broken")
 _OF_BLOCKS = ("trusted_blocks", "checkpoints")
@@ -72,6 +74,8 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @source_option
 @mlflow_option
 @verbose_option
+@click.option("--check-identity", is_flag=True, help="Ask ORCID, domains, GitHub and ENS now who author and group are.")
+@click.option("--allow-local", is_flag=True, help="With --check-identity: also http and addresses that are not public.")
 @click.option("--strict", is_flag=True, help="A check that cannot be made fails too.")
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **options: Any) -> Answer:
@@ -103,7 +107,19 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 unavailable, 4 consistent, but with no chain of yours.
     """
     if options["proof"] is not None:
-        _refuse(ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key", *_OF_A_DATE)
+        _refuse(
+            ctx,
+            "--proof",
+            "data",
+            "path",
+            "record",
+            "author",
+            "before",
+            "tracking_uri",
+            "key",
+            *_OF_A_DATE,
+            *_OF_IDENTITY,
+        )
         return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
     _refuse(ctx, "what is no proof bundle", *_OF_BLOCKS)
     is_data = options["data"] is not None
@@ -111,10 +127,10 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
     if target is None:
-        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken")
+        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken", *_OF_IDENTITY)
         return _answer(*renewing.judged(verify_order(lab, *before)), strict, lab)
     if target.startswith("mlflow:"):
-        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE)
+        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE, *_OF_IDENTITY)
         run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
@@ -129,7 +145,29 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     with progress_bar("hashing", files) as progress:
         about = {"path": path, "record": record, "group": group, "author": author}
         report = verify(lab, target, **about, sources=sources, progress=progress)
-    return _answer(*renewing.judged(report), strict, lab)
+    report, more = renewing.judged(report)
+    report, holders = _with_holders(lab, report, sources, options)
+    return _answer(report, more | holders, strict, lab)
+
+
+def _with_holders(
+    lab: Lab, report: Report, sources: Sequence[str], options: dict[str, Any]
+) -> tuple[Report, dict[str, Any]]:
+    """Add who author and group are, by claims that are kept or published. One of a source that is forged fails."""
+    asked, names = options["check_identity"], holders_of(lab.domain, report.records)
+    try:
+        if not asked and next((it for name in names for it in kept_files(lab.home, sources, name)), None) is None:
+            return report, {}
+        asking = extra("identity", "other_side").Asking(options["allow_local"], lambda: lab.chain) if asked else None
+        who = extra("identity", "holders").holders(lab, report.records, sources=sources, asking=asking)
+    except BlockchainTracerError as error:
+        detail = f"who author and group are was not found out: {error.message}"
+        return replace(report, checks=(*report.checks, Check("identity", Outcome.UNKNOWN, detail))), {}
+    if not who:
+        report = replace(report, notes=(*report.notes, "No claim about the author or the group is known here."))
+    forged = [it for it in who if it.forged and it.where]
+    failed = [Check("identity", Outcome.FAIL, f"a claim in {it.where} is refused: {it.reason}") for it in forged]
+    return replace(report, checks=(*report.checks, *failed)), {"holders": who}
 
 
 def _typed(ctx: click.Context, name: str) -> bool:
@@ -394,6 +432,8 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
         yield from (_line(check) for check in report.checks if check.record == record.id)
     known = {record.id for record in report.records}
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
+    if who := [line for holder in more.get("holders", ()) for line in holder.lines(report.records)]:
+        yield from ("", "Who", *(hanging("  ", plain(line)) for line in who))
     if times := [line for renewal in more.get("renewals", ()) for line in renewal.lines()]:
         yield from ("", "When", *(hanging("  ", plain(line)) for line in times))
     yield ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
-from blockchaintracer.core.formats import PUBLISHED
+from blockchaintracer.core.formats import PUBLISHED, read_limited
 from blockchaintracer.core.manifest import (
     ContentPredicate,
     Predicate,
@@ -31,6 +31,7 @@ from blockchaintracer.core.verify.published_proofs import content_name, proof_na
 from blockchaintracer.lab.chain.receipts import inclusion_of
 from blockchaintracer.lab.files import placing, write_whole
 from blockchaintracer.lab.kept_evidence import kept_evidence
+from blockchaintracer.lab.kept_identities import LIMIT, file_name, holders_of
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -154,6 +155,9 @@ def publish(
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
     kept = kept_evidence(lab.home.path, ids)
     proofs |= {name: lab.store.put_bytes(file.read_bytes()) for name, file in kept.items()}
+    for holder in holders_of(lab.domain, [record]):
+        if (identities := lab.home.path / file_name(holder)).is_file():
+            proofs[file_name(holder)] = lab.store.put_bytes(read_limited(identities, LIMIT, "a file of identities"))
     needed += [("proof", name, digest) for name, digest in proofs.items()]
     away = {it[2]: address for it in needed if not lab.store.has(it[2]) and (address := lab.hashes.address_of(it[2]))}
     left_out += [f"the data {digest}, of which no copy is kept: {address} has them" for digest, address in away.items()]

@@ -17,6 +17,7 @@ from tests.support.labs import second_lab, typed
 
 ELSEWHERE = {
     "home": "prints no JSON of records",
+    "identity": "tests/node/test_identity.py",
     "ipfs": "names content only; tests/live/test_ipfs.py",
     "mlflow": "tests/live/mlflow",
     "reproduce": "tests/live/test_reproduce.py",

@@ -11,7 +11,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, Parent
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, Relation, Role, checksummed, from_hex
-from blockchaintracer.extras.identity.identifiers import TITLES, normal
+from blockchaintracer.extras.identity.identifiers import TITLES, ens_chain, normal
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.commit import commit, require_recorder
@@ -34,15 +34,11 @@ def names(statement: IdentityStatement) -> dict[str, str]:
     return told | {f"{where}/group/{statement.group}": "group"}
 
 
-def holder_name(domain: Domain, *, account: str | None = None, group: int | None = None) -> str:
-    """Return the text that names an account or a group of a registry, as `names` does."""
-    where = f"{GLOBAL_PREFIX}{domain.chain_id}:{domain.registry.lower()}"
-    return f"{where}/group/{group}" if account is None else f"{where}/account/{account.lower()}"
-
-
 def title(statement: IdentityStatement) -> str:
     """Return how people call the identifier: ``ORCID 0000-0002-1825-0097``."""
-    return f"{TITLES[statement.scheme]} {statement.identifier}"
+    told = f"{TITLES[statement.scheme]} {statement.identifier}"
+    of = ens_chain(int(statement.chain_id)) if statement.scheme == "ens" else 1
+    return told if of == 1 else f"{told} (of chain {of}: a test network)"
 
 
 def check_claim(manifest: Manifest, key: RecordKey, domain: Domain) -> IdentityClaimPredicate:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
+from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import checksummed, to_hex
+from blockchaintracer.extras.identity.identifiers import ens_chain
 from blockchaintracer.extras.identity.other_side import LIMIT, Asking, Named
 from blockchaintracer.extras.identity.page import judge_page
 
@@ -24,13 +26,6 @@ REGISTRY = "0x00000000000C2E074eC69A0dFb2997BA6C7d2e1e"
 """ENS's registry on Ethereum and its test networks (docs.ens.domains, Deployments)."""
 REGISTRY_VARIABLE, RPC_VARIABLE = "BLOCKCHAINTRACER_ENS_REGISTRY", "BLOCKCHAINTRACER_ENS_RPC"
 """Another registry, on a devnet alone; and a node of Ethereum, for registries on other chains."""
-MAINNET, OWN_NAMES, DEVNET = 1, frozenset({11155111, 17000}), 31337
-
-
-def chain_of(statement: IdentityStatement) -> int:
-    """Return the id of the chain whose ENS has the name: a test network's own, else Ethereum's."""
-    number = int(statement.chain_id)
-    return number if number in OWN_NAMES | {DEVNET} else MAINNET
 
 
 class Ens:
@@ -40,12 +35,14 @@ class Ens:
 
     def address(self, statement: IdentityStatement) -> str:
         """Return what is asked, for people."""
-        return f"the text record {KEY!r} of {statement.identifier}, ENS of chain {chain_of(statement)}"
+        return f"the text record {KEY!r} of {statement.identifier}, ENS of chain {ens_chain(int(statement.chain_id))}"
 
     def fetch(self, statement: IdentityStatement, asking: Asking) -> bytes | None:
         """Return the text record as a page, None if the name has no resolver or no such text."""
         chain = _chain(statement, asking)
-        registry = os.environ.get(REGISTRY_VARIABLE) if chain.chain_id == DEVNET and asking.allow_local else REGISTRY
+        registry = (
+            os.environ.get(REGISTRY_VARIABLE) if chain.chain_id == DEVNET.chain_id and asking.allow_local else REGISTRY
+        )
         if not registry or not chain.has_code(checksummed(registry)):
             raise InputError(f"expected ENS's registry on {chain.name}, got no contract at {registry}")
         node, block = namehash(statement.identifier), chain.head().number
@@ -76,7 +73,7 @@ def namehash(name: str) -> bytes:
 def _chain(statement: IdentityStatement, asking: Asking) -> Chain:
     from blockchaintracer.core.chain import Chain
 
-    expected, rpc = chain_of(statement), os.environ.get(RPC_VARIABLE)
+    expected, rpc = ens_chain(int(statement.chain_id)), os.environ.get(RPC_VARIABLE)
     chain = Chain.connect(rpc) if rpc else asking.chain() if asking.chain else None
     if chain is None or chain.chain_id != expected:
         where = f"got one of chain {chain.chain_id}" if chain else "got none"

@@ -12,9 +12,13 @@ from ipaddress import ip_address
 from typing import NoReturn
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.networks import DEVNET
 
 SCHEMES = ("orcid", "domain", "github", "ens")
 TITLES = {"orcid": "ORCID", "domain": "domain", "github": "GitHub", "ens": "ENS"}
+
+MAINNET = 1
+_TEST_NETWORKS = frozenset({11155111, 17000, DEVNET.chain_id})
 
 _ORCID = re.compile(r"(?:https://orcid\.org/)?([0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{3}[0-9X])")
 _GITHUB = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,38}")
@@ -135,6 +139,12 @@ def ens(text: str) -> str:
     if len(labels) < 2 or len(text) > 255 or not all(_ENS_LABEL.fullmatch(it) and it[2:4] != "--" for it in labels):
         _refuse("an ENS name of ASCII in the form of ENSIP-15, such as name.eth", text)
     return ".".join(labels)
+
+
+def ens_chain(chain_id: int) -> int:
+    """Return the id of the chain whose ENS a claim on this chain means: a test network has names of its own, which
+    anyone can take; all others mean Ethereum's."""
+    return chain_id if chain_id in _TEST_NETWORKS else MAINNET
 
 
 def ror(text: str) -> str:

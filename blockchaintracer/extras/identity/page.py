@@ -21,16 +21,22 @@ def page(statement: IdentityStatement, *names: str) -> dict[str, Any]:
 def judge_page(data: bytes, statement: IdentityStatement) -> Named:
     """Say whether such a file names the statement. Fields that are not known here are left alone."""
     try:
-        given = read_object(data)
-        IDENTITY_PAGE.check(given.get("type"), "the page")
-        names = given.get("names")
-        if not isinstance(names, list) or len(names) > MAX_NAMES or not all(isinstance(name, str) for name in names):
-            raise InputError(f"expected at most {MAX_NAMES} texts in its list `names`")
+        of, names = read_page(data)
     except InputError as error:
         return Named(False, f"it is no such page: {error.message[:300]}")
-    if given.get("of") != (expected := f"{statement.scheme}:{statement.identifier}"):
-        return Named(False, f"it is the page of {ascii(given.get('of'))[:100]}, not of {expected}")
+    if of != (expected := f"{statement.scheme}:{statement.identifier}"):
+        return Named(False, f"it is the page of {ascii(of)[:100]}, not of {expected}")
     return judge(names, statement)
+
+
+def read_page(data: bytes) -> tuple[Any, list[str]]:
+    """Return whose page such a file says to be, and the texts that it names."""
+    given = read_object(data)
+    IDENTITY_PAGE.check(given.get("type"), "the page")
+    names = given.get("names")
+    if not isinstance(names, list) or len(names) > MAX_NAMES or not all(isinstance(name, str) for name in names):
+        raise InputError(f"expected at most {MAX_NAMES} texts in its list `names`")
+    return given.get("of"), names
 
 
 def read_object(data: bytes) -> dict[str, Any]:

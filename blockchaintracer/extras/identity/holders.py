@@ -1,0 +1,395 @@
+"""Who stands behind a record: the claims of its author and its group, and what the other side says of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement, RecordPredicate
+from blockchaintracer.core.networks import when
+from blockchaintracer.core.plain_json import fields_json
+from blockchaintracer.core.record import Domain, Kind, Relation, checksummed
+from blockchaintracer.core.record_view import RecordStatus, RecordView
+from blockchaintracer.core.verify.locate import check_key
+from blockchaintracer.core.verify.outcomes import Outcome
+from blockchaintracer.extras.identity.claims import check_claim, require_timely, speaks_for, title
+from blockchaintracer.extras.identity.evidence import Entry, Evidence
+from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
+from blockchaintracer.lab.kept_identities import holder_name, holders_of, kept_files
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.stored_copies import StoredCopies
+
+CONFIRMED, SEEN, GONE, NEVER = "confirmed now", "seen", "gone", "never confirmed"
+REVOKED, REFUSED = "revoked", "refused"
+CHECKED = "identityCheck"
+"""The name among the values of a Document under which a group says what it fetched."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """That a group recorded that it saw the other side name a claim. It is the word of that group.
+
+    Args:
+        at: when the record was stored, Unix seconds, by the chain.
+        own: it is the group of the claim's own record.
+        judged: whether the page is here and was judged again.
+    """
+
+    group: int
+    at: int
+    record: str
+    method: str
+    own: bool
+    judged: bool
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A claim about an account or a group, and how far it is confirmed.
+
+    Args:
+        title: the identifier as people call it.
+        state: `CONFIRMED`, `SEEN`, `GONE`, `NEVER`, `REVOKED` or `REFUSED`.
+        account: who claims.
+        group: whose identifier it is; None for the account's own.
+        record: id of the claim's record.
+        claimed_at: when it was recorded, Unix seconds; None if it is not.
+        revoked_at: when its record was retracted, or that of an equal statement; None if it was not.
+        asked: what the other side said just now, or why it could not be asked; empty if it was not asked.
+        reason: why it is refused.
+        where: the source that gave it; empty for the lab's own folder.
+        unknown: what could not be found out; empty if nothing.
+        forged: it is refused by itself, whatever the chain says: a wrong signature, another registry, damaged bytes.
+    """
+
+    scheme: str
+    identifier: str
+    title: str
+    state: str
+    account: str
+    group: int | None
+    claim: str
+    record: str
+    claimed_at: int | None = None
+    revoked_at: int | None = None
+    seen: tuple[Seen, ...] = ()
+    asked: str = ""
+    reason: str = ""
+    where: str = ""
+    unknown: str = ""
+    forged: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether the claim is signed, recorded, not revoked, and not denied by the other side."""
+        return self.state in (CONFIRMED, SEEN, NEVER)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the holder as JSON-ready values."""
+        return fields_json(self) | {"seen": [fields_json(it) for it in self.seen]}
+
+    def lines(self, records: Iterable[RecordView] = ()) -> Iterator[str]:
+        """Yield the holder in words.
+
+        Args:
+            records: those that are shown; a claim that is later, or was revoked before, is marked.
+        """
+        whose = f"of group {self.group}" if self.group is not None else f"of {checksummed(self.account)}"
+        yield f"holder {whose}: {self.title} ({self.standing})"
+        if self.asked and self.state != CONFIRMED:
+            yield f"  asked now: {self.asked}"
+        about = [it for it in records if self.is_about(it)]
+        if self.unknown:
+            yield f"  unknown: {self.unknown}"
+        if self.claimed_at and any(it.time and it.time < self.claimed_at for it in about):
+            yield f"  claimed after the record, on {when(self.claimed_at)}"
+        if self.revoked_at and any(it.time >= self.revoked_at for it in about):
+            yield "  the record is later than the revocation"
+        if self.state == SEEN and all(it.own for it in self.seen):
+            yield "  seen only by the group of the claim itself"
+
+    def is_about(self, record: RecordView) -> bool:
+        """Return whether a record is of this account, or of this group."""
+        return record.group == self.group if self.group is not None else record.key.author == self.account
+
+    @property
+    def standing(self) -> str:
+        """How far it is confirmed, in words."""
+        if self.state == REVOKED:
+            return f"revoked on {when(self.revoked_at or 0)}"
+        if self.state == REFUSED:
+            return f"refused: {self.reason}"
+        if not self.seen or self.state == CONFIRMED:
+            return self.state
+        last = max(self.seen, key=lambda it: it.at)
+        told = f"seen on {when(last.at)} by group {last.group}"
+        return f"gone; {told}" if self.state == GONE else told
+
+
+def holders(
+    lab: Lab,
+    records: Sequence[RecordView],
+    *,
+    sources: Sequence[str] = (),
+    asking: Asking | None = None,
+    handed: Iterable[Evidence] = (),
+) -> tuple[Holder, ...]:
+    """Return who stands behind records, by the claims in the lab's folder, in sources and in what was handed in.
+
+    Args:
+        asking: how the other sides are asked now; None if they are not.
+        handed: evidence from elsewhere, such as a bundle.
+    """
+    names, groups = holders_of(lab.domain, records), {record.group for record in records}
+    return of_names(lab, names, groups, sources=sources, asking=asking, handed=handed)
+
+
+def of_names(
+    lab: Lab,
+    names: Iterable[str],
+    groups: Iterable[int] = (),
+    *,
+    sources: Sequence[str] = (),
+    asking: Asking | None = None,
+    handed: Iterable[Evidence] = (),
+    wanted: Callable[[Holder], bool] = lambda holder: True,
+) -> tuple[Holder, ...]:
+    """Return the holders of accounts and groups, which are named as `holder_name` does.
+
+    Args:
+        wanted: which of them are returned, and asked about.
+        groups: whose statements on a lost or stolen key count, beside those of the group that a claim is recorded for:
+            who has a stolen key could record a claim for a group of their own.
+    """
+    given: list[Holder] = []
+    others = [*handed]
+    for name in names:
+        evidence = [("a proof", it) for it in others if it.holder == name]
+        try:
+            for where, data in kept_files(lab.home, sources, name):
+                evidence.append((where, Evidence.parse(data, where or "the lab's own file of identities")))
+        except InputError as error:
+            given.append(_damaged(lab.domain, name, error))
+        given += _holders(lab, name, evidence, frozenset(groups), sources, asking, wanted)
+    return tuple(given)
+
+
+def _damaged(domain: Domain, name: str, error: InputError) -> Holder:
+    kind, _, tail = name.rpartition("/")
+    group = int(tail) if kind.endswith("group") else None
+    account = tail if group is None else "0x" + "00" * 20
+    return Holder(
+        "", "", "a file of identities", REFUSED, account, group, "", "", reason=error.message, where="file", forged=True
+    )
+
+
+def _holders(
+    lab: Lab,
+    name: str,
+    evidence: list[tuple[str, Evidence]],
+    groups: frozenset[int],
+    sources: Sequence[str],
+    asking: Asking | None,
+    wanted: Callable[[Holder], bool],
+) -> list[Holder]:
+    domain = lab.domain
+    placed = {
+        domain.record_id(entry.key): (where, entry)
+        for where, it in reversed(evidence)
+        if it.domain == domain or _same(it.domain, domain)
+        for entry in it.entries
+    }
+    claims = {
+        record: (where, entry)
+        for record, (where, entry) in placed.items()
+        if isinstance(entry.manifest.predicate, IdentityClaimPredicate)
+    }
+    checks = [(record, entry) for record, (_, entry) in placed.items() if CHECKED in _values(entry)]
+    made = [_claim(lab, name, record, *claims[record], groups, sources) for record in sorted(claims)]
+    made.sort(key=lambda it: (it.claimed_at or 0, it.record))
+    revoked = {(it.scheme, it.identifier) for it in made if it.state == REVOKED}
+    told = []
+    for holder in filter(wanted, made):
+        if holder.state == NEVER:
+            entry = claims[holder.record][1]
+            named_only = (holder.scheme, holder.identifier) in revoked
+            holder = _confirmed(lab, holder, entry, checks, asking, named_only)  # noqa: PLW2901
+        told.append(holder)
+    return told
+
+
+def _same(ours: Domain, other: Domain) -> bool:
+    return (ours.chain_id, ours.registry.lower()) == (other.chain_id, other.registry.lower())
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    predicate = entry.manifest.predicate
+    return predicate.values if isinstance(predicate, RecordPredicate) and entry.key.kind == Kind.DOCUMENT else {}
+
+
+def _claim(
+    lab: Lab, name: str, record: str, where: str, entry: Entry, groups: frozenset[int], sources: Sequence[str]
+) -> Holder:
+    """Judge a claim by itself and by the registry's state. What stands is not confirmed yet."""
+    predicate = entry.manifest.predicate
+    assert isinstance(predicate, IdentityClaimPredicate)  # noqa: S101 -- the caller chose it
+    said = predicate.statement
+    holder = Holder(
+        scheme=said.scheme,
+        identifier=said.identifier,
+        title=title(said),
+        state=NEVER,
+        account=said.account,
+        group=said.group,
+        claim=f"0x{said.digest()}",
+        record=record,
+        where=where,
+    )
+    try:
+        check_claim(entry.manifest, entry.key, lab.domain)
+        if holder_name(lab.domain, account=None if said.group else said.account, group=said.group) != name:
+            raise InputError("it is a claim about another account or group")
+    except InputError as error:
+        return replace(holder, state=REFUSED, reason=error.message, forged=True)
+    try:
+        stored = lab.registry.status(record)
+        if not stored.exists:
+            raise InputError("its record is not stored in the registry")
+        require_timely(said, stored.recorded_at)
+        holder = replace(holder, claimed_at=stored.recorded_at)
+        if ended := _revoked_at(lab, entry, record):
+            return replace(holder, state=REVOKED, revoked_at=ended)
+        now = lab.chain.head().timestamp
+        if said.group is not None and not speaks_for(lab, said.group, said.account, now):
+            raise InputError(f"{checksummed(said.account)} is neither owner nor maintainer of group {said.group} now")
+        _require_own_key(lab, entry, stored.recorded_at, groups, sources)
+    except InputError as error:
+        return replace(holder, state=REFUSED, reason=error.message)
+    gap = lab.registry.history.gap
+    return replace(holder, unknown=f"whether an equal statement was revoked, or its key lost: {gap}") if gap else holder
+
+
+def _require_own_key(lab: Lab, entry: Entry, recorded_at: int, groups: frozenset[int], sources: Sequence[str]) -> None:
+    copies, author = StoredCopies(lab.store, sources), checksummed(entry.key.author)
+    for group in sorted({entry.key.group, *groups}):
+        for check in check_key(lab.registry, copies, group, author, recorded_at):
+            if check.verdict is Outcome.FAIL:
+                raise InputError(f"it was made with a key that was lost or stolen: {check.detail}")
+
+
+def _revoked_at(lab: Lab, entry: Entry, record: str) -> int | None:
+    """Return when a claim was revoked: also one that is recorded again, whose statement has the digest of one that was
+    retracted."""
+    ids = [
+        record,
+        *(it.id for it in lab.registry.find_subject(entry.key.subject) if it.key.kind == Kind.IDENTITY_CLAIM),
+    ]
+    ends = [status.retracted_at for status in lab.registry.statuses(list(dict.fromkeys(ids))) if status.retracted_at]
+    return min(ends, default=None)
+
+
+def _confirmed(
+    lab: Lab,
+    holder: Holder,
+    entry: Entry,
+    checks: list[tuple[str, Entry]],
+    asking: Asking | None,
+    named_only: bool,
+) -> Holder:
+    """Add what groups saw, and what the other side says now.
+
+    Args:
+        named_only: an earlier claim to the same identifier was revoked. So the other side has to name this claim: an
+            account that it still names may be what it forgot to take out.
+    """
+    predicate = entry.manifest.predicate
+    assert isinstance(predicate, IdentityClaimPredicate)  # noqa: S101 -- as in `_claim`
+    said = predicate.statement
+    about = [(record, document) for record, document in checks if _is_check_of(lab, entry, document)]
+    stored = lab.registry.statuses([record for record, _ in about])
+    judged = (_seen(entry, said, *check, status, named_only) for check, status in zip(about, stored, strict=True))
+    seen = tuple(it for it in judged if it)
+    holder = replace(holder, seen=seen, state=SEEN if seen else NEVER)
+    if asking is None:
+        return holder
+    named, _ = ask(said, asking, named_only)
+    if named is None or isinstance(named, str):
+        return replace(holder, asked=str(named))
+    if named.says:
+        return replace(holder, state=CONFIRMED, asked=named.reason)
+    return replace(holder, state=GONE if seen else NEVER, asked=named.reason)
+
+
+def ask(
+    said: IdentityStatement, asking: Asking, named_only: bool = False
+) -> tuple[Named | str, tuple[str, str, bytes] | None]:
+    """Ask the other side of a claim now, by each method until one names it.
+
+    Returns:
+        What it says, or why it could not be asked. And method, address and bytes of the page that names it.
+    """
+    denied: list[str] = []
+    away: list[str] = []
+    for way in methods(said.scheme):
+        try:
+            data = way.fetch(said, asking)
+        except BlockchainTracerError as error:
+            away.append(f"{way.name}: {error.message}")
+            continue
+        named = Named(False, "there is no such page") if data is None else way.names(data, said, int(time.time()))
+        named = _strict(named, named_only)
+        if named.says and data is not None:
+            return named, (way.name, way.address(said), data)
+        denied.append(f"{way.name}: {named.reason}")
+    if away:
+        return "could not be asked: " + "; ".join([*away, *denied]), None
+    return Named(False, "; ".join(denied) or "this version has no method to ask"), None
+
+
+def _strict(named: Named, named_only: bool) -> Named:
+    if named.says and named_only and named.by != "claim":
+        return Named(False, f"{named.reason}, and after a revocation only the claim itself counts")
+    return named
+
+
+def _is_check_of(lab: Lab, entry: Entry, document: Entry) -> bool:
+    told, claim = _values(document)[CHECKED], lab.domain.record_id(entry.key)
+    linked = any(it.parent == claim and it.relation == Relation.CONFIRMS for it in document.key.parents)
+    return linked and isinstance(told, dict)
+
+
+def _seen(
+    entry: Entry, said: IdentityStatement, record: str, document: Entry, stored: RecordStatus, named_only: bool
+) -> Seen | None:
+    """Return what a group recorded that it saw of a claim, None if that does not stand."""
+    told, page = _values(document)[CHECKED], document.page
+    if not stored.exists or stored.retracted_at or (page is None and named_only):
+        return None
+    way, fetched = method(said.scheme, str(told.get("method"))), told.get("fetchedAt")
+    if page is not None:
+        at = fetched if isinstance(fetched, int) else 0
+        if way is None or not _strict(way.names(page, said, at), named_only).says:
+            return None
+    own = document.key.group == entry.key.group
+    return Seen(document.key.group, stored.recorded_at, record, str(told.get("method"))[:40], own, page is not None)
+
+
+def by_identifier(lab: Lab, scheme: str, identifier: str, sources: Sequence[str] = ()) -> tuple[Holder, ...]:
+    """Return the claims to an identifier that are known here and were neither revoked nor refused."""
+    known = of_names(lab, known_names(lab), sources=sources)
+    return tuple(it for it in known if (it.scheme, it.identifier) == (scheme, identifier) and it.counts)
+
+
+def known_names(lab: Lab) -> list[str]:
+    """Name the accounts and groups of the registry of which the lab's folder keeps claims."""
+    names = []
+    for path in sorted((lab.home.path / "identities").glob("*.json")):
+        with suppress(InputError, OSError):
+            evidence = Evidence.parse(path.read_bytes(), str(path))
+            if _same(evidence.domain, lab.domain):
+                names.append(evidence.holder)
+    return names

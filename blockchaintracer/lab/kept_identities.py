@@ -1,0 +1,67 @@
+"""Where claims of identity are kept: in the lab's folder and in what is published, a file for each account or group.
+
+What such a file holds is read by the extra `identity`. Here is only where it lies: a lab without one imports nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain
+from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.verify.copies import SourceError
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.store.sources import limited, public_name, read_source
+
+FOLDER = "identities"
+LIMIT = 4 << 20
+"""Bytes of one file at most."""
+
+
+def holder_name(domain: Domain, *, account: str | None = None, group: int | None = None) -> str:
+    """Return the text that names an account or a group of a registry: ``eip155:CHAIN:REGISTRY/account/ADDRESS``."""
+    where = f"{GLOBAL_PREFIX}{domain.chain_id}:{domain.registry.lower()}"
+    return f"{where}/group/{group}" if account is None else f"{where}/account/{account.lower()}"
+
+
+def file_name(holder: str) -> str:
+    """Return the name of the file of an account or a group, in a home or a published folder."""
+    return f"{FOLDER}/{sha256(holder.encode()).hexdigest()}.json"
+
+
+def holders_of(domain: Domain, records: Iterable[RecordView]) -> list[str]:
+    """Name the authors and groups of records, each once."""
+    names = [
+        name
+        for record in records
+        for name in (holder_name(domain, account=record.key.author), holder_name(domain, group=record.group))
+    ]
+    return list(dict.fromkeys(names))
+
+
+def kept_files(home: Home, sources: Sequence[str], holder: str) -> Iterator[tuple[str, bytes]]:
+    """Yield what is kept of an account or a group: where (an empty text for the lab's own folder), and the bytes.
+
+    Raises:
+        ChainUnavailable: if a source can't be asked.
+        InputError: if a file is no plain file, or too large.
+    """
+    name = file_name(holder)
+    if (path := home.path / name).is_file():
+        yield "", read_limited(path, LIMIT, "a file of identities")
+    for source in sources:
+        try:
+            yield public_name(source), b"".join(limited(read_source(source, name), LIMIT, wrong=True))
+        except SourceError as error:
+            if error.unavailable:
+                raise ChainUnavailable(f"{public_name(source)} {error}") from None
+            if error.wrong:
+                raise InputError(f"{public_name(source)} {error}") from None
+
+
+def has_any(home: Home) -> bool:
+    """Return whether the lab's folder keeps any claim."""
+    return next((home.path / FOLDER).glob("*.json"), None) is not None
