@@ -15,6 +15,7 @@ VERBS = {
     "attest": (None, "Say in your group's name what you found of another group's record."),
     "batch": (None, "Commit to any number of records with one transaction."),
     "check": ("check", "Results that a paper states, held against their records."),
+    "ci-token": ("tokens", "Which CI job asked for a record, by its provider's token."),
     "compare": ("compare", "What differs between runs, and what repeated runs say."),
     "completion": (None, "Complete verbs, options, ids and names in your shell."),
     "decrypt": (None, "Open what was recorded encrypted to you."),
@@ -60,7 +61,7 @@ VERBS = {
 SECTIONS = {
     "Start": "deploy group keys identity node network estimate status",
     "Record": "record new mlflow seal reveal batch materialize attest reproduce retract renew",
-    "Check": "verify check compare score signature",
+    "Check": "verify check compare score signature ci-token",
     "Find": "query lineage impact",
     "Share": "publish report disclose decrypt export-as export-proof ipfs",
     "Advanced": "completion registry home outbox store export import",

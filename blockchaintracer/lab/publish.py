@@ -37,7 +37,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.published_secrets import require_no_secrets
+from blockchaintracer.lab.published_secrets import TOKEN_VALUE, require_no_secrets, token_withheld
 from blockchaintracer.lab.recording.keep import hidden_content
 from blockchaintracer.lab.recording.repeatable import what_lacks
 from blockchaintracer.lab.store.ipfs.blocks import Cid
@@ -132,6 +132,12 @@ def publish(
     needed += _subject(lab.store, record, "content")
     if isinstance(manifest.predicate, RecordPredicate):
         needed += [("attachment", it.path, it.sha256) for it in manifest.predicate.attachments]
+        if TOKEN_VALUE in manifest.predicate.values:
+            needed = [it for it in needed if it[2] != record.key.subject]
+            if reason := token_withheld(lab.store, record.key.subject):
+                left_out.append(reason)
+            else:
+                needed.append(("token", manifest.predicate.name, record.key.subject))
     if isinstance(manifest.predicate, RenewalPredicate):
         needed.append(("attachment", manifest.predicate.tree.path, manifest.predicate.tree.sha256))
     if isinstance(manifest.predicate, RunPredicate):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.networks import when
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.capture.git import restore_commit
 from blockchaintracer.lab.capture.secret_masking import SCANNED, SecretFinding, scan_secrets
 from blockchaintracer.lab.store.store import Store
@@ -17,11 +22,27 @@ from blockchaintracer.lab.store.store import Store
 TOTAL = 64 << 20
 """Bytes that are searched altogether; what is left is named."""
 _NAMED = 20
-_MADE = frozenset({"manifest", "proof", "encrypted"})
-"""What the package made: without secrets, or unreadable to others."""
+_MADE = frozenset({"manifest", "proof", "encrypted", "token"})
+"""What the package made: without secrets, or unreadable to others; and tokens of CI jobs that have expired."""
+TOKEN_VALUE = "ciToken"  # noqa: S105 -- the name of a value
+"""The name under which a document's values say that its content is the token of a CI job."""
 
 Found = tuple[str, str, str]
 """What an object is to a record, its name, and its SHA-256. Of the files of a commit the name is ``commit HASH``."""
+
+
+def token_withheld(store: Store, digest: str) -> str | None:
+    """Say why the token that a document commits to is not shown to others, or return None if it may be: once it has
+    expired, nobody can use it."""
+    if not store.has(digest):
+        return "the CI token, which is not in this lab's store"
+    with suppress(InputError, StoreError, ValueError, LookupError, TypeError):
+        part = store.get_bytes(digest, 1 << 16).split(b".")[1]
+        ends = parse_json(base64.urlsafe_b64decode(part + b"=" * (-len(part) % 4)), "the token")["exp"]
+        if time.time() > ends:
+            return None
+        return f"the CI token, which is valid until {when(ends)}: publish it after that"
+    return "what calls itself a CI token, and cannot be read"
 
 
 def require_no_secrets(

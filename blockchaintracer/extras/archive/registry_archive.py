@@ -13,7 +13,15 @@ import rfc8785
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import MAX_BYTES, Code, RunPredicate, artifacts_of, is_listing, parse_manifest
+from blockchaintracer.core.manifest import (
+    MAX_BYTES,
+    Code,
+    RecordPredicate,
+    RunPredicate,
+    artifacts_of,
+    is_listing,
+    parse_manifest,
+)
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
 from blockchaintracer.core.record_key_file import Proof
@@ -37,7 +45,7 @@ from blockchaintracer.lab.deployments import KnownRegistry, registries, remember
 from blockchaintracer.lab.files import output
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.published_secrets import Found, require_no_secrets
+from blockchaintracer.lab.published_secrets import TOKEN_VALUE, Found, require_no_secrets, token_withheld
 from blockchaintracer.lab.recording.keep import hidden_content
 from blockchaintracer.lab.store.store import Store
 
@@ -325,14 +333,19 @@ class _Objects:
         """Adds a record's manifest, and the files that belong to it as far as they were asked for."""
         if not self.add(key.manifest) or not self._artifacts:
             return
-        if key.subject_type == SubjectType.FILE and self.add(key.subject):
-            self.files.append(("content", key.subject, key.subject))
-        elif key.subject_type == SubjectType.FOLDER and self.add(key.subject):
-            self._add_listed(key.subject)
         try:
             predicate = parse_manifest(self._store.get_bytes(key.manifest, MAX_BYTES)).predicate
         except (InputError, StoreError):
             # anyone may record what is no manifest: it's kept as it is
+            predicate = None
+        is_token = isinstance(predicate, RecordPredicate) and TOKEN_VALUE in predicate.values
+        if is_token and token_withheld(self._store, key.subject):
+            self.missing.add(key.subject)
+        elif key.subject_type == SubjectType.FILE and self.add(key.subject):
+            self.files.append(("token" if is_token else "content", key.subject, key.subject))
+        elif key.subject_type == SubjectType.FOLDER and self.add(key.subject):
+            self._add_listed(key.subject)
+        if predicate is None:
             return
         code = predicate.code if isinstance(predicate, RunPredicate) else Code()
         packs = {state.pack.sha256: state.commit for _, state in code.states() if state.pack}

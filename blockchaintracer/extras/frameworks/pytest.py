@@ -144,6 +144,7 @@ class _Recorder:
         from blockchaintracer.core.plain_json import canonical, plain
         from blockchaintracer.core.record import Kind
         from blockchaintracer.lab.capture.git import capture_git
+        from blockchaintracer.lab.capture.interpreter import ci_job
         from blockchaintracer.lab.deployments import registries
         from blockchaintracer.lab.lab import Lab
         from blockchaintracer.lab.lab_folder import Home
@@ -174,6 +175,7 @@ class _Recorder:
             "metrics": self._metrics,
             "commit": code.commit if code else None,
             "dirty": code.dirty if code else None,
+            "ci": ci_job() or None,
             "python": platform.python_version(),
             "pytest": pytest.__version__,
         }

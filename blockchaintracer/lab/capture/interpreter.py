@@ -58,6 +58,16 @@ VARIABLES = (
     "XLA_FLAGS",
 )
 """The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
+_JOB = {
+    "GITHUB_REPOSITORY": "repository",
+    "GITHUB_RUN_ID": "runId",
+    "GITHUB_RUN_ATTEMPT": "runAttempt",
+    "GITHUB_WORKFLOW_REF": "workflowRef",
+    "CI_PROJECT_PATH": "repository",
+    "CI_PIPELINE_ID": "runId",
+    "CI_JOB_ID": "jobId",
+}
+"""What names a job of GitHub Actions and GitLab CI: its token confirms it."""
 _MAX_JSON = 16 << 20
 """Bytes of a package's own description: conda's lists all files of the package."""
 _DEEPEST = 100
@@ -89,7 +99,14 @@ def capture_environment() -> dict[str, Any]:
         "conda": _conda(),
         "variables": {**_time_zone(), **{name: os.environ[name] for name in VARIABLES if name in os.environ}},
         "blas": _blas(),
+        "ci": ci_job(),
     }
+
+
+def ci_job() -> dict[str, str]:
+    """Return what names the job of a CI provider that this runs in; nothing elsewhere."""
+    is_job = "true" in (os.environ.get("GITHUB_ACTIONS"), os.environ.get("GITLAB_CI"))
+    return {key: os.environ[name][:256] for name, key in _JOB.items() if is_job and os.environ.get(name)}
 
 
 def packages_in(folders: Iterable[str]) -> dict[str, tuple[str, Path]]:
