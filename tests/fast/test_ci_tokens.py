@@ -66,7 +66,7 @@ def test_no_signature_and_a_shared_secret_are_refused(issuer: TokenIssuer) -> No
         jwt.encode(claims, shared, "HS256", headers=headers),
         jwt.encode(claims, issuer.private, "RS512", headers=headers),
     ):
-        with pytest.raises(NotVerified, match="expected a (signed token|token signed by ES256 or RS256)"):
+        with pytest.raises(NotVerified, match=r"expected a (signed token|token signed by ES256 or RS256)"):
             read_token(data.encode())
 
 
