@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.extras.identity.dns_proof import collect, resolver, verify
-from tests.support.dns_zones import Zones, name_server
+from blockchaintracer.extras.identity.dns_txt import ANCHORS, RESOLVER
+from blockchaintracer.extras.identity.other_side import Asking, method
+from tests.support.dns_zones import DAY, NOW, Zones, name_server
 from tests.support.labs import free_port
 
 
@@ -26,3 +30,51 @@ def test_a_proof_from_a_name_server(truncated: bool) -> None:
 def test_a_resolver_that_is_away_is_no_verdict() -> None:
     with pytest.raises(ChainUnavailable, match="gave no answer"):
         collect("example.org", resolver("127.0.0.1", port=free_port(), seconds=0.2), ["1 8 2 " + "00" * 32])
+
+
+REGISTRY = "eip155:1:0x" + "12" * 20
+
+
+def statement(domain: str) -> IdentityStatement:
+    fields = {"chainId": "1", "registry": "0x" + "12" * 20, "account": "0x" + "34" * 20, "group": 3, "scheme": "domain"}
+    return IdentityStatement.from_plain(
+        {**fields, "identifier": domain, "signedAt": "1700000000", "nonce": "0x" + "ab" * 32}
+    )
+
+
+def test_a_domain_names_a_group_by_dns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = int(time.time())
+    zones, dns, asking = Zones(f'"{REGISTRY}/group/3"', now=now), method("domain", "dns"), Asking()
+    assert dns is not None
+    anchors = tmp_path / "anchors"
+    anchors.write_text("\n".join(zones.anchors))
+    monkeypatch.setenv(ANCHORS, str(anchors))
+    with name_server(zones) as port:
+        monkeypatch.setenv(RESOLVER, f"127.0.0.1:{port}")
+        data = dns.fetch(statement("example.org"), asking)
+        assert data is not None
+        assert dns.fetch(statement("other.example.org"), asking) is None
+        # a zone whose chain is broken: refused, and not "there is none"
+        zones.top.sets.clear()
+        with pytest.raises(InputError):
+            dns.fetch(statement("example.org"), asking)
+    named = dns.names(data, statement("example.org"), now)
+    assert (named.says, named.by) == (True, "group")
+    assert "valid from" in named.reason
+    assert not dns.names(data, statement("example.com"), now).says
+    assert not dns.names(data, statement("example.org"), now + 30 * DAY).says
+    assert not dns.names(b"", statement("example.org"), now).says
+    monkeypatch.delenv(ANCHORS)
+    assert "no trust anchor" in dns.names(data, statement("example.org"), now).reason
+
+
+@pytest.mark.parametrize(
+    "text", [REGISTRY[:-1] + "3/group/3", f"{REGISTRY}/group/33", f"{REGISTRY}/account/0x{'34' * 20}"]
+)
+def test_a_text_of_another_registry_or_group_names_nothing(text: str) -> None:
+    zones, dns = Zones(f'"{text}"'), method("domain", "dns")
+    assert dns is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("blockchaintracer.extras.identity.dns_txt._anchors", lambda: zones.anchors)
+        named = dns.names(collect("example.org", zones.ask, zones.anchors, at=NOW), statement("example.org"), NOW)
+    assert not named.says

@@ -64,6 +64,10 @@ Ask = Callable[[dns.name.Name, dns.rdatatype.RdataType], dns.message.Message]
 """Asks a resolver for all records of a name and type, with their signatures."""
 
 
+class NoRecord(NotVerified):
+    """The domain has no such record."""
+
+
 @dataclass(frozen=True)
 class DnsProof:
     """What a proof shows: the texts that a name had, signed by its zone, while all signatures of the chain were valid.
@@ -197,7 +201,7 @@ def _asked(ask: Ask, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> _Sig
         (rrset for rrset in of_name if rrset.rdtype == dns.rdatatype.RRSIG and rrset.covers == kind), None
     )
     if records is None:
-        raise NotVerified(f"{what} is not there")
+        raise (NoRecord if kind == dns.rdatatype.TXT else NotVerified)(f"{what} is not there")
     if signatures is None:
         hint = "Sign the zone with DNSSEC, or ask another resolver: some leave the signatures out."
         raise NotVerified(f"{what} comes without a DNSSEC signature", hint=hint)

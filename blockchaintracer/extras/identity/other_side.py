@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LIMIT = 1 << 20
 """Bytes of a page at most."""
 _SECONDS = 30
-MODULES = {"orcid": ("orcid",), "domain": ("well_known", "did"), "github": ("github",), "ens": ("ens",)}
+MODULES = {"orcid": ("orcid",), "domain": ("well_known", "did", "dns_txt"), "github": ("github",), "ens": ("ens",)}
 """The modules of the methods that each scheme has, in the order in which they are asked."""
 
 
