@@ -35,7 +35,7 @@ class EventLog:
     def of_json(cls, log: dict[str, Any]) -> EventLog:
         """Return a log of a node's answer."""
         return cls(
-            checksummed(log["address"]),
+            checksummed(log["address"].lower()),
             tuple(topic.lower() for topic in log["topics"]),
             log["data"],
             Position(*(int(log[name], 16) for name in ("blockNumber", "transactionIndex", "logIndex"))),

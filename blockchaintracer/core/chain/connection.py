@@ -204,7 +204,7 @@ class Chain:
         if found is None:
             return None
         return SentTransaction(
-            transaction.lower(), checksummed(found["from"]), _address(found.get("to")), from_hex(found["input"])
+            transaction.lower(), checksummed(found["from"].lower()), _address(found.get("to")), from_hex(found["input"])
         )
 
     def raw_transaction(self, transaction: str) -> bytes | None:
@@ -266,4 +266,4 @@ def _optional(value: Any) -> int | None:
 
 
 def _address(value: Any) -> str | None:
-    return checksummed(value) if isinstance(value, str) and is_address(value) else None
+    return checksummed(value.lower()) if isinstance(value, str) and is_address(value) else None
