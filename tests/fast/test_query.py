@@ -1,4 +1,4 @@
-"""Searching two thousand made-up records: every condition against a plain walk over all rows."""
+"""Searching fifteen hundred made-up records: every condition against a plain walk over all rows."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from blockchaintracer.extras.search.expression import All, Compare, Either, Not,
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 
 ID = "0x" + "ab" * 32
-COUNT = 2000
+COUNT = 1500
 
 
 @pytest.fixture(scope="module")
@@ -143,18 +143,19 @@ def test_subjects_cids_authors_and_lineage_are_found(index, rows):
     mixed_case = "0x" + row.author[2:].upper()
     assert query(index, author=mixed_case, limit=None) == [one for one in rows if one.author == row.author]
     parents = {one: set(parents_of(index, one)) for one in (row.id for row in rows)}
-    ancestors, left = set(), [rows[0].id]
+    child = next(one for one in parents if parents[one])
+    ancestors, left = set(), [child]
     while left:
         new = parents[left.pop()] - ancestors
         ancestors |= new
         left += new
     assert ancestors
-    assert {one.id for one in query(index, ancestors_of=rows[0].id, limit=None)} == ancestors
+    assert {one.id for one in query(index, ancestors_of=child, limit=None)} == ancestors
     oldest = min(ancestors, key=lambda one: next(place for place, row in enumerate(reversed(rows)) if row.id == one))
-    assert rows[0].id in {one.id for one in query(index, descendants_of=oldest, limit=None)}
-    both = query(index, where=f"ancestors of {rows[0].id} and metrics.accuracy > 0.5", limit=None)
+    assert child in {one.id for one in query(index, descendants_of=oldest, limit=None)}
+    both = query(index, where=f"ancestors of {child} and metrics.accuracy > 0.5", limit=None)
     assert {one.id for one in both} == {one.id for one in rows if one.id in ancestors and accuracy(one) > 0.5}
-    outside = query(index, where=f"not ancestors of {rows[0].id}", limit=None)
+    outside = query(index, where=f"not ancestors of {child}", limit=None)
     assert len(outside) == len(rows) - len(ancestors)
 
 

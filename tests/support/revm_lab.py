@@ -29,7 +29,7 @@ ALICE, BOB, CAROL, MALLORY = (Actor.named(name) for name in ("alice", "bob", "ca
 
 
 _HASHES = re.compile(r"objects/[0-9a-f]{2}/[0-9a-f]{62}|baf[a-z2-7]{56}|(0x)?([0-9a-fA-F]{64}|[0-9a-fA-F]{40})")
-_URL = re.compile(r"http://127\.0\.0\.1:\d+")
+_URL = re.compile(r"http://(127\.0\.0\.1:\d+|node)")
 
 
 class RevmLab:

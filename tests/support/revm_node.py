@@ -21,6 +21,7 @@ from .actors import Actor
 from .artifacts import artifact
 from .evm import DEPLOYER, START, Chain, Contract, Reverted
 from .forged_bundles import bloom
+from .memory_node import RpcError
 from .serving import serving
 
 REFUSED = object()
@@ -220,17 +221,22 @@ class RevmNode:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer one question, true or as `lie` has it."""
-        method, params = request["method"], request.get("params") or []
         head = {"jsonrpc": "2.0", "id": request["id"]}
+        try:
+            return head | {"result": self.result(request["method"], request.get("params") or [])}
+        except RpcError as error:
+            return head | {"error": error.error}
+
+    def result(self, method: str, params: list[Any]) -> Any:
+        """What is answered to a question, true or as `lie` has it. Raises RpcError."""
         ask = getattr(self, f"_{method}", None)
         try:
             result = self.lie(method, params, hex_of(ask(*params))) if ask else REFUSED
         except Reverted as error:
-            problem = {"code": 3, "message": "execution reverted", "data": f"0x{error.data.hex()}"}
-            return head | {"error": problem}
+            raise RpcError(3, "execution reverted", f"0x{error.data.hex()}") from None
         if result is REFUSED:
-            return head | {"error": {"code": -32601, "message": f"the method {method} does not exist"}}
-        return head | {"result": result}
+            raise RpcError(-32601, f"the method {method} does not exist")
+        return result
 
     def _eth_chainId(self) -> int:
         return self.chain.chain_id

@@ -1,4 +1,4 @@
-"""The registry's bytecode against the model, in this process: at least ten thousand operations a run.
+"""The registry's bytecode against the model, in this process: at least six thousand operations a run.
 
 `make fuzz`, or the variable FUZZ, makes it a million.
 """
@@ -20,7 +20,7 @@ from tests.support.artifacts import artifact
 SEED = None if os.environ.get("FUZZ") else 0
 """Where the histories begin. Hypothesis also looks at the constants of the modules that are loaded, so that they differ
 a little from run to run, and some of what has to be met may need a few more of them."""
-OPERATIONS = 1_000_000 if os.environ.get("FUZZ") else 10_000
+OPERATIONS = 1_000_000 if os.environ.get("FUZZ") else 6_000
 UNREACHABLE = {
     "GroupCreationRestricted",  # the machine's registry is open to all: tests/node/contracts
     "ParentRecordedLater",  # once in ten thousand: tests/evm/property/test_invariants.py, tests/node/contracts

@@ -24,6 +24,7 @@ from blockchaintracer.core.record import (
 )
 from blockchaintracer.core.verify.locate import key_identifier
 from tests.model.registry import NO_END
+from tests.support.memory_node import answering
 from tests.support.revm_lab import ALICE, BOB, CAROL, MALLORY, RevmLab, Stranger, plain_key
 
 FORWARDER = bytes.fromhex("6020360360205f375f5f602036035f5f5f355af1601a575f5ffd5b00")
@@ -190,10 +191,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> RevmLab:
     return lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def url(lab: RevmLab) -> Iterator[str]:
-    with lab.node.serving() as url:
-        yield url
+    with answering(node=lab.node.result):
+        yield "http://node"
 
 
 @pytest.fixture
