@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from blockchaintracer.cli import extra
+from blockchaintracer.cli.holders_shown import has_claims, names_of
 from blockchaintracer.cli.options import (
     FILE,
     GIVEN,
@@ -36,7 +37,6 @@ from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.lab.drafts import command_for_others
-from blockchaintracer.lab.kept_identities import holders_of, kept_files
 from blockchaintracer.lab.known_keys import given_keys, read_key_file
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -154,9 +154,9 @@ def _with_holders(
     lab: Lab, report: Report, sources: Sequence[str], options: dict[str, Any]
 ) -> tuple[Report, dict[str, Any]]:
     """Add who author and group are, by claims that are kept or published. One of a source that is forged fails."""
-    asked, names = options["check_identity"], holders_of(lab.domain, report.records)
+    asked = options["check_identity"]
     try:
-        if not asked and next((it for name in names for it in kept_files(lab.home, sources, name)), None) is None:
+        if not asked and not has_claims(lab, names_of(lab.domain, report.records), sources):
             return report, {}
         asking = extra("identity", "other_side").Asking(options["allow_local"], lambda: lab.chain) if asked else None
         who = extra("identity", "holders").holders(lab, report.records, sources=sources, asking=asking)

@@ -9,12 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import Manifest, parse_manifest
+from blockchaintracer.core.record import Role
+from blockchaintracer.extras.identity.confirm import claim_entry, keep, name_of
+from blockchaintracer.extras.identity.ens import KEY, namehash
+from blockchaintracer.extras.identity.evidence import Entry, Evidence
+from blockchaintracer.lab.devnet.chain_state import call
+from blockchaintracer.lab.groups import create_group, invite, join
+from blockchaintracer.lab.kept_identities import file_name, holder_name
 from blockchaintracer.lab.lab import Lab
-from tests.support.labs import typed
+from blockchaintracer.lab.recording.commit import commit
+from tests.support.artifacts import artifact
+from tests.support.labs import second_lab, typed
 from tests.support.other_sides import OtherSides, other_sides
 
 ORCID, OTHER = "0000-0002-1825-0097", "0000-0002-1694-233X"
+ASK = ("--check-identity", "--allow-local")
 
 
 @pytest.fixture(scope="module")
@@ -25,47 +39,285 @@ def sides() -> Iterator[OtherSides]:
 
 @pytest.fixture
 def run(lab: Lab, sides: OtherSides) -> Any:
-    def run(*arguments: str, code: int = 0, of: Lab = lab) -> Any:
-        more = ["--rpc", of.rpc, "--registry", of.registry.address] if of.rpc else []
-        done = typed(*arguments, *more, "--json", home=of.home.path, **sides.variables)
+    sides.pages.clear()
+    for file in (lab.home.path / "identities").glob("*.json"):
+        file.unlink()
+
+    def run(*arguments: str, code: int = 0, of: Lab = lab, **more: str) -> Any:
+        where = ["--rpc", of.rpc, "--registry", of.registry.address] if of.rpc else []
+        done = typed(*arguments, *where, "--json", home=of.home.path, **sides.variables, **more)
         assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout)
 
     return run
 
 
-def recorded(run: Any, file: Path) -> str:
-    return str(run("record", str(file))["recorded"][0]["id"])
+@pytest.fixture
+def record(run: Any, file: Path) -> str:
+    return str(run("record", str(file))["id"])
+
+
+def states(answer: Any) -> list[str]:
+    return [it["state"] for it in answer["holders"]]
+
+
+def stranger(lab: Lab, home: Path, *arguments: str, **more: str) -> Any:
+    """A verb of somebody with an empty folder, by the lab's node."""
+    where = ("--rpc", lab.devnet.start().url, "--chain-id", str(lab.chain_id), "--registry", lab.registry.address)
+    return typed(*arguments, *where, home=home, **more)
 
 
 def test_an_orcid_holder_from_claim_to_revocation(
-    lab: Lab, run: Any, sides: OtherSides, file: Path, tmp_path: Path
+    lab: Lab, run: Any, sides: OtherSides, record: str, tmp_path: Path
 ) -> None:
-    record = run("record", str(file))
-    record = next(iter(record["records"]))["id"] if "records" in record else record["id"]
-    claim = run("identity", "claim", "--orcid", ORCID)
-
-    def state(*more: str, code: int = 0) -> str:
-        return str(run("verify", record, *more, code=code)["holders"][0]["state"])
-
-    ask = ("--check-identity", "--allow-local")
-    assert state() == state(*ask) == "never confirmed"
+    assert "holders" not in run("verify", record)
+    claim = run("identity", "claim", "--orcid", f"https://orcid.org/{ORCID}")
+    assert states(run("verify", record)) == states(run("verify", record, *ASK)) == ["never confirmed"]
     sides.orcid(ORCID, f"https://orcid.org/{ORCID}#{claim['names'][0]}")
-    assert (state(), state(*ask)) == ("never confirmed", "confirmed now")
+    assert states(run("verify", record)) == ["never confirmed"]
+    assert states(run("verify", record, *ASK)) == ["confirmed now"]
 
     seen = run("identity", "check", claim["id"], "--record", "--allow-local")["claims"][0]["recorded"]
     assert seen["kind"] == "document"
-    assert state() == "seen"
+    answer = run("verify", record)
+    assert states(answer) == ["seen"]
+    (told,) = answer["holders"][0]["seen"]
+    assert (told["group"], told["record"], told["method"]) == (1, seen["id"], "orcid")
+    assert told["own"]
+    assert told["judged"]
+    assert [row["id"] for row in run("query", "--by", f"orcid:{ORCID}")["records"]][-1] == record
+    run("query", "--by", f"orcid:{OTHER}", code=2)
+    assert states(run("lineage", record)) == ["seen"]
+    run("report", record, "-o", str(tmp_path / "report"), "--format", "html", "--format", "pdf")
+    assert f"ORCID {ORCID} (seen on" in (tmp_path / "report" / "report.html").read_text()
 
-    published = tmp_path / "published"
-    run("publish", record, "--to", str(published))
-    stranger = typed(
-        *("verify", record, "--from", str(published), "--rpc", lab.devnet.start().url, "--chain-id", str(lab.chain_id)),
-        *("--registry", lab.registry.address),
-        home=tmp_path / "nobody",
-    )
-    assert f"ORCID {ORCID} (seen on" in stranger.stdout, stranger.stdout + stranger.stderr
+    published = str(tmp_path / "published")
+    run("publish", record, "--to", published)
+    done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published)
+    assert f"ORCID {ORCID} (seen on" in done.stdout, done.stdout + done.stderr
+    assert "seen only by the group of the claim itself" in done.stdout
+    done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published, *ASK, **sides.variables)
+    assert f"ORCID {ORCID} (confirmed now)" in done.stdout
+
     sides.pages.clear()
-    assert (state(), state(*ask)) == ("seen", "gone")
+    assert states(run("verify", record)) == ["seen"]
+    assert states(run("verify", record, *ASK)) == ["gone"]
+    run("identity", "check", "--allow-local", code=1)
+    away = dict.fromkeys(sides.variables, "http://127.0.0.1:9")
+    done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published, *ASK, **away)
+    assert "could not be asked" in done.stdout
+    assert "(seen on" in done.stdout
+    assert done.returncode == 0
+
     run("identity", "revoke", claim["id"], "--reason", "left the lab")
-    assert state() == state(*ask) == "revoked"
+    assert states(run("verify", record)) == states(run("verify", record, *ASK)) == ["revoked"]
+    run("query", "--by", f"orcid:{ORCID}", code=2)
+    done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published)
+    assert f"ORCID {ORCID} (revoked on" in done.stdout
+    assert done.returncode == 0
+
+
+def test_a_domain_of_a_group(lab: Lab, run: Any, sides: OtherSides, record: str, tmp_path: Path) -> None:
+    file = tmp_path / "page.json"
+    claim = run("identity", "claim", "--domain", "Lab.Example", "--for-group", "-o", str(file))
+    page = json.loads(file.read_bytes())
+    assert page == claim["page"]
+    group = holder_name(lab.domain, group=lab.group())
+    sides.domain("lab.example", page | {"names": [group]})
+    assert states(run("verify", record, *ASK)) == ["confirmed now"]
+    ror = {"id": "https://ror.org/05dxps055", "status": "active", "domains": ["example"], "names": []}
+    sides.pages["/v2/organizations/05dxps055"] = json.dumps(ror | {"domains": ["lab.example"]}).encode()
+    checked = run("identity", "check", "domain:lab.example", "--ror", "05dxps055", "--allow-local", "--record")
+    assert checked["claims"][0]["institution"]["says"] is True
+    sides.pages["/v2/organizations/05dxps055"] = json.dumps(ror | {"domains": ["other.example"]}).encode()
+    run("identity", "check", "domain:lab.example", "--ror", "05dxps055", "--allow-local", code=1)
+    sides.pages["/lab.example/.well-known/blockchaintracer.json"] = "https://evil.example/"
+    answer = run("verify", record, *ASK)
+    assert states(answer) == ["seen"]
+    assert "no redirect" in answer["holders"][0]["asked"]
+    run("identity", "revoke", claim["id"], "--reason", "moved")
+
+
+def test_only_who_speaks_for_a_group_says_who_it_is(lab: Lab, run: Any, sides: OtherSides, tmp_path: Path) -> None:
+    member = second_lab(lab, tmp_path / "member")
+    join(member, invite(lab, lab.group(), member.signer.address, Role.RECORDER))
+    mine = ("--group", str(lab.group()))
+    refused = run("identity", "claim", "--domain", "evil.example", "--for-group", *mine, code=2, of=member)
+    assert "a maintainer or the owner" in refused["message"]
+    member.choose(group=lab.group())
+    claim = run("identity", "claim", "--domain", "evil.example", "--for-group", of=lab)
+    entry = claim_entry(lab, claim["id"])
+    forged = signed_by(member, entry, account=member.signer.address.lower())
+    made = commit(member, forged, ())
+    published(member, made.id, tmp_path / "published")
+    data = run("record", str(new_file(tmp_path)))["id"]
+    done = stranger(lab, tmp_path / "nobody", "verify", data, "--from", str(tmp_path / "published"), "--json")
+    answer = json.loads(done.stdout)
+    assert (answer["outcome"], states(answer)) == ("verified", ["refused"])
+    assert "neither owner nor maintainer" in answer["holders"][0]["reason"]
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
+def test_a_claim_that_is_recorded_again_stays_revoked(
+    lab: Lab, run: Any, sides: OtherSides, record: str, tmp_path: Path
+) -> None:
+    claim = run("identity", "claim", "--github", "OctoCat")
+    sides.github("octocat", claim["page"] | {"names": [claim["names"][1]]})
+    assert states(run("verify", record, *ASK)) == ["confirmed now"]
+    run("identity", "revoke", claim["id"], "--reason", "the key may be known")
+    entry = claim_entry(lab, claim["id"])
+    again = commit(lab, Manifest.of(entry.manifest.kind, changed(entry, name="again")), ())
+    keep(lab.home, lab.domain, name_of(lab, statement_of(entry)), claim_entry(lab, again.id))
+    assert states(run("verify", record, *ASK)) == ["revoked", "revoked"]
+
+    # a new claim of the same account: the page still names the account, which is what was forgotten there
+    new = run("identity", "claim", "--github", "octocat")
+    answer = run("verify", record, *ASK)
+    assert sorted(states(answer)) == ["never confirmed", "revoked", "revoked"]
+    assert "only the claim itself counts" in next(it["asked"] for it in answer["holders"] if it["record"] == new["id"])
+    sides.github("octocat", new["page"])
+    assert sorted(states(run("verify", record, *ASK))) == ["confirmed now", "revoked", "revoked"]
+    run("identity", "revoke", new["id"], "--reason", "a test")
+
+
+def test_a_claim_of_a_stolen_key_is_refused(lab: Lab, run: Any, sides: OtherSides, tmp_path: Path) -> None:
+    member = second_lab(lab, tmp_path / "member")
+    join(member, invite(lab, lab.group(), member.signer.address, Role.RECORDER))
+    mine = ("--group", str(lab.group()))
+    honest = run("record", str(new_file(tmp_path)), *mine, of=member)["id"]
+    first = run("identity", "claim", "--orcid", ORCID, *mine, of=member)
+    sides.orcid(ORCID, f"https://orcid.org/x#{first['names'][1]}")
+    assert states(run("verify", honest, *ASK, of=member)) == ["confirmed now"]
+    published(member, first["id"], tmp_path / "published")
+
+    since = lab.chain.head().timestamp + 1
+    call(lab.devnet.start().port, "evm_setNextBlockTimestamp", hex(since + 5))
+    # the thief has a group of their own, and tells who the key's holder is now
+    create_group(member, "of the thief")
+    theirs = run("identity", "claim", "--orcid", OTHER, of=member)
+    sides.orcid(OTHER, f"https://orcid.org/x#{theirs['names'][0]}")
+    late = run("record", str(new_file(tmp_path)), *mine, of=member)["id"]
+    assert states(run("verify", honest, *ASK, of=member)) == ["confirmed now", "confirmed now"]
+    done = run("identity", "revoke", first["id"], "--reason", "stolen", "--lost-since", iso(since), code=2, of=member)
+    assert "could who has it" in done["message"] or "sign this itself" in done["message"]
+    source = ("--from", str(tmp_path / "published"))
+    revoked = run("identity", "revoke", first["id"], "--reason", "stolen", "--lost-since", iso(since), *source)
+    assert revoked["statement"]["kind"] == "document"
+    publish = str(tmp_path / "published")
+    run("publish", revoked["statement"]["id"], "--to", publish)
+    answer = run("verify", honest, *ASK, "--from", publish, of=member)
+    assert states(answer) == ["revoked", "refused"]
+    assert "lost or stolen" in answer["holders"][1]["reason"]
+    assert answer["outcome"] == "verified"
+    assert run("verify", late, "--from", publish, code=1, of=member)["outcome"] == "not verified"
+
+
+def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
+    claim = run("identity", "claim", "--orcid", ORCID)
+    folder = tmp_path / "published"
+    run("publish", record, "--to", str(folder))
+    name = folder / file_name(holder_name(lab.domain, account=lab.signer.address))
+    good = name.read_bytes()
+    assert stranger(lab, tmp_path / "nobody", "verify", record, "--from", str(folder)).returncode == 0
+    evidence = Evidence.parse(good, "it")
+    entry = next(it for it in evidence.entries if lab.domain.record_id(it.key) == claim["id"])
+    signature = entry.manifest.predicate.signature  # type: ignore[union-attr]
+    forged = Manifest.of(entry.manifest.kind, changed(entry, signature=signature[:-4] + "ff1b"))
+    key = type(entry.key)(**{it: getattr(entry.key, it) for it in entry.key.__slots__} | {"manifest": forged.digest()})
+    for data, reason in (
+        (Evidence(evidence.domain, evidence.holder, (Entry(key, forged),)).to_bytes(), "is not signed by"),
+        (good.replace(ORCID.encode(), OTHER.encode()), "expected urn:blockchaintracer:identities:v1"),
+        (good[:-1], "expected JSON"),
+        (b"{}", "expected urn"),
+    ):
+        name.write_bytes(data)
+        done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", str(folder), "--json")
+        answer = json.loads(done.stdout)
+        assert answer["outcome"] == "not verified"
+        assert [it["name"] for it in answer["checks"] if it["verdict"] == "fail"] == ["identity"]
+        assert reason in done.stdout
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
+def test_an_ens_name_is_read_from_the_chain(lab: Lab, run: Any, record: str) -> None:
+    registry, port = "0x" + "e5" * 20, lab.devnet.start().port
+    call(port, "anvil_setCode", registry, "0x" + artifact("Names").runtime.hex())
+    ens = {"BLOCKCHAINTRACER_ENS_REGISTRY": registry}
+
+    def send(signature: str, *values: Any) -> None:
+        kinds = signature[signature.index("(") + 1 : -1].split(",")
+        data = "0x" + (keccak(signature.encode())[:4] + encode(kinds, values)).hex()
+        sender = "0x" + "01" * 20
+        call(port, "anvil_setBalance", sender, hex(10**18))
+        call(port, "anvil_impersonateAccount", sender)
+        call(port, "eth_sendTransaction", {"from": sender, "to": registry, "data": data, "gas": hex(10**6)})
+
+    claim = run("identity", "claim", "--ens", "Lab.eth")
+    assert claim["title"] == f"ENS lab.eth (of chain {lab.chain_id}: a test network)"
+    assert states(run("verify", record, *ASK, **ens)) == ["never confirmed"]
+    send("setText(bytes32,string,string)", namehash("lab.eth"), KEY, f"hello {claim['names'][0]}")
+    assert states(run("verify", record, *ASK, **ens)) == ["confirmed now"]
+    assert "no contract" in run("verify", record, *ASK)["holders"][0]["asked"]
+    send("setText(bytes32,string,string)", namehash("lab.eth"), KEY, claim["names"][0].replace("/claim/", "/account/"))
+    assert states(run("verify", record, *ASK, **ens)) == ["never confirmed"]
+    send("setOffchain(bytes32)", namehash("lab.eth"))
+    assert "refuses" in run("verify", record, *ASK, **ens)["holders"][0]["asked"]
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+    assert namehash("eth").hex() == "93cdeb708b7545dc668eb9280176169d1c33cfd8ed6f04690a0bcc88a93fc4ae"
+
+
+def test_what_is_no_claim_is_refused(lab: Lab, run: Any, record: str) -> None:
+    assert "one of --orcid" in run("identity", "claim", code=2)["message"]
+    assert "one of --orcid" in run("identity", "claim", "--orcid", ORCID, "--github", "x", code=2)["message"]
+    assert "check digit" in run("identity", "claim", "--orcid", "0000-0002-1825-0098", code=2)["message"]
+    assert "identity claim" in run("identity", "revoke", record, "--reason", "x", code=2)["message"]
+    assert "known here" in run("identity", "check", code=2)["message"]
+    assert run("identity", "list")["claims"] == []
+    with pytest.raises(InputError, match="another kind"):
+        claim_entry(lab, record)
+
+
+# -- what tests make
+
+
+def new_file(folder: Path) -> Path:
+    path = folder / f"{len(list(folder.iterdir()))}.bin"
+    path.write_bytes(path.name.encode() + str(folder).encode())
+    return path
+
+
+def statement_of(entry: Entry) -> Any:
+    return entry.manifest.predicate.statement  # type: ignore[union-attr]
+
+
+def changed(entry: Entry, **fields: Any) -> Any:
+    predicate = entry.manifest.predicate
+    return type(predicate).from_plain(predicate.to_json() | fields)
+
+
+def signed_by(lab: Lab, entry: Entry, **fields: Any) -> Manifest:
+    """A claim as another's, of fields that the client would refuse, signed by this lab."""
+    said = type(statement_of(entry)).from_plain(statement_of(entry).to_json() | fields)
+    signature = lab.signer.sign_typed_data(said.typed_data())
+    return Manifest.of(entry.manifest.kind, changed(entry, statement=said.to_json(), signature=f"0x{signature.hex()}"))
+
+
+def published(lab: Lab, claim: str, folder: Path) -> None:
+    """What somebody publishes of a claim."""
+    record = lab.registry.find_record(claim)
+    assert record
+    entry = Entry(record.key, parse_manifest(lab.store.get_bytes(record.key.manifest)))
+    evidence = Evidence(lab.domain, name_of(lab, statement_of(entry)), (entry,))
+    path = folder / file_name(evidence.holder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(evidence.to_bytes())
+    data = lab.store.get_bytes(record.key.manifest)
+    target = folder / "objects" / record.key.manifest[:2] / record.key.manifest[2:]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(data)
+
+
+def iso(seconds: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

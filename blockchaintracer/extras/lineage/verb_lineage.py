@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
+from blockchaintracer.cli.holders_shown import known_holders
 from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, tree
+from blockchaintracer.cli.render import Answer, plain, tree
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.lineage import lineage
@@ -49,10 +50,13 @@ def command(lab: Lab, record_id: str, depth: int | None, form: str, output: Path
     with up_to_date(lab, offline=offline) as index:
         registry = None if offline else lab.registry
         found = lineage(index, record_id, depth, registry=registry)
+    who = () if offline else known_holders(lab, [found.nodes[record_id].row])
+    data = {**found.as_json(), "holders": [it.as_json() for it in who]}
     if form == "tree":
-        return Answer(found, tree(found.named_here(lab.hashes).tree()))
+        told = [plain(line) for it in who for line in it.lines()]
+        return Answer(data, tree(found.named_here(lab.hashes).tree()), *told)
     picture = {"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]()
     if output is None:
-        return Answer(found, picture)
+        return Answer(data, picture)
     write_output(output, picture.encode())
-    return Answer({**found.as_json(), "file": str(output)}, f"Wrote {output}: {counted(len(found.nodes), 'record')}.")
+    return Answer({**data, "file": str(output)}, f"Wrote {output}: {counted(len(found.nodes), 'record')}.")

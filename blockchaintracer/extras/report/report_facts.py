@@ -55,6 +55,7 @@ class ReportFacts:
         histories: steps and values of the run's metrics, as far as they were recorded and are at hand.
         fields: of the model card's template, by name; empty without a model.
         missing: names of required fields that neither the records nor the caller give.
+        holders: who author and group are, in words, by the claims that whoever makes the report knows.
     """
 
     asked: GatheredRecord
@@ -74,6 +75,7 @@ class ReportFacts:
     histories: dict[str, list[tuple[float, float]]]
     fields: dict[str, ReportField]
     missing: tuple[str, ...]
+    holders: tuple[str, ...] = ()
 
     @property
     def has_card(self) -> bool:

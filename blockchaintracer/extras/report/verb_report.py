@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from typing_extensions import override
 
+from blockchaintracer.cli.holders_shown import known_holders
 from blockchaintracer.cli.options import (
     FILE,
     FOLDER,
@@ -105,6 +107,8 @@ def make_report(
         declared = declared_fields(fields, fields_file)
         facts = gather(lab, named_record(lab, record_id), declared, sources=sources, progress=progress)
     record = facts.asked.record
+    told = [line.strip() for it in known_holders(lab, [record], sources) for line in it.lines([record])]
+    facts = replace(facts, holders=tuple(told))
     files = make(facts, formats or formats_for(facts), templates)
     written = write(files, output or Path(f"report-{record.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None

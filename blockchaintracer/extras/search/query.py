@@ -30,6 +30,7 @@ def query(
     group: int | None = None,
     waiting_for: int | None = None,
     author: str | None = None,
+    holders: Sequence[str | int] = (),
     since: str | int | datetime | None = None,
     until: str | int | datetime | None = None,
     subject: str | None = None,
@@ -53,6 +54,7 @@ def query(
         kind: a `Kind`, its name, or the lab's own number.
         waiting_for: number of a group: only records of other groups, not retracted, on which it has no current verdict;
             one that was withdrawn is none.
+        holders: accounts by their addresses and groups by their numbers: records of any of them.
         since: earliest time by the chain: a date (its start, UTC), RFC 3339 text, Unix seconds or a datetime.
         until: latest time; a date counts to its end.
         subject: SHA-256 of what is recorded, 64 hex digits: all records of it, by whomever.
@@ -75,6 +77,7 @@ def query(
         group=_within(group, 2**32 - 1, "a group's number"),
         waiting_for=waiting_for,
         author=_author(author),
+        holders=tuple(_holder(holder) for holder in holders),
         since=_time(since, end=False),
         until=_time(until, end=True),
         subject=None if subject is None else bytes.fromhex(normal_digest(subject, "subject's digest")),
@@ -119,6 +122,12 @@ def _within(number: int | None, most: int, what: str) -> int | None:
 
 def _author(author: str | None) -> bytes | None:
     return None if author is None else bytes.fromhex(checksummed(author, "an author's address")[2:])
+
+
+def _holder(holder: str | int) -> tuple[str, bytes | int]:
+    if isinstance(holder, int):
+        return "lab_group", holder
+    return "author", bytes.fromhex(checksummed(holder, "an address")[2:])
 
 
 def _statuses(status: str | Sequence[str]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class Search:
     group: int | None
     waiting_for: int | None
     author: bytes | None
+    holders: tuple[tuple[str, bytes | int], ...]
     since: int | None
     until: int | None
     subject: bytes | None
@@ -117,6 +118,8 @@ class Statement:
         search = self._search
         columns = {"lab_group": search.group, "kind": search.kind, "author": search.author, "subject": search.subject}
         terms = [f"r.{column} = {self._bind(value)}" for column, value in columns.items() if value is not None]
+        if search.holders:
+            terms.append(f"({' OR '.join(f'r.{column} = {self._bind(value)}' for column, value in search.holders)})")
         if search.waiting_for is not None:
             reviewer = self._bind(search.waiting_for)
             given = f"SELECT 1 FROM verdicts v WHERE v.record = r.pk AND v.lab_group = {reviewer} AND v.current"  # noqa: S608

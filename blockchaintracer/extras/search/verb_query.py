@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
@@ -29,6 +31,7 @@ from blockchaintracer.lab.lab import Lab
     "--waiting-for", type=int, metavar="GROUP", help="What others recorded and this group gave no verdict on."
 )
 @click.option("--author", metavar="ADDRESS", help="Only records of this account.")
+@click.option("--by", metavar="orcid:…|domain:…|github:…|ens:…", help="Only records of who claims to be this.")
 @click.option("--since", metavar="TIME", help="Not recorded earlier: a date, or RFC 3339.")
 @click.option("--until", metavar="TIME", help="Not recorded later.")
 @click.option("--subject", metavar="SHA256", help="All records of these bytes, of every author.")
@@ -57,6 +60,7 @@ def command(
     offline: bool,
     rescan: bool,
     sources: tuple[str, ...],
+    by: str | None,
     **conditions: Any,
 ) -> Answer:
     """Search the registry's records by words and conditions that all hold.
@@ -70,16 +74,21 @@ def command(
       blockchaintracer query --status reproduced --since 2026-01-01 --json
       blockchaintracer query --descendants-of ID --csv
       blockchaintracer query --waiting-for 2 --ascending
+      blockchaintracer query --by orcid:0000-0002-1825-0097
       blockchaintracer query --from https://lab.example/published
       blockchaintracer query --kind run --limit 100000 --parquet runs.parquet
     """
     if offline and (rescan or sources):
         raise InputError(f"expected {'--rescan' if rescan else '--from'} or --offline, got both")
+    if offline and by:
+        raise InputError("expected --by or --offline, got both: whether a claim stands, the chain says")
+    who = _claimants(lab, by, sources) if by else ()
+    conditions["holders"] = [it.group or it.account for it in who]
     with up_to_date(lab, offline=offline, rescan=rescan, sources=sources) as index:
         registry, text = None if offline else lab.registry, " ".join(words) or None
         rows = query(index, registry=registry, text=text, group=of_group, limit=limit + 1, **conditions)
     is_more, rows = len(rows) > limit, rows[:limit]
-    data: dict[str, Any] = {"records": rows, "more": is_more}
+    data: dict[str, Any] = {"records": rows, "more": is_more, "holders": [it.as_json() for it in who]}
     shown: Part = csv_rows(*columns_of(rows)) if as_csv else _table(rows, lab)
     if parquet:
         write_parquet(rows, parquet)
@@ -102,7 +111,20 @@ def command(
             for it in row.comparisons
         ]
     )
-    return Answer(data, shown, *map(plain, found), notes=notes, exit_code=3 if index.gap and not rows else 0)
+    told = [line for it in who for line in it.lines()] if shown and not (as_csv or parquet) else []
+    return Answer(data, shown, *map(plain, [*found, *told]), notes=notes, exit_code=3 if index.gap and not rows else 0)
+
+
+def _claimants(lab: Lab, by: str, sources: Sequence[str]) -> tuple[Any, ...]:
+    """Return the claims to an identifier that are known here and stand, confirmed or not: that is shown with them."""
+    scheme, identifier = extra("identity", "identifiers").parse_identifier(by)
+    who: tuple[Any, ...] = extra("identity", "holders").by_identifier(lab, scheme, identifier, sources)
+    if not who:
+        raise InputError(
+            f"expected an identifier that an account or group of this registry claims, got {scheme}:{identifier}",
+            hint="Take a claim in: `identity check ID --from FOLDER|URL`. `identity list` shows those that are known.",
+        )
+    return who
 
 
 def _table(rows: list[Row], lab: Lab) -> Part:

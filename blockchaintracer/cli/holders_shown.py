@@ -1,0 +1,39 @@
+"""Who stands behind what a verb shows, by claims that are kept or published. Without one the extra is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from blockchaintracer.cli import extra
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.record import Domain
+from blockchaintracer.lab.kept_identities import holder_name, kept_files
+from blockchaintracer.lab.lab import Lab
+
+
+def names_of(domain: Domain, records: Iterable[Any]) -> list[str]:
+    """Name the authors and groups of records or rows, each once."""
+    pairs = [(holder_name(domain, account=it.author), holder_name(domain, group=it.group)) for it in records]
+    return list(dict.fromkeys(name for pair in pairs for name in pair))
+
+
+def has_claims(lab: Lab, names: Iterable[str], sources: Sequence[str] = ()) -> bool:
+    """Return whether a claim of one of these accounts and groups is kept or published."""
+    return next((it for name in names for it in kept_files(lab.home, sources, name)), None) is not None
+
+
+def known_holders(lab: Lab, records: Sequence[Any], sources: Sequence[str] = ()) -> tuple[Any, ...]:
+    """Return the holders of the authors and groups of records or rows, without asking the other sides. What can't be
+    found out is left out: the verb shows something else."""
+    try:
+        names = names_of(lab.domain, records)
+        if not has_claims(lab, names, sources):
+            return ()
+        holders: tuple[Any, ...] = extra("identity", "holders").of_names(
+            lab, names, {it.group for it in records}, sources=sources
+        )
+        return holders
+    except BlockchainTracerError as error:
+        lab.say(f"Who author and group are was not found out: {error.message}")
+        return ()
