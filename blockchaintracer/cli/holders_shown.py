@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
-from blockchaintracer.cli import extra
-from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.record import Domain
 from blockchaintracer.lab.kept_identities import holder_name, kept_files
 from blockchaintracer.lab.lab import Lab
+
+_HOLDERS, _IDENTIFIERS = "blockchaintracer.extras.identity.holders", "blockchaintracer.extras.identity.identifiers"
+"""Imported by name, as all extras are, when they are needed."""
 
 
 def names_of(domain: Domain, records: Iterable[Any]) -> list[str]:
@@ -30,10 +33,21 @@ def known_holders(lab: Lab, records: Sequence[Any], sources: Sequence[str] = ())
         names = names_of(lab.domain, records)
         if not has_claims(lab, names, sources):
             return ()
-        holders: tuple[Any, ...] = extra("identity", "holders").of_names(
-            lab, names, {it.group for it in records}, sources=sources
-        )
+        groups = {it.group for it in records}
+        holders: tuple[Any, ...] = import_module(_HOLDERS).of_names(lab, names, groups, sources=sources)
         return holders
     except BlockchainTracerError as error:
         lab.say(f"Who author and group are was not found out: {error.message}")
         return ()
+
+
+def claimants(lab: Lab, by: str, sources: Sequence[str]) -> tuple[Any, ...]:
+    """Return the claims to an identifier that are known here and stand, confirmed or not: that is shown with them."""
+    scheme, identifier = import_module(_IDENTIFIERS).parse_identifier(by)
+    who: tuple[Any, ...] = import_module(_HOLDERS).by_identifier(lab, scheme, identifier, sources)
+    if not who:
+        raise InputError(
+            f"expected an identifier that an account or group of this registry claims, got {scheme}:{identifier}",
+            hint="Take a claim in: `identity check ID --from FOLDER|URL`. `identity list` shows those that are known.",
+        )
+    return who

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from blockchaintracer.cli import extra
+from blockchaintracer.cli.holders_shown import claimants
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
@@ -82,7 +81,7 @@ def command(
         raise InputError(f"expected {'--rescan' if rescan else '--from'} or --offline, got both")
     if offline and by:
         raise InputError("expected --by or --offline, got both: whether a claim stands, the chain says")
-    who = _claimants(lab, by, sources) if by else ()
+    who = claimants(lab, by, sources) if by else ()
     conditions["holders"] = [it.group or it.account for it in who]
     with up_to_date(lab, offline=offline, rescan=rescan, sources=sources) as index:
         registry, text = None if offline else lab.registry, " ".join(words) or None
@@ -113,18 +112,6 @@ def command(
     )
     told = [line for it in who for line in it.lines()] if shown and not (as_csv or parquet) else []
     return Answer(data, shown, *map(plain, [*found, *told]), notes=notes, exit_code=3 if index.gap and not rows else 0)
-
-
-def _claimants(lab: Lab, by: str, sources: Sequence[str]) -> tuple[Any, ...]:
-    """Return the claims to an identifier that are known here and stand, confirmed or not: that is shown with them."""
-    scheme, identifier = extra("identity", "identifiers").parse_identifier(by)
-    who: tuple[Any, ...] = extra("identity", "holders").by_identifier(lab, scheme, identifier, sources)
-    if not who:
-        raise InputError(
-            f"expected an identifier that an account or group of this registry claims, got {scheme}:{identifier}",
-            hint="Take a claim in: `identity check ID --from FOLDER|URL`. `identity list` shows those that are known.",
-        )
-    return who
 
 
 def _table(rows: list[Row], lab: Lab) -> Part:
