@@ -108,7 +108,7 @@ def test_links_folders_and_devices_are_refused(tmp_path: Path, kind: bytes) -> N
     assert "expected" in refused(with_member(info), tmp_path)
     # and in the place of a member that has to be there
     data = bytearray(good())
-    at = data.index(b"registry.json", 2048)
+    at = data.rindex(b"registry.json")
     entry = tarfile.TarInfo("registry.json")
     entry.type, entry.linkname, entry.mode = kind, "/etc/passwd", 0o644
     data[at : at + 512] = entry.tobuf(tarfile.GNU_FORMAT)

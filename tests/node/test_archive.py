@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import tarfile
@@ -22,7 +24,6 @@ from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
 from blockchaintracer.core.record_key_file import Proof
-from blockchaintracer.extras.archive.form import proof_name
 from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
 from blockchaintracer.extras.archive.writer import write_archive
@@ -33,6 +34,7 @@ from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.recording.content import record_content
+from tests.support import reader_of_2056
 from tests.support.labs import again, running_lab, second_lab, shared_lab
 
 
@@ -57,7 +59,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         data = record_content(lab, Kind.DATASET, here / "data.csv", name="the data").id
         folder = record_content(lab, Kind.DATASET, here / "folder").id
         tracer = MLTracer(home=str(lab.home.path))
-        with tracer.start_run("the run") as run:
+        # the code of this repository would be searched for secrets in each archive
+        with contextlib.chdir(here), tracer.start_run("the run") as run:
             run.log_param("lr", 0.1)
             run.log_input(record=data, relation="trained-on")
             run.log_metric("accuracy", 0.9)
@@ -200,7 +203,7 @@ def test_a_second_import_changes_nothing(story: Story, everything: Path, tmp_pat
 def members(file: Path) -> dict[str, bytes]:
     with tarfile.open(file) as tar:
         found = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
-    del found["SHA256SUMS"]
+    del found["SHA256SUMS"], found["SHA512SUMS"]
     return found
 
 
@@ -284,18 +287,20 @@ def rename_object(content: dict[str, bytes]) -> None:
 
 
 def rename_proof(content: dict[str, bytes]) -> None:
-    name = next(name for name in content if name.startswith("proofs/"))
-    content[f"proofs/00/{'0' * 62}"] = content.pop(name)
+    content[f"proofs/0x{'0' * 64}.json"] = content.pop(first_name(content))
 
 
 def as_proof(content: dict[str, bytes], data: bytes) -> None:
-    """In the place of a proof, under its own digest."""
-    del content[next(name for name in content if name.startswith("proofs/"))]
-    content[proof_name(hashlib.sha256(data).hexdigest())] = data
+    """In the place of the proof of a batched record."""
+    content[first_name(content)] = data
+
+
+def first_name(content: dict[str, bytes]) -> str:
+    return next(name for name, data in content.items() if name.startswith("proofs/") and b'"root"' in data)
 
 
 def first_proof(content: dict[str, bytes]) -> dict[str, Any]:
-    return json.loads(next(data for name, data in content.items() if name.startswith("proofs/")))
+    return json.loads(content[first_name(content)])
 
 
 def damage_proof(content: dict[str, bytes]) -> None:
@@ -352,7 +357,7 @@ def other_registry(content: dict[str, bytes]) -> None:
         (drop_last_event, "blocks.jsonl"),
         (other_registry, "events.jsonl"),
         (rename_object, "objects/00/"),
-        (rename_proof, "proofs/00/"),
+        (rename_proof, "proofs/0x00"),
         (damage_proof, "proofs/"),
         (foreign_proof, "proofs/"),
         (loose_proof, "proofs/"),
@@ -413,3 +418,114 @@ def test_the_verbs_tell_what_they_did_and_what_to_trust(story: Story, everything
     assert invoke(lab, "import", str(tmp_path / "nothing"), "--json").exit_code == 2
     with pytest.raises(InputError, match="can be written"):
         export_registry(story.lab, tmp_path / "no" / "folder.tar")
+
+
+# -- the folder that outlives us
+
+
+@pytest.fixture(scope="module")
+def outlives(everything: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    subprocess.run(["tar", "-xf", everything, "-C", folder], check=True)
+    return folder
+
+
+def test_a_folder_has_the_members_of_the_tar_and_both_listings_hold(story: Story, outlives: Path, tmp_path: Path):
+    export_registry(story.lab, tmp_path / "small.tar")
+    told = export_registry(story.lab, tmp_path / "small")
+    folder = {name: (tmp_path / "small" / name).read_bytes() for name in files_of(tmp_path / "small")}
+    assert {"SHA256SUMS", "SHA512SUMS"} == folder.keys() - members(tmp_path / "small.tar").keys()
+    assert {**folder, **members(tmp_path / "small.tar")} == folder
+    assert told.size == sum(map(len, folder.values()))
+    with pytest.raises(InputError, match="expected nothing at"):
+        export_registry(story.lab, tmp_path / "small")
+    with pytest.raises(InputError, match="the lab's own"):
+        export_registry(story.lab, story.lab.home.path / "store" / "archive")
+    for program, listing in (("sha256sum", "SHA256SUMS"), ("sha512sum", "SHA512SUMS")):
+        subprocess.run([program, "--check", "--strict", "--quiet", listing], cwd=outlives, check=True)
+    crate = json.loads((outlives / "ro-crate-metadata.json").read_text())
+    entities = {entity["@id"]: entity for entity in crate["@graph"]}
+    assert all((outlives / part["@id"]).exists() for part in entities["./"]["hasPart"])
+    source = json.loads((outlives / "contract" / "compiler-input.json").read_text())
+    assert "contracts/LabRegistry.sol" in source["input"]["sources"]
+
+
+def test_a_folder_is_taken_in_as_the_tar_is(story: Story, outlives: Path, tmp_path: Path):
+    lab = home(tmp_path)
+    taken = import_registry(lab, outlives, offline=True)
+    assert (taken.records, taken.proofs, taken.checked) == (3, 2, False)
+    assert lab.store.get_bytes(hashlib.sha256(b"x\n1\n").hexdigest()) == b"x\n1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("registry.json", "a byte"),
+        ("README.txt", "a byte"),
+        ("SHA512SUMS", "a byte"),
+        ("SHA256SUMS", "a byte"),
+        ("events.jsonl", "gone"),
+        ("README.txt", "a link"),
+        ("proofs", "a folder that is a link"),
+        ("objects", "a folder that is a link"),
+    ],
+)
+def test_a_damaged_folder_is_refused(outlives: Path, tmp_path: Path, name: str, what: str):
+    folder = shutil.copytree(outlives, tmp_path / "copy")
+    place = folder / name
+    if what == "a byte":
+        data = bytearray(place.read_bytes())
+        data[len(data) // 2] ^= 1
+        place.write_bytes(data)
+    elif place.is_dir():
+        place.rename(tmp_path / "elsewhere")
+        place.symlink_to(tmp_path / "elsewhere")
+    else:
+        place.rename(tmp_path / "elsewhere")
+        if what == "a link":
+            place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ArchiveRefused):
+        import_registry(home(tmp_path), folder, offline=True)
+
+
+def test_a_reader_without_our_code_checks_it_by_its_own_text(story: Story, outlives: Path, tmp_path: Path):
+    """What README.txt tells is enough: the checker in tests/support uses nothing of this package."""
+    trusted = {json.loads(line)["hash"] for line in (outlives / "blocks.jsonl").read_text().splitlines()}
+    for record in (story.data, story.run, story.folder, *story.batched):
+        shown = reader_of_2056.check(outlives, record, trusted)
+        assert shown["author"] == story.lab.signer.address.lower()
+        with pytest.raises(AssertionError, match="whom I trust"):
+            reader_of_2056.check(outlives, record, set())
+    assert reader_of_2056.check(outlives, story.data, trusted)["subject"] == hashlib.sha256(b"x\n1\n").hexdigest()
+    for change in ("key", "receipt", "manifest"):
+        folder = shutil.copytree(outlives, tmp_path / change)
+        file = folder / f"proofs/{story.data}.json"
+        proof = json.loads(file.read_text())
+        if change == "key":
+            proof["key"]["group"] += 1
+        elif change == "receipt":
+            proof["receipts"][0]["nodes"][-1] = proof["receipts"][0]["nodes"][-1][:-2] + "01"
+        else:
+            digest = proof["key"]["manifest"]
+            (folder / f"objects/{digest[:2]}/{digest[2:]}").write_bytes(b"{}")
+        file.write_text(json.dumps(proof))
+        with pytest.raises(AssertionError):
+            reader_of_2056.check(folder, story.data, trusted)
+
+
+def test_the_text_tells_the_hashes_rightly(outlives: Path):
+    """Each example value in README.txt is what the function gives that is written from the same text."""
+    text = re.sub(r"\n +(?=[0-9a-f]{32}\n)", "", (outlives / "README.txt").read_text())
+    told = {(name, data): value for name, data, value in re.findall(r'(\S+)\("(\w*)"\) += ([0-9a-f]+)', text)}
+    functions = {
+        "SHA-256": lambda data: hashlib.sha256(data).digest(),
+        "SHA-512": lambda data: hashlib.sha512(data).digest(),
+        "Keccak-256": reader_of_2056.keccak,
+        "SHA3-256": lambda data: reader_of_2056.keccak(data, 0x06),
+    }
+    assert {name for name, _ in told} == functions.keys()
+    for (name, data), value in told.items():
+        assert functions[name](data.encode()).hex() == value
+    assert len(Path(reader_of_2056.__file__).read_text().splitlines()) < 150
+    assert "blockchaintracer" not in {line.split()[1].split(".")[0] for line in
+        Path(reader_of_2056.__file__).read_text().splitlines() if line.startswith(("import ", "from "))}  # fmt: skip

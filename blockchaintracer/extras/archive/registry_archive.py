@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import rfc8785
 
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
@@ -24,8 +22,9 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
-from blockchaintracer.core.record_key_file import Proof
+from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.verify.copies import object_name
+from blockchaintracer.core.verify.published_proofs import parse_key_file
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
     Head,
@@ -36,15 +35,19 @@ from blockchaintracer.extras.archive.contents import (
 )
 from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, proof_name
 from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
-from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive
+from blockchaintracer.extras.archive.self_description import describing
+from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive, write_folder
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
 from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_spans
 from blockchaintracer.lab.chain.batching import connect
+from blockchaintracer.lab.chain.receipts import BlockReceipts, inclusion_of
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
-from blockchaintracer.lab.files import output
+from blockchaintracer.lab.files import output, placing, write_kept
+from blockchaintracer.lab.kept_evidence import kept_evidence
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.publish import require_apart
 from blockchaintracer.lab.published_secrets import TOKEN_VALUE, Found, require_no_secrets, token_withheld
 from blockchaintracer.lab.recording.keep import hidden_content
 from blockchaintracer.lab.store.store import Store
@@ -53,7 +56,7 @@ Progress = Callable[[int], None]
 
 _DECODED = (*INDEXED, "Sealed", "Anchored", "LeavesAnchored", "ForeignAttested")
 _SPAN = 10_000
-_PROOF_LIMIT = 1 << 20
+_EVIDENCE_LIMIT = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def export_registry(
     proofs of records in batches. The same state of chain and store gives the same bytes.
 
     Args:
-        file: written whole or not at all.
+        file: written whole or not at all: one tar if its name ends so, else a folder with the same members.
         artifacts: whether to add the data, models, code and other files of records that the store has.
         with_diffs: whether to add the differences between runs' files and their commits, too.
         allowed: ``PATH:LINE`` of what looks like a secret and is none.
@@ -144,23 +147,33 @@ def export_registry(
         block=blocks[-1],
     )
     logs = _decode(events, blocks)
+    keys = _keys(logs)
     proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
-    proven = [rfc8785.dumps(proof.as_json()) for proof in proofs]
+    proven = dict(_key_files(lab, keys, proofs, logs))
+    ids = {*keys, *(proof.id for proof in proofs)}
     objects = _Objects(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
     for digest in _named(logs):
         objects.add(digest)
-    for key in [*_keys(logs).values(), *(proof.key for proof in proofs)]:
+    for key in [*keys.values(), *(proof.key for proof in proofs)]:
         objects.add_record(key)
     not_searched = require_no_secrets(lab.store, objects.files, allowed, hidden_content(lab))
     members: dict[str, bytes | ArchiveFile] = {
         HEAD: head.to_bytes(),
         EVENTS: b"".join(event_lines(events)),
         BLOCKS: b"".join(block_lines(blocks)),
-        **{proof_name(sha256(proof).hexdigest()): proof for proof in proven},
+        **proven,
+        **{name: file.read_bytes() for name, file in kept_evidence(lab.home.path, ids).items()},
         **{object_name(digest): ArchiveFile(lab.store.where(digest), digest) for digest in objects.present},
     }
-    with output(file) as target:
-        size = write_archive(target, members, progress)
+    members |= describing(head, set(members))
+    if file.suffix == ".tar":
+        with output(file) as target:
+            size = write_archive(target, members, progress)
+    else:
+        require_apart(lab.home, file)
+        with placing(file, over_empty=True) as partial:
+            partial.mkdir()
+            size = write_folder(partial, members, progress)
     return ExportedRegistry(
         file=str(file),
         size=size,
@@ -201,7 +214,8 @@ def import_registry(
         with refusing(BLOCKS):
             blocks = parse_blocks(archive.read(BLOCKS))
         logs = _checked_logs(head, events, blocks)
-        proofs = [_checked_proof(archive, name, logs) for name in archive.proofs]
+        files = [_checked_file(archive, name, logs, blocks) for name in archive.proofs]
+        proofs = [file for file in files if isinstance(file, Proof)]
         chain = None if offline else _chain_of(lab, int(head.chain_id))
         if chain is not None:
             _require_on_chain(chain, archive)
@@ -210,6 +224,8 @@ def import_registry(
                 lab.store.put_blocks(digest, archive.object_blocks(digest))
             for proof in proofs:
                 keep_proof(lab.home, proof)
+            for name in archive.evidence:
+                write_kept(lab.home.path / name, archive.read(name, _EVIDENCE_LIMIT))
             indexed = index.restore(
                 int(head.chain_id),
                 checksummed(head.registry),
@@ -309,6 +325,41 @@ def _spans(logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> Iterator[Spa
             part, times, first = [], {}, block.number + 1
 
 
+# -- keys
+
+
+def _key_files(
+    lab: Lab, keys: Mapping[str, RecordKey], proofs: Sequence[Proof], logs: Sequence[Log]
+) -> Iterator[tuple[str, bytes]]:
+    """The key of each record with what proves that a block holds it; of a batched one for each of its batches."""
+    stored = {to_hex(log.values[0]): to_hex(log.transaction) for log in logs if log.event == "Recorded"}
+    where = lab.chain_id, lab.domain.registry
+    blocks: dict[str, BlockReceipts] = {}
+    by_id: dict[str, list[KeyFile]] = {}
+    for proof in sorted(proofs, key=lambda it: (it.id, it.root)):
+        by_id.setdefault(proof.id, []).append(proof)
+    for record_id, key in keys.items():
+        by_id.setdefault(record_id, []).append(KeyFile(*where, key))
+    for record_id, files in sorted(by_id.items()):
+        for number, file in enumerate(files):
+            transactions = [stored.get(record_id)]
+            if isinstance(file, Proof):
+                transactions.append(_transaction_of(file, logs))
+            receipts = []
+            for transaction in filter(None, transactions):
+                # a node that gives no receipts takes away nothing else
+                with suppress(ChainUnavailable, InputError):
+                    receipts.append(inclusion_of(lab.registry, transaction, blocks))
+            data = replace(file, receipts=tuple(receipts)).to_bytes()
+            data = data if len(data) <= MAX_KEY_FILE_BYTES else replace(file, receipts=()).to_bytes()
+            yield proof_name(record_id, number), data
+
+
+def _transaction_of(proof: Proof, logs: Sequence[Log]) -> str | None:
+    """The transaction that anchored the batch of a proof."""
+    return next((to_hex(log.transaction) for log in logs if _anchors(log, proof)), None)
+
+
 # -- objects
 
 
@@ -368,23 +419,35 @@ class _Objects:
         self.files += [("listed", name, digest) for name, digest in files if self.add(digest)]
 
 
-def _checked_proof(archive: Archive, name: str, logs: Sequence[Log]) -> Proof:
+def _checked_file(archive: Archive, name: str, logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> KeyFile | Proof:
     with refusing(name):
-        data = archive.read(name, _PROOF_LIMIT)
-        proof = Proof.parse(data, name)
-        where = (str(proof.chain_id), proof.registry.lower())
+        data = archive.read(name, MAX_KEY_FILE_BYTES)
+        file = parse_key_file(data, name)
+        where = (str(file.chain_id), file.registry.lower())
         if where != (archive.head.chain_id, archive.head.registry):
             raise ValueError("expected a proof of this registry, got one of another")
-        if not _is_anchored(proof, logs):
-            raise ValueError(f"expected a batch that an event of the archive anchored, got {proof.root}")
-        if rfc8785.dumps(proof.as_json()) != data:
-            raise ValueError("expected the canonical form of JSON (RFC 8785)")
-    return proof
+        if not name.startswith(f"proofs/{file.id}"):
+            raise ValueError(f"expected the key of the record that it is named by, got that of {file.id}")
+        if isinstance(file, Proof):
+            if not _is_anchored(file, logs):
+                raise ValueError(f"expected a batch that an event of the archive anchored, got {file.root}")
+        elif not any(log.event == "Recorded" and to_hex(log.values[0]) == file.id for log in logs):
+            raise ValueError(f"expected the key of a record that an event of the archive stored, got {file.id}")
+        known = {block.hash for block in blocks}
+        if wrong := [it for it in file.receipts if it.receipt().block_hash not in known]:
+            raise ValueError(f"expected receipts of the archive's blocks, got one of {wrong[0].receipt().block_hash}")
+        if file.to_bytes() != data:
+            raise ValueError("expected the one form of a key file")
+    return file
 
 
 def _is_anchored(proof: Proof, logs: Sequence[Log]) -> bool:
+    return any(_anchors(log, proof) for log in logs)
+
+
+def _anchors(log: Log, proof: Proof) -> bool:
     batch = (bytes.fromhex(proof.key.author[2:]), from_hex(proof.root), proof.key.group)
-    return any(log.event in ("Anchored", "LeavesAnchored") and tuple(log.values[:3]) == batch for log in logs)
+    return log.event in ("Anchored", "LeavesAnchored") and tuple(log.values[:3]) == batch
 
 
 # -- the chain

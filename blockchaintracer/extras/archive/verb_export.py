@@ -1,4 +1,4 @@
-"""`blockchaintracer export`: the whole registry in one file."""
+"""`blockchaintracer export`: the whole registry in one folder or file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, allow_secret_option, lab_verb
+from blockchaintracer.cli.options import PATH, allow_secret_option, lab_verb
 from blockchaintracer.cli.render import Answer, not_searched_lines, progress_bar
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.archive.registry_archive import export_registry
@@ -14,20 +14,25 @@ from blockchaintracer.lab.lab import Lab
 
 
 @lab_verb()
-@click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
+@click.option(
+    "-o", "--output", type=PATH, required=True, help="The folder to write; one file if its name ends in .tar."
+)
 @click.option("--artifacts", is_flag=True, help="Add data, models, code and other files that the store has.")
 @click.option("--with-diffs", is_flag=True, help="Add runs' differences to their commits, too.")
 @allow_secret_option
 def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool, allowed: tuple[str, ...]) -> Answer:
-    """Write the whole registry to one file: every event, the manifests, and the proofs of records in batches.
+    """Write the whole registry to one folder or tar: every event, the manifests, keys and proofs of all records.
+
+    It describes itself: README.txt tells a reader in thirty years how to check a record without this program. What the
+    lab keeps of witnesses, identities and renewals, and the contract's source, are in it.
 
     The same state gives the same bytes. Keys, settings, the outbox, sealed records and their salts are never in it.
-    What --artifacts and --with-diffs add is searched for secrets first. `import FILE` takes it into any other home.
+    What --artifacts and --with-diffs add is searched for secrets first. `import` takes it into any other home.
 
     \b
     Examples:
       blockchaintracer export -o registry.tar
-      blockchaintracer export -o everything.tar --artifacts --network base
+      blockchaintracer export -o everything --artifacts --network base
     """
     with progress_bar("writing") as progress:
         done = export_registry(

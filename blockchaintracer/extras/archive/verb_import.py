@@ -1,4 +1,4 @@
-"""`blockchaintracer import`: a whole registry from one file."""
+"""`blockchaintracer import`: a whole registry from one folder or file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from blockchaintracer.lab.lab import Lab
 @lab_verb()
 @click.argument("file", type=PATH)
 @click.option("--offline", is_flag=True, help="Ask no chain: take the archive's word for who did what, and when.")
-@click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="Bytes the file may have.")
+@click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="Bytes it may have.")
 def command(lab: Lab, file: Path, offline: bool, limit: int) -> Answer:
-    """Import a registry from the file that `export` wrote: objects into the store, events into the index.
+    """Import a registry from the folder or file that `export` wrote: objects into the store, events into the index.
 
     Every digest, record id and batch proof is checked before anything is kept, and every event against the chain where
     one is available. Afterwards `query --offline`, `lineage --offline` and `impact --offline` work here as there.
@@ -27,7 +27,7 @@ def command(lab: Lab, file: Path, offline: bool, limit: int) -> Answer:
     \b
     Examples:
       blockchaintracer import registry.tar --network base
-      blockchaintracer import registry.tar --offline
+      blockchaintracer import registry --offline
     """
     with progress_bar("checking", [file] if file.is_file() else []) as progress:
         done = import_registry(lab, file, offline=offline, limit=limit, progress=progress)

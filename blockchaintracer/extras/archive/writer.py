@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from blockchaintracer.core.digest import format_listing
 from blockchaintracer.core.errors import StoreError
-from blockchaintracer.extras.archive.form import NAME, SUMS, end, header, padding
+from blockchaintracer.extras.archive.form import NAME, SUMS, SUMS512, end, header, padding
 from blockchaintracer.lab.store.store import REPAIR
 
 _CHUNK = 1 << 20
@@ -38,31 +38,61 @@ def write_archive(
         StoreError: if a file is not what its digest says; then what was written is no archive.
         ValueError: for a name that no archive has.
     """
-    if wrong := [name for name in members if not NAME.fullmatch(name) or name == SUMS]:
-        raise ValueError(f"{wrong[0]} is no member of an archive")
-    digests = {name: _sha256(member) for name, member in members.items()}
-    listing = format_listing(digests.items())
-    digests[SUMS] = _sha256(listing)
+    members, digests = _with_sums(members)
     length = 0
-    for name, member in [(SUMS, listing), *sorted(members.items())]:
+    for name, member in members.items():
         size = len(member) if isinstance(member, bytes) else member.path.stat().st_size
         target.write(header(name, size))
-        actual, count = hashlib.sha256(), 0
-        for block in _blocks(member):
-            actual.update(block)
-            count += len(block)
-            target.write(block)
-            if progress:
-                progress(len(block))
-        if count != size or actual.hexdigest() != digests[name]:
-            raise StoreError(
-                f"expected {name} to have the SHA-256 {digests[name]}, got {actual.hexdigest()}",
-                hint=f"The object in the store is damaged. {REPAIR}",
-            )
+        if _copied(target, name, member, digests[name], progress) != size:
+            raise StoreError(f"{name} has changed while it was read")
         target.write(bytes(padding(size)))
         length += len(header(name, size)) + size + padding(size)
     target.write(bytes(end(length)))
     return length + end(length)
+
+
+def write_folder(target: Path, members: Mapping[str, bytes | ArchiveFile], progress: Progress | None = None) -> int:
+    """Writes the same members as files of a new folder; their bytes. Raises as `write_archive`."""
+    members, digests = _with_sums(members)
+    length = 0
+    for name, member in members.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        with (target / name).open("xb") as file:
+            length += _copied(file, name, member, digests[name], progress)
+    return length
+
+
+def _with_sums(members: Mapping[str, bytes | ArchiveFile]) -> tuple[dict[str, bytes | ArchiveFile], dict[str, str]]:
+    """Add the two listings. Returns the members in their order, and the SHA-256 of each."""
+    if wrong := [name for name in members if not NAME.fullmatch(name) or name in (SUMS, SUMS512)]:
+        raise ValueError(f"{wrong[0]} is no member of an archive")
+    others = {}
+    for name, member in members.items():
+        other = hashlib.sha512()
+        for block in _blocks(member):
+            other.update(block)
+        others[name] = other.hexdigest()
+    listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(others.items())).encode()
+    members = {**members, SUMS512: listing}
+    digests = {name: _sha256(member) for name, member in members.items()}
+    sums = format_listing(digests.items())
+    return {SUMS: sums, **dict(sorted(members.items()))}, {**digests, SUMS: _sha256(sums)}
+
+
+def _copied(target: BinaryIO, name: str, member: bytes | ArchiveFile, expected: str, progress: Progress | None) -> int:
+    actual, count = hashlib.sha256(), 0
+    for block in _blocks(member):
+        actual.update(block)
+        count += len(block)
+        target.write(block)
+        if progress:
+            progress(len(block))
+    if actual.hexdigest() != expected:
+        raise StoreError(
+            f"expected {name} to have the SHA-256 {expected}, got {actual.hexdigest()}",
+            hint=f"The object in the store is damaged. {REPAIR}",
+        )
+    return count
 
 
 def _sha256(member: bytes | ArchiveFile) -> str:
