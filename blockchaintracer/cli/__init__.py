@@ -50,6 +50,7 @@ VERBS = {
     "reveal": (None, "Show what was sealed: a record or a verdict."),
     "score": ("score", "What a run documents, and what evidence there is."),
     "seal": (None, "Commit to a record or a verdict now, and show it later."),
+    "serve": ("serve", "Answer others' questions over HTTP, read-only."),
     "signature": ("report", "Check a signature of a model, and record it."),
     "status": (None, "The state of your lab, or of one record."),
     "store": (None, "What lies in the lab's store; remove what nothing needs."),
@@ -63,7 +64,7 @@ SECTIONS = {
     "Record": "record new mlflow seal reveal batch materialize attest reproduce retract renew",
     "Check": "verify check compare score signature ci-token",
     "Find": "query lineage impact",
-    "Share": "publish report disclose decrypt export-as export-proof ipfs",
+    "Share": "publish serve report disclose decrypt export-as export-proof ipfs",
     "Advanced": "completion registry home outbox store export import",
 }
 """The verbs as the help shows them."""

@@ -22,6 +22,7 @@ from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
 from blockchaintracer.lab.files import bytes_in
+from blockchaintracer.lab.global_ids import with_global_ids
 from blockchaintracer.lab.plain_text import no_formula
 
 if TYPE_CHECKING:
@@ -33,12 +34,8 @@ VERBOSE = "blockchaintracer.verbose"
 """Key in a click context's meta: whether ``-v`` was given."""
 LAB = "blockchaintracer.lab"
 """Key in a click context's meta: the lab that the command acts for."""
-_ID = re.compile(r"0x[0-9a-f]{64}")
 _HASH = re.compile(r"(?<![/\w])((?:0x)?[0-9a-f]{10})[0-9a-f]{30,54}\b", re.IGNORECASE)
 _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
-_RECORD_IDS = ("id", "recordId", "record")
-_VERBATIM = {"manifest", "params", "metrics", "values", "arguments"}
-"""What authors wrote, and what checks and reverts say, maybe of other registries: it is shown as it is."""
 _WIDEST = 1 << 20
 """Columns of a table that no terminal shows: nothing is cut that a program may read."""
 
@@ -89,7 +86,7 @@ def wants_json() -> bool:
 
 def print_json(data: Any) -> None:
     """Print an object as one line of JSON."""
-    click.echo(json.dumps(_with_global_ids(as_json(data), _chosen_domain), default=str))
+    click.echo(json.dumps(with_global_ids(as_json(data), _chosen_domain), default=str))
 
 
 def show_error(error: BlockchainTracerError) -> None:
@@ -103,27 +100,6 @@ def show_error(error: BlockchainTracerError) -> None:
     click.secho(f"Error: {error.message}", fg="red", err=True)
     if error.hint:
         click.echo(error.hint, err=True)
-
-
-def _with_global_ids(value: Any, domain: Callable[[], Domain | None]) -> Any:
-    """Add `globalId` to each object that names a record: the id with its chain and registry, as other places need it.
-
-    Args:
-        domain: gives the registry of an object that names none itself.
-    """
-    if isinstance(value, list):
-        return [_with_global_ids(item, domain) for item in value]
-    if not isinstance(value, dict):
-        return value
-    chain_id, registry = value.get("chainId"), value.get("registry")
-    if chain_id is not None and isinstance(registry, str):
-        domain = partial(Domain, int(chain_id), registry)
-    answer = {key: item if key in _VERBATIM else _with_global_ids(item, domain) for key, item in value.items()}
-    record = next((value[name] for name in _RECORD_IDS if name in value), None)
-    if isinstance(record, str) and _ID.fullmatch(record) and record != value.get("commitment"):
-        where = domain()
-        answer.setdefault("globalId", where and where.global_id(record))
-    return answer
 
 
 def _chosen_domain() -> Domain | None:

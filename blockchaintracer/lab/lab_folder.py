@@ -70,6 +70,8 @@ class Home:
     """the transactions that wait, and those that were sent"""
     index = _Inside("index.sqlite")
     """the index; may be deleted at any time"""
+    served = _Inside("served/")
+    """the indexes that `serve` answers from, of what is published only; may be deleted at any time"""
     hashes = _Inside("hashes.sqlite")
     """the digests of files that were hashed before, and where recorded files lay: those in place are found by it"""
     pinning = _Inside("pinning.json")

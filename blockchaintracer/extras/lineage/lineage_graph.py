@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json
-from blockchaintracer.core.record import ABOUT, Relation, label, to_hex
+from blockchaintracer.core.record import ABOUT, Domain, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.rows import Row, records, required_number, utc
@@ -55,13 +55,14 @@ class LineageNode:
         depth: links from the record asked for: negative to its ancestors, positive to its descendants.
         retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not; the first that
             were recorded, `MOST_RETRACTED` at most.
-        has_more_retracted: whether it stands on more of them.
+        has_more_retracted: whether it stands on more of them; None if not all ancestors were followed, so that this is
+            unknown.
     """
 
     row: Row
     depth: int
     retracted_ancestors: tuple[str, ...]
-    has_more_retracted: bool = False
+    has_more_retracted: bool | None = False
 
     @property
     def is_affected(self) -> bool:
@@ -195,24 +196,32 @@ class LineageGraph:
 
 
 def lineage(
-    index: Index, record_id: str, depth: int | None = None, *, registry: Registry | None = None
+    index: Index,
+    record_id: str,
+    depth: int | None = None,
+    *,
+    registry: Registry | Domain | None = None,
+    most: int | None = None,
+    followed: int | None = None,
 ) -> LineageGraph:
     """Find the ancestors and descendants of a record.
 
     Args:
         depth: links to follow at most in each direction; None for all.
         registry: where to look; None for all in the index.
+        most: records to find at most in each direction, the nearest; None for all.
+        followed: ancestors to ask at most whether they were retracted; None for all.
     """
     if depth is not None and depth < 0:
         raise InputError(f"expected a depth from 0, got {depth}")
     root = required_number(index, record_id, registry)
-    up, all_up = _reach(index, [root], up=True, depth=depth)
-    down, all_down = _reach(index, [root], up=False, depth=depth)
+    up, all_up = _reach(index, [root], up=True, depth=depth, most=most)
+    down, all_down = _reach(index, [root], up=False, depth=depth, most=most)
     depths = {number: -links for number, links in reversed(up.items())} | {root: 0} | down
-    return _graph(index, root, depths, _links(index, depths), all_up and all_down)
+    return _graph(index, root, depths, _links(index, depths), all_up and all_down, followed)
 
 
-def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
+def downstream(index: Index, record_id: str, *, registry: Registry | Domain | None = None) -> LineageGraph:
     """Find a record and everything that stands on it: what its retraction reaches, or would reach.
 
     What only supersedes or reproduces a record does not stand on it, unless its manifest names it as an input.
@@ -223,17 +232,24 @@ def downstream(index: Index, record_id: str, *, registry: Registry | None = None
 
 
 def _graph(
-    index: Index, root: int, depths: dict[int, int], links: Iterable[tuple[int, int, int]], is_complete: bool
+    index: Index,
+    root: int,
+    depths: dict[int, int],
+    links: Iterable[tuple[int, int, int]],
+    is_complete: bool,
+    followed: int | None = None,
 ) -> LineageGraph:
     rows = dict(zip(depths, records(index, list(depths)), strict=True))
-    retracted = _retracted_ancestors(index, list(depths))
+    retracted, all_above = _retracted_ancestors(index, list(depths), followed)
     edges = tuple(
         Edge(rows[child].id, rows[parent].id, label(relation, Relation))
         for child, parent, relation in links
         if parent in rows
     )
     nodes = {
-        row.id: LineageNode(row, depths[number], above[:MOST_RETRACTED], len(above) > MOST_RETRACTED)
+        row.id: LineageNode(
+            row, depths[number], above[:MOST_RETRACTED], len(above) > MOST_RETRACTED or (False if all_above else None)
+        )
         for number, row in rows.items()
         for above in (retracted[number],)
     }
@@ -241,7 +257,13 @@ def _graph(
 
 
 def _reach(
-    index: Index, roots: Iterable[int], *, up: bool, depth: int | None = None, links: str = "true"
+    index: Index,
+    roots: Iterable[int],
+    *,
+    up: bool,
+    depth: int | None = None,
+    links: str = "true",
+    most: int | None = None,
 ) -> tuple[dict[int, int], bool]:
     """Records by their least distance from `roots`, nearest first, and whether that is all. Level by level, so that
     neither depth nor the number of paths matters."""
@@ -257,6 +279,8 @@ def _reach(
         if frontier and distance == depth:
             return reached, False
         distance += 1
+        if most is not None and len(reached) + len(frontier) > most:
+            return reached | dict.fromkeys(frontier[: most - len(reached)], distance), False
         reached |= dict.fromkeys(frontier, distance)
     return reached, True
 
@@ -271,18 +295,21 @@ def _links(index: Index, children: Iterable[int], links: str = "true") -> list[t
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[str, ...]]:
-    """The first retracted records that each stands on: one more than are named, if there are."""
-    above, _ = _reach(index, numbers, up=True, links=_RESTS)
+def _retracted_ancestors(
+    index: Index, numbers: list[int], followed: int | None = None
+) -> tuple[dict[int, tuple[str, ...]], bool]:
+    """The first retracted records that each stands on: one more than are named, if there are; and whether all were
+    followed."""
+    above, is_all = _reach(index, numbers, up=True, links=_RESTS, most=followed)
     everything = sorted({*numbers, *above})
     select = "SELECT r.pk, r.id FROM json_each(?) j CROSS JOIN records r ON r.pk = j.value WHERE r.retracted_at > 0"
     retracted = {row[0]: to_hex(row[1]) for row in index.rows(select, (json.dumps(everything),))}
     standing: dict[int, tuple[int, ...]] = dict.fromkeys(everything, ())
     # parents were recorded before their children, so their numbers are smaller
     for child, parent, _ in _links(index, everything, _RESTS) if retracted else ():
-        reached = {*standing[child], *standing[parent], *({parent} & retracted.keys())}
+        reached = {*standing[child], *standing.get(parent, ()), *({parent} & retracted.keys())}
         standing[child] = tuple(sorted(reached)[: MOST_RETRACTED + 1])
-    return {number: tuple(retracted[ancestor] for ancestor in standing[number]) for number in numbers}
+    return {number: tuple(retracted[ancestor] for ancestor in standing[number]) for number in numbers}, is_all
 
 
 # -- for people

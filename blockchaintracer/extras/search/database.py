@@ -14,7 +14,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.record import from_hex, to_hex
+from blockchaintracer.core.record import Domain, from_hex, to_hex
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
@@ -122,7 +122,7 @@ class Index:
         with self._guarded():
             return self._db.execute(sql, values).fetchall()
 
-    def registry_numbers(self, registry: Registry | None) -> list[int]:
+    def registry_numbers(self, registry: Registry | Domain | None) -> list[int]:
         """The numbers by which the tables know one registry or all.
 
         Raises:
@@ -130,11 +130,12 @@ class Index:
         """
         if registry is None:
             return [row[0] for row in self.rows("SELECT pk FROM registries ORDER BY pk")]
-        where = (registry.chain.chain_id, registry.address)
+        domain = registry if isinstance(registry, Domain) else registry.domain
+        where = (domain.chain_id, domain.registry)
         rows = self.rows("SELECT pk FROM registries WHERE chain_id = ? AND address = ?", where)
         if not rows:
             raise InputError(
-                f"expected the registry {registry.address} in the index {self.path}, got none of that address",
+                f"expected the registry {domain.registry} in the index {self.path}, got none of that address",
                 hint="Read its events first (`Index.sync`).",
             )
         return [rows[0][0]]

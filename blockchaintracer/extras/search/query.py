@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import RAW
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, checksummed, normal_digest, parse_number, written_id
+from blockchaintracer.core.record import Domain, Kind, checksummed, normal_digest, parse_number, written_id
 from blockchaintracer.extras.search import expression
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Related
 from blockchaintracer.extras.search.query_statement import STATUS, Search, Statement
-from blockchaintracer.extras.search.rows import Row, records
+from blockchaintracer.extras.search.rows import Row, records, required_number
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 
 STATUSES = tuple(STATUS)
@@ -24,7 +26,7 @@ STATUSES = tuple(STATUS)
 def query(
     index: Index,
     *,
-    registry: Registry | None = None,
+    registry: Registry | Domain | None = None,
     text: str | None = None,
     kind: int | str | None = None,
     group: int | None = None,
@@ -43,6 +45,7 @@ def query(
     descending: bool = True,
     limit: int | None = 50,
     offset: int = 0,
+    after: str | None = None,
 ) -> list[Row]:
     """The records that meet every condition.
 
@@ -68,6 +71,7 @@ def query(
         descending: newest or largest first.
         limit: rows at most; None for all.
         offset: rows to leave out at the start.
+        after: id of the last record of the page before, in one registry. Records that come meanwhile move nothing.
     """
     if offset < 0 or (limit is not None and limit < 0):
         raise InputError(f"expected limit and offset from 0, got {limit} and {offset}")
@@ -88,7 +92,9 @@ def query(
         descending=descending,
     )
     numbers = index.registry_numbers(registry)
-    if len(numbers) == 1:
+    if after is not None:
+        search = replace(search, after=_place(index, after, registry, search.sort))
+    if len(numbers) == 1 or after is not None:
         entries = Statement(index, numbers[0], search).run(limit, offset)
     else:
         end = None if limit is None else offset + limit
@@ -98,6 +104,19 @@ def query(
 
 
 # -- arguments
+
+
+def _place(index: Index, after: str, registry: Registry | Domain | None, sort: str | None) -> tuple[Any, int]:
+    """The sort value and the number of the record after which a page begins."""
+    if registry is None:
+        raise InputError("expected a registry beside the record that a page begins after, got none")
+    number = required_number(index, after, registry)
+    if sort is None:
+        return None, number
+    value = "SELECT f.value FROM facts f JOIN names n ON n.pk = f.name WHERE f.record = ? AND n.name = ?"
+    if not (rows := index.rows(value, (number, sort))):
+        raise InputError(f"expected a record with {sort}, after which the page begins, got {after}", hint="Begin anew.")
+    return rows[0][0], number
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -174,10 +193,11 @@ def _sort_field(sort: str) -> str:
 
 
 def _conditions(
-    where: str | None, ancestors_of: str | None, descendants_of: str | None, registry: Registry | None
+    where: str | None, ancestors_of: str | None, descendants_of: str | None, registry: Registry | Domain | None
 ) -> tuple[Condition, ...]:
     # without a registry, an id is of one only: chain and registry are hashed into it
-    parse_id = registry.domain.parse_id if registry else lambda text: written_id(text).rpartition("/")[2]
+    domain = registry.domain if isinstance(registry, Registry) else registry
+    parse_id = domain.parse_id if domain else lambda text: written_id(text).rpartition("/")[2]
     conditions: list[Condition] = []
     if where is not None:
         parsed = expression.parse(where, parse_id)

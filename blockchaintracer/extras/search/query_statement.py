@@ -38,7 +38,8 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Search:
-    """The conditions of a search; `sort` is a field's name, or None for the order of time."""
+    """The conditions of a search; `sort` is a field's name, or None for the order of time. What is found comes after
+    the place `after`: sort value and number of a record."""
 
     words: tuple[str, ...]
     kind: int | None
@@ -54,6 +55,7 @@ class Search:
     conditions: tuple[Condition, ...]
     sort: str | None
     descending: bool
+    after: tuple[Any, int] | None = None
 
 
 class Statement:
@@ -94,6 +96,9 @@ class Statement:
             source += "" if by_value else " CROSS JOIN facts s ON s.record = r.pk"
             terms += [f"s.name = {self._name(search.sort)}", "s.value < ''"]
             key, order = "s.value", ["s.value", "s.record"]
+        if search.after is not None:
+            place = [self._bind(part) for part in search.after if part is not None]
+            terms.append(f"({', '.join(order)}) {'<' if search.descending else '>'} ({', '.join(place)})")
         direction = "DESC" if search.descending else "ASC"
         rows = self._index.rows(
             f"SELECT {key}, r.pk FROM {source} WHERE {' AND '.join(terms)}"  # noqa: S608 -- all values are bound

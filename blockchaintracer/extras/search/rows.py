@@ -220,19 +220,19 @@ def _comparisons(index: Index, number: int, recorded: Mapping[str, Metric]) -> l
     return [each for each in found if each["metrics"] != []]
 
 
-def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
+def verdicts(index: Index, record_id: str, *, registry: Registry | Domain | None = None) -> list[VerdictRow]:
     """Every verdict that groups gave on a record, withdrawals included, oldest first."""
     where = from_hex(normal_id(record_id)), json.dumps(index.registry_numbers(registry))
     return [VerdictRow(**_values(row)) for row in index.rows(_VERDICTS, where)]
 
 
-def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
+def retraction(index: Index, record_id: str, *, registry: Registry | Domain | None = None) -> Retraction | None:
     """The retraction of a record; None if it is not retracted."""
     rows = index.rows(_RETRACTIONS, (required_number(index, record_id, registry),))
     return Retraction(**_values(rows[0])) if rows else None
 
 
-def required_number(index: Index, record_id: str, registry: Registry | None) -> int:
+def required_number(index: Index, record_id: str, registry: Registry | Domain | None) -> int:
     """The number of a record in the tables."""
     where = from_hex(normal_id(record_id)), json.dumps(index.registry_numbers(registry))
     rows = index.rows("SELECT pk FROM records WHERE id = ? AND registry IN (SELECT value FROM json_each(?))", where)
@@ -283,17 +283,7 @@ def index_keys(path: Path, domain: Domain) -> KeySource:
         with Index(path) as index:
             where = (domain.chain_id, domain.registry, bytes.fromhex(normal_digest(digest)))
             for row in index.rows(_RECORDS_NAMING, where):
-                links = [Link(to_hex(parent), relation) for parent, relation in index.rows(_PARENTS, [row["pk"]])]
-                key = RecordKey(
-                    group=row["lab_group"],
-                    author=to_hex(row["author"]),
-                    subject_type=row["subject_type"],
-                    subject=row["subject"].hex(),
-                    kind=row["kind"],
-                    manifest=row["manifest"].hex(),
-                    parents=tuple(sorted(links, key=lambda link: (link.parent, link.relation))),
-                )
-                view = RecordView(id=to_hex(row["id"]), key=key)
+                view = RecordView(id=to_hex(row["id"]), key=_key(index, row))
                 # a key proves itself; its place in an archive that was not compared with a chain is a stranger's word
                 if not row["imported"]:
                     view = replace(view, transaction=to_hex(row["tx"]), block_hash=to_hex(row["block_hash"]))
@@ -302,6 +292,25 @@ def index_keys(path: Path, domain: Domain) -> KeySource:
                 yield view
 
     return known
+
+
+def record_key(index: Index, number: int) -> RecordKey:
+    """Return the key of the record with this number in the tables."""
+    select = "SELECT r.*, d.digest AS manifest FROM records r JOIN documents d ON d.pk = r.document WHERE r.pk = ?"
+    return _key(index, index.rows(select, [number])[0])
+
+
+def _key(index: Index, row: Any) -> RecordKey:
+    links = [Link(to_hex(parent), relation) for parent, relation in index.rows(_PARENTS, [row["pk"]])]
+    return RecordKey(
+        group=row["lab_group"],
+        author=to_hex(row["author"]),
+        subject_type=row["subject_type"],
+        subject=row["subject"].hex(),
+        kind=row["kind"],
+        manifest=row["manifest"].hex(),
+        parents=tuple(sorted(links, key=lambda link: (link.parent, link.relation))),
+    )
 
 
 def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:

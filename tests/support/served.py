@@ -1,0 +1,46 @@
+"""The server of `serve` in this process, over an index of a test's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from benchmarks.index import ADDRESS
+from blockchaintracer.core.record import Domain
+from blockchaintracer.extras.serve.answers import Answers
+from blockchaintracer.extras.serve.app import make_app
+from blockchaintracer.extras.serve.follower import Follower, State
+from blockchaintracer.extras.serve.published import Published
+from blockchaintracer.extras.serve.readers import ReadOnlyIndex, Readers
+
+MADE_UP = Domain(1, ADDRESS)
+"""The registry of `benchmarks.index.fill`."""
+
+
+class Served:
+    """The server over an index file of the made-up registry, which nothing follows.
+
+    Args:
+        limits: of `Readers`.
+
+    Attributes:
+        follower: whose state the answers tell.
+        log: the lines of the access log.
+    """
+
+    def __init__(self, path: Path, **limits: Any) -> None:
+        published = Published(None, path.parent / "nothing")
+        lab: Any = None
+        self.follower = Follower(lab, lambda: None, published, 1)  # type: ignore[arg-type, return-value]
+        self.follower.state = State(has_followed=True)
+        self.log: list[str] = []
+        limits = {"threads": 2, "seconds": 10, **limits}
+        self.readers = Readers(lambda: ReadOnlyIndex(path), **limits)
+        self.app = make_app(Answers(MADE_UP, published), self.readers, self.follower, self.log.append)
+        self.client = TestClient(self.app, raise_server_exceptions=False)
+
+    def get(self, path: str, **headers: str) -> Any:
+        """Ask, and return the response."""
+        return self.client.get(f"/v1/{path}", headers=headers)
