@@ -77,7 +77,14 @@ def test_a_record_is_shown_as_query_shows_it_and_every_answer_has_its_form(
     assert shown["record"] == reproduced.as_json() | {"globalId": MADE_UP.global_id(reproduced.id)}
     assert [each["verdict"] for each in shown["verdicts"]] == ["reproduced"]
     assert (shown["key"]["subject"], shown["key"]["group"]) == (reproduced.subject, reproduced.group)
-    for path in ("health", "registry", "groups", "records", f"records/{rows[0].id}/lineage", f"files/{rows[0].subject}"):
+    for path in (
+        "health",
+        "registry",
+        "groups",
+        "records",
+        f"records/{rows[0].id}/lineage",
+        f"files/{rows[0].subject}",
+    ):
         answer = server.get(path).json()
         assert not [*snake_names(answer), *problems(answer)]
         assert answer["asOf"]["block"] == rows[0].block

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "identity": "tests/node/test_identity.py",
     "ipfs": "names content only; tests/live/test_ipfs.py",
     "mlflow": "tests/live/mlflow",
+    "serve": "tests/node/test_serve.py",
     "reproduce": "tests/live/test_reproduce.py",
 }
 """Verbs whose answers other tests check, by `typed` too."""

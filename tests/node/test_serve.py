@@ -100,7 +100,12 @@ def test_what_is_published_is_shown_and_nothing_else(story: Story) -> None:
         rows = {row["id"]: row for row in ask("records").json()["records"]}
         assert rows.keys() == {story.published, story.hidden}
         shown, hidden = rows[story.published], rows[story.hidden]
-        assert (shown["name"], shown["hasManifest"], shown["reviewed"], shown["status"]) == (SHOWN, True, 1, "retracted")
+        assert (shown["name"], shown["hasManifest"], shown["reviewed"], shown["status"]) == (
+            SHOWN,
+            True,
+            1,
+            "retracted",
+        )
         assert (hidden["name"], hidden["hasManifest"], hidden["subject"]) == (None, False, story.digests[HIDDEN])
 
         record = ask(f"records/{story.published}").json()
@@ -191,7 +196,8 @@ def test_a_node_that_does_not_answer_is_told_with_the_time(story: Story, tmp_pat
     before = int(time.time())
     follower.follow()
     follower.follow()
-    assert follower.state.silent_since and follower.state.silent_since >= before
+    assert follower.state.silent_since is not None
+    assert follower.state.silent_since >= before
     assert follower.state.has_followed
     follower.lab = again(story.lab)
     follower.follow()

@@ -13,7 +13,7 @@ from blockchaintracer.extras.serve.answers import Answers
 from blockchaintracer.extras.serve.app import make_app
 from blockchaintracer.extras.serve.follower import Follower, State
 from blockchaintracer.extras.serve.published import Published
-from blockchaintracer.extras.serve.readers import ReadOnlyIndex, Readers
+from blockchaintracer.extras.serve.readers import Readers, ReadOnlyIndex
 
 MADE_UP = Domain(1, ADDRESS)
 """The registry of `benchmarks.index.fill`."""

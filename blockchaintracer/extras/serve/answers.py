@@ -1,4 +1,4 @@
-"""What each question is answered with, read from one state of the index. The forms are those of the verbs' ``--json``."""
+"""What each question is answered with, read from one state of the index, in the forms of the verbs' ``--json``."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Answers:
     def as_of(self, index: Index, state: State) -> dict[str, Any]:
         """Say up to which block an answer holds, and whether all before it is known."""
         select = (
-            "SELECT b.number, b.hash, b.time FROM registries g JOIN blocks b ON b.registry = g.pk AND b.number = g.block"
-            " WHERE g.chain_id = ? AND g.address = ?"
+            "SELECT b.number, b.hash, b.time FROM registries g"
+            " JOIN blocks b ON b.registry = g.pk AND b.number = g.block WHERE g.chain_id = ? AND g.address = ?"
         )
         rows = index.rows(select, (self.domain.chain_id, self.domain.registry))
         if not rows:
@@ -66,7 +66,7 @@ class Answers:
     def registry(self, index: Index, state: State) -> dict[str, Any]:
         """Describe the registry, as `registry show`, and up to which block it is known."""
         network = network_by_chain_id(self.domain.chain_id)
-        facts = {name: None for name in ("owner", "offeredTo", "openGroupCreation", "successor")}
+        facts = dict.fromkeys(("owner", "offeredTo", "openGroupCreation", "successor"))
         known = facts if state.facts is None else state.facts
         place = {"registry": self.domain.registry, "chainId": self.domain.chain_id}
         return {**known, **place, "network": network.name if network else None, "asOf": self.as_of(index, state)}
@@ -127,9 +127,7 @@ class Answers:
     def lineage(self, index: Index, record_id: str, depth: int) -> dict[str, Any]:
         """Show what a record came from and what came of it, as `lineage`."""
         self._number(index, record_id)
-        graph = lineage(
-            index, record_id, depth, registry=self.domain, most=MAX_NODES, followed=MAX_FOLLOWED
-        )
+        graph = lineage(index, record_id, depth, registry=self.domain, most=MAX_NODES, followed=MAX_FOLLOWED)
         return self._global(graph.as_json())
 
     def manifest(self, index: Index, digest: str) -> bytes:
@@ -192,9 +190,9 @@ class Answers:
                 raise
             hint = "Check the id and the registry; a new record is found once its block was read."
             if self.proof(record_id):
-                hint = f"A proof is published, of a record that is in a batch: /v1/records/{normal_id(record_id)}/proof"
+                hint = f"It is in a batch only. Its proof: /v1/records/{normal_id(record_id)}/proof"
             raise NotFound(
-                f"expected a record of {self.domain.registry} on chain {self.domain.chain_id}, got {record_id}, which is"
-                " not in the index",
+                f"expected a record of {self.domain.registry} on chain {self.domain.chain_id}, got {record_id}, which"
+                " is not in the index",
                 hint=hint,
             ) from None

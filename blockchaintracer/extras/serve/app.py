@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from blockchaintracer import __version__
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.extras.search import STATUSES
 from blockchaintracer.extras.serve import openapi
@@ -22,6 +21,8 @@ from blockchaintracer.extras.serve.exchange import PROBLEM, Exchange, problem
 from blockchaintracer.extras.serve.follower import Follower
 from blockchaintracer.extras.serve.readers import Busy, Readers
 
+VERSION = "1.0.0"
+"""Of the interface, not of the package."""
 MAX_LIMIT = 200
 MAX_DEPTH = 10
 _GZIP_FROM = 1_000
@@ -29,7 +30,9 @@ _KEPT_S = 3_600
 """Seconds for which a cache may keep what its digest names."""
 
 RecordId = Annotated[str, Path(description="A record's id.", json_schema_extra={"format": "record-id"}, max_length=66)]
-Digest = Annotated[str, Path(description="SHA-256, 64 hex digits.", json_schema_extra={"format": "sha256"}, max_length=66)]
+Digest = Annotated[
+    str, Path(description="SHA-256, 64 hex digits.", json_schema_extra={"format": "sha256"}, max_length=66)
+]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Entries of a page at most.")]
 After = Annotated[
     str | None,
@@ -49,7 +52,7 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
     """Return the ASGI application."""
     app = FastAPI(
         title="BlockchainTracer",
-        version=__version__,
+        version=VERSION,
         description=openapi.DESCRIPTION,
         openapi_url="/v1/openapi.json",
         docs_url=None,
@@ -111,7 +114,9 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
     async def records(
         request: Request,
         text: Annotated[str | None, _text("Words that all occur in name, description or values.", "words")] = None,
-        where: Annotated[str | None, _text("Such as `metrics.accuracy > 0.9 and params.lr <= 0.01`.", "condition")] = None,
+        where: Annotated[
+            str | None, _text("Such as `metrics.accuracy > 0.9 and params.lr <= 0.01`.", "condition")
+        ] = None,
         kind: Annotated[str | None, _text("`dataset`, `model`, `run`, …, or a lab's own number.", "kind", 40)] = None,
         group: Annotated[int | None, Query(ge=1, lt=2**32, description="Only records of this group.")] = None,
         waiting_for: Annotated[
@@ -130,7 +135,9 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
         ] = None,
         descendants_of: Annotated[
             str | None,
-            Query(alias="descendantsOf", json_schema_extra={"format": "record-id"}, description="What was made from it."),
+            Query(
+                alias="descendantsOf", json_schema_extra={"format": "record-id"}, description="What was made from it."
+            ),
         ] = None,
         sort: Annotated[str, _text("`time`, or a number such as `metrics.accuracy`.", "field", 200)] = "time",
         order: Annotated[
@@ -163,7 +170,7 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
         id: RecordId,
         depth: Annotated[int, Query(ge=1, le=MAX_DEPTH, description="Links to follow in each direction.")] = 3,
     ) -> Response:
-        """What a record was made from and what was made from it, the nearest first; `isComplete` says if that is all."""
+        """What a record was made from and what was made from it, nearest first; `isComplete`: is that all?"""
         return await give(request, lambda index: answers.lineage(index, id, depth))
 
     @app.get("/v1/records/{id}/proof", **openapi.of("Proof"))
@@ -174,13 +181,28 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
 
     @app.get("/v1/files/{sha256}", **openapi.of("File"))
     async def file(request: Request, sha256: Digest, after: After = None, limit: Limit = 50) -> Response:
-        """All records of a file by its SHA-256, by whomever; and those that are in a batch only, if that is published."""
+        """All records of a file by its SHA-256, by whomever; also those in a batch only, if published."""
         return await give(request, lambda index: answers.file(index, sha256, limit, after))
 
     @app.get("/v1/manifests/{sha256}", **openapi.of("Manifest"))
     async def manifest(request: Request, sha256: Digest) -> Response:
         """The bytes of a published manifest. Their SHA-256 is the name: check it."""
         return await give_bytes(request, lambda index: answers.manifest(index, sha256))
+
+    _add_refusals(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["If-None-Match"],
+        expose_headers=["ETag", "Retry-After"],
+    )
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    return Exchange(app, log)
+
+
+def _add_refusals(app: FastAPI) -> None:
+    """Answer every failure with problem details."""
 
     @app.exception_handler(BlockchainTracerError)
     async def refuse(request: Request, error: BlockchainTracerError) -> Response:
@@ -194,26 +216,18 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         told = error.errors()[0]
         where, given = ".".join(map(str, told["loc"][1:])), repr(told.get("input"))[:80]
-        return _problem(400, f"{where}: expected otherwise, got {given}: {told['msg']}", "/v1/openapi.json has the forms.")
+        text = f"{where}: {told['msg']}, got {given}"
+        return _problem(400, text, "/v1/openapi.json has the forms.")
 
     @app.exception_handler(HTTPException)
     async def missing(request: Request, error: HTTPException) -> Response:
         hint = "/v1/openapi.json lists all paths."
-        return _problem(error.status_code, str(error.detail), hint, dict(error.headers or {}))
+        text = f"expected a path of this interface, got {request.url.path[:100]!r} ({error.detail})"
+        return _problem(error.status_code, text, hint, dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         return _problem(500, "an answer failed in a way that is not expected here", "Tell whoever runs this server.")
-
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["GET", "HEAD"],
-        allow_headers=["If-None-Match"],
-        expose_headers=["ETag", "Retry-After"],
-    )
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
-    return Exchange(app, log)
 
 
 def _problem(status: int, detail: str, hint: str | None, headers: dict[str, str] | None = None) -> Response:

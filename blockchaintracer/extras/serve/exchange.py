@@ -78,7 +78,9 @@ def _refusal(scope: Scope) -> dict[str, Any] | None:
             414, f"expected an address of at most {MAX_QUERY} bytes, got more", "Ask with fewer or shorter conditions."
         )
     if headers.get(b"content-length", b"0").strip() not in (b"", b"0") or b"transfer-encoding" in headers:
-        return problem(413, "expected a request without a body, got one", "Everything is asked by GET; nothing is taken.")
+        return problem(
+            413, "expected a request without a body, got one", "Everything is asked by GET; nothing is taken."
+        )
     if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
         return problem(405, f"expected GET or HEAD, got {scope['method'][:20]}", "Nothing can be written here.")
     return None

@@ -56,7 +56,10 @@ _ROW = _of_class(Row, "A record as the index knows it.", timeUtc=_TEXT, **_GLOBA
 _PAGE = {"records": _list_of("Row"), "more": _BOOLEAN, "next": _or_null(_HEX)}
 _KEY = _of_class(RecordKey, "What a record's id is computed from.")
 _KEY["properties"]["parents"] = _list_of("Link")
-_KEY_FILE = {"type": "object", "description": "A key file (docs/formats.md): record key, receipts, maybe a Merkle path."}
+_KEY_FILE = {
+    "type": "object",
+    "description": "A key file (docs/formats.md): record key, receipts, maybe a Merkle path.",
+}
 _MANIFEST = {"type": "object", "description": "An in-toto Statement v1, written by its author."}
 
 SCHEMAS = {
@@ -116,9 +119,7 @@ SCHEMAS = {
     ),
     "Groups": _object("Groups.", asOf=_AS_OF, groups=_list_of("Group"), more=_BOOLEAN, next=_or_null(_NUMBER)),
     "Records": _object("A page of records.", asOf=_AS_OF, **_PAGE),
-    "File": _object(
-        "All records of a file.", asOf=_AS_OF, sha256=_SHA256, batched=_list_of("Batched"), **_PAGE
-    ),
+    "File": _object("All records of a file.", asOf=_AS_OF, sha256=_SHA256, batched=_list_of("Batched"), **_PAGE),
     "Record": _object(
         "One record.",
         asOf=_AS_OF,

@@ -60,7 +60,7 @@ class Published:
             entries.append((row.name or row.kind, row.subject))
         manifest = self.manifest(row.manifest)
         entries += _named_digests(read_json(manifest) if manifest else None)
-        sizes = {}
+        sizes: dict[str, dict[str, Any]] = {}
         for name, digest in dict.fromkeys(entries[: 10 * MAX_NAMES]):
             path = self.store.path_of(digest)
             if len(sizes) < MAX_NAMES and digest not in sizes and path.is_file():

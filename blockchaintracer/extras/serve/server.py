@@ -17,7 +17,7 @@ from blockchaintracer.extras.serve.answers import Answers
 from blockchaintracer.extras.serve.app import make_app
 from blockchaintracer.extras.serve.follower import Follower
 from blockchaintracer.extras.serve.published import Published, published_folder
-from blockchaintracer.extras.serve.readers import ReadOnlyIndex, Readers
+from blockchaintracer.extras.serve.readers import Readers, ReadOnlyIndex
 from blockchaintracer.lab.lab import Lab
 
 THREADS = 4

@@ -18,10 +18,24 @@ PORT = 8710
 
 
 @lab_verb()
-@click.option("--folder", type=FOLDER, metavar="PUBLISHED", help="The published folder. [default: where records are published to]")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at: this machine's only, unless you say so.")
+@click.option(
+    "--folder", type=FOLDER, metavar="PUBLISHED", help="The published folder. [default: where records are published to]"
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen at: this machine's only, unless you say so.",
+)
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for any.")
-@click.option("--every", default=15.0, show_default=True, type=click.FloatRange(1), metavar="SECONDS", help="How often the chain is read.")
+@click.option(
+    "--every",
+    default=15.0,
+    show_default=True,
+    type=click.FloatRange(1),
+    metavar="SECONDS",
+    help="How often the chain is read.",
+)
 def command(lab: Lab, folder: Path | None, host: str, port: int, every: float) -> Answer:
     """Answer questions about the registry over HTTP, read-only, until Ctrl-C.
 
@@ -54,7 +68,9 @@ def command(lab: Lab, folder: Path | None, host: str, port: int, every: float) -
             what = f"the published folder {shown}" if shown else "the chain alone: no --folder was given"
             data = {"listening": address, "registry": lab.domain.registry, "chainId": lab.domain.chain_id}
             data["folder"] = str(shown) if shown else None
-            Answer(data, f"Serving {lab.domain.registry} on chain {lab.domain.chain_id} at {address}/v1/", f"  from {what}").show()
+            Answer(
+                data, f"Serving {lab.domain.registry} on chain {lab.domain.chain_id} at {address}/v1/", f"  from {what}"
+            ).show()
             sys.stdout.flush()
 
         serve(lab, folder, listener, every, ready)

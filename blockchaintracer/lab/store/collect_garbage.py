@@ -28,8 +28,8 @@ from blockchaintracer.lab.store.store import Store, StoredObject
 DAY_S = 86_400
 
 _DIGEST = re.compile(rb"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])")
-_ELSEWHERE = ("store", "keys", "devnet", "environments")
-"""Folders of the lab that name no object: the objects, keys, the state of the devnet, and rebuilt environments."""
+_ELSEWHERE = ("store", "keys", "devnet", "environments", "served")
+"""Folders of the lab that name no object: the objects, keys, the devnet's state, rebuilt environments, what `serve` reads."""
 _CACHES = ("hashes.sqlite", "index.sqlite")
 """What may be deleted at any time: the cache names every file that was ever hashed, the index every record there is."""
 
