@@ -1,0 +1,93 @@
+/** JSON of strangers in the one form of RFC 8785. */
+import { InputError } from "./errors.ts";
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type JsonObject = { [key: string]: Json };
+
+export const MAX_DEPTH = 64;
+const MAX_VALUES = 1 << 18;
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * Return the RFC 8785 text of a value.
+ *
+ * @param exact refuse whole numbers that other readers would round: beyond 2^53 - 1 and written without exponent.
+ */
+export function canonicalText(value: Json, exact = true): string {
+  switch (typeof value) {
+    case "boolean":
+      return String(value);
+    case "string":
+      return quoted(value);
+    case "number": {
+      const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 1e21;
+      if (!Number.isFinite(value) || (exact && isRounded)) {
+        throw new InputError(`expected a finite number within ±(2^53 - 1) where it is whole, got ${value}`);
+      }
+      return JSON.stringify(value);
+    }
+  }
+  if (value === null) return "null";
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalText(item, exact)).join(",")}]`;
+  // the default order is that of UTF-16 units, as RFC 8785 has it
+  const fields = Object.keys(value).sort();
+  return `{${fields.map((key) => `${quoted(key)}:${canonicalText(value[key]!, exact)}`).join(",")}}`;
+}
+
+/** Return the RFC 8785 bytes of a value. */
+export const canonical = (value: Json, exact = true): Uint8Array =>
+  new TextEncoder().encode(canonicalText(value, exact));
+
+function quoted(text: string): string {
+  if (!text.isWellFormed()) throw new InputError("expected Unicode text, got a lone surrogate");
+  return JSON.stringify(text);
+}
+
+/** How deep lists and objects are nested; strings are skipped. Asked before parsing. */
+export function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x22) {
+      for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
+    } else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return deepest;
+}
+
+/**
+ * Read bytes that have to be the RFC 8785 form of what they hold. A name that comes twice, another order or a number
+ * that would be rounded changes the form.
+ */
+export function readCanonical(data: Uint8Array, what: string, depth = MAX_DEPTH, exact = true): Json {
+  let value: Json;
+  let text: string;
+  try {
+    text = decoder.decode(data);
+  } catch {
+    throw new InputError(`${what}: expected UTF-8, got other bytes`);
+  }
+  if (depthOf(text) > depth) throw new InputError(`${what}: expected JSON that is nested at most ${depth} deep`);
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    throw new InputError(`${what}: expected JSON, got something else`);
+  }
+  if (canonicalText(value, exact) !== text) throw new InputError(`${what}: expected the canonical form of RFC 8785`);
+  return value;
+}
+
+/** Count the values in a value, and refuse more than a manifest may have. */
+export function checkSize(value: Json, what: string): void {
+  const waiting: Json[] = [value];
+  for (let count = 1; waiting.length; count++) {
+    if (count > MAX_VALUES) throw new InputError(`${what}: expected at most ${MAX_VALUES} values in all`);
+    const item = waiting.pop()!;
+    if (typeof item === "object" && item !== null) waiting.push(...(Object.values(item) as Json[]));
+  }
+}
