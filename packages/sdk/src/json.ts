@@ -60,13 +60,10 @@ export function depthOf(text: string): number {
   return deepest;
 }
 
-/**
- * Read bytes that have to be the RFC 8785 form of what they hold. A name that comes twice, another order or a number
- * that would be rounded changes the form.
- */
-export function readCanonical(data: Uint8Array, what: string, depth = MAX_DEPTH, exact = true): Json {
-  let value: Json;
+/** Read JSON in UTF-8 and return its value, its text and the one form that RFC 8785 has for the value. */
+export function readJson(data: Uint8Array, what: string, depth: number, exact: boolean): { value: Json; text: string; form: string } {
   let text: string;
+  let value: Json;
   try {
     text = decoder.decode(data);
   } catch {
@@ -78,7 +75,16 @@ export function readCanonical(data: Uint8Array, what: string, depth = MAX_DEPTH,
   } catch {
     throw new InputError(`${what}: expected JSON, got something else`);
   }
-  if (canonicalText(value, exact) !== text) throw new InputError(`${what}: expected the canonical form of RFC 8785`);
+  return { value, text, form: canonicalText(value, exact) };
+}
+
+/**
+ * Read bytes that have to be the RFC 8785 form of what they hold. A name that comes twice, another order or a number
+ * that would be rounded changes the form.
+ */
+export function readCanonical(data: Uint8Array, what: string, depth = MAX_DEPTH, exact = true): Json {
+  const { value, text, form } = readJson(data, what, depth, exact);
+  if (form !== text) throw new InputError(`${what}: expected the canonical form of RFC 8785`);
   return value;
 }
 

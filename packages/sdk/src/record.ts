@@ -124,6 +124,7 @@ function encodeField(type: string, value: unknown): Uint8Array {
     return keccak(concatBytes(...(value as unknown[]).map((item) => encodeField(type.slice(0, -2), item))));
   }
   if (type in TYPES) return hashStruct(type, value as Record<string, unknown>);
+  if (type === "string") return keccak(utf8ToBytes(value as string));
   if (type.startsWith("uint")) return word(value as bigint | number);
   return padded(fromHex(value as string));
 }

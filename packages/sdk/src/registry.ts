@@ -1,0 +1,237 @@
+/** A registry on a chain, asked by a client of JSON-RPC: what it stores now. Existence is asked of the state, never of logs. */
+import { labRegistryAbi, statuses, verdicts } from "@blockchaintracer/contracts";
+import { decodeFunctionResult, encodeFunctionData, size as sizeOf } from "viem/utils";
+import type { ContractFunctionArgs, ContractFunctionName, ContractFunctionReturnType } from "viem";
+import { fromHex } from "./bytes.ts";
+import type { Hex } from "./bytes.ts";
+import { InputError, Unavailable } from "./errors.ts";
+import { normalAddress, normalId, recordId } from "./record.ts";
+import type { Domain, RecordKey } from "./record.ts";
+import type { Batch, RecordStatus, Status } from "./storage.ts";
+
+/** What sends JSON-RPC: a client of viem, or an EIP-1193 provider of a wallet. */
+export interface Client {
+  request(call: { method: string; params?: unknown }): Promise<unknown>;
+}
+
+/** A block as far as it is needed. `timestamp` is in Unix seconds. */
+export interface Block {
+  hash: Hex;
+  number: number;
+  timestamp: number;
+}
+
+export interface Group {
+  owner: Hex;
+  pendingOwner: Hex | null;
+  createdAt: number;
+}
+
+/** A group's current verdict. `evidence` is the low 136 bits of a record id. */
+export interface Attestation {
+  verdict: keyof typeof verdicts;
+  evidence: bigint;
+  attestedAt: number;
+  sealedAt: number;
+  version: number;
+}
+
+/** Bits of what a member may do. Times are Unix seconds. */
+export interface Membership {
+  roles: number;
+  since: number;
+  until: number;
+  version: number;
+}
+
+/** A log of a registry. */
+export interface Log {
+  topics: Hex[];
+  data: Hex;
+  block: number;
+  index: number;
+  transaction: Hex;
+}
+
+type View = ContractFunctionName<typeof labRegistryAbi, "view" | "pure">;
+const MOST_DATA = 4 << 20;
+const named = <T extends string>(words: Readonly<Record<T, number>>, value: number): T => {
+  const found = (Object.keys(words) as T[]).find((name) => words[name] === value);
+  if (found === undefined) throw new Unavailable(`the node answered a number that no registry has: ${value}`);
+  return found;
+};
+
+/** The questions to a node. What it does not answer, or not in its form, is `Unavailable`. */
+export class Chain {
+  readonly #client: Client;
+  #chainId: Promise<bigint> | undefined;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async ask(method: string, params: unknown[]): Promise<unknown> {
+    try {
+      return await this.#client.request({ method, params });
+    } catch (error) {
+      const told = error instanceof Error ? error.message.split("\n")[0]! : String(error);
+      throw new Unavailable(`the node did not answer ${method}: ${told.slice(0, 200)}`);
+    }
+  }
+
+  chainId(): Promise<bigint> {
+    return (this.#chainId ??= this.ask("eth_chainId", []).then((value) => quantity(value, "eth_chainId")));
+  }
+
+  /** A block by number, or the newest or newest final one; undefined if the node has none. */
+  async block(which: number | "latest" | "finalized"): Promise<Block | undefined> {
+    const name = typeof which === "number" ? (`0x${which.toString(16)}` as const) : which;
+    const value = await this.ask("eth_getBlockByNumber", [name, false]).catch((error: unknown) => {
+      // some chains have no final blocks, and say so by an error
+      if (which === "finalized") return null;
+      throw error;
+    });
+    if (value === null || value === undefined) return undefined;
+    const { hash, number, timestamp } = value as Record<string, unknown>;
+    const block = { hash: digest(hash, "a block"), number: whole(number, "a block"), timestamp: whole(timestamp, "a block") };
+    if (typeof which === "number" && block.number !== which) throw new Unavailable(`the node answered block ${block.number} for ${which}`);
+    return block;
+  }
+
+  async code(address: string): Promise<Uint8Array> {
+    return fromHex(data(await this.ask("eth_getCode", [address, "latest"]), "eth_getCode"));
+  }
+
+  async call(to: string, input: Hex): Promise<Hex> {
+    return data(await this.ask("eth_call", [{ to, data: input }, "latest"]), "eth_call");
+  }
+
+  /** Logs of an address by their topics. A missing log never means a missing record: nodes forget. */
+  async logs(address: string, topics: (Hex | null)[], fromBlock = 0): Promise<Log[]> {
+    const filter = { address, topics, fromBlock: `0x${fromBlock.toString(16)}`, toBlock: "latest" };
+    const value = await this.ask("eth_getLogs", [filter]);
+    if (!Array.isArray(value)) throw new Unavailable("the node did not answer eth_getLogs with a list");
+    return value.map((item) => {
+      const log = item as Record<string, unknown>;
+      const list = Array.isArray(log["topics"]) ? log["topics"] : [];
+      const made: Log = {
+        topics: list.map((topic) => digest(topic, "a topic")),
+        data: data(log["data"], "a log"),
+        block: whole(log["blockNumber"], "a log"),
+        index: whole(log["logIndex"], "a log"),
+        transaction: digest(log["transactionHash"], "a log"),
+      };
+      const fits = topics.every((topic, i) => topic === null || made.topics[i] === topic);
+      if (String(log["address"]).toLowerCase() !== address.toLowerCase() || !fits) {
+        throw new Unavailable("the node answered a log that nobody asked for");
+      }
+      return made;
+    });
+  }
+}
+
+function quantity(value: unknown, what: string): bigint {
+  if (typeof value !== "string" || !/^0x[0-9a-f]{1,64}$/i.test(value)) {
+    throw new Unavailable(`the node did not answer ${what} with a number`);
+  }
+  return BigInt(value);
+}
+
+function whole(value: unknown, what: string): number {
+  const number = quantity(value, what);
+  if (number > BigInt(Number.MAX_SAFE_INTEGER)) throw new Unavailable(`the node answered a number that ${what} can't have`);
+  return Number(number);
+}
+
+function digest(value: unknown, what: string): Hex {
+  if (typeof value !== "string" || !/^0x[0-9a-f]{64}$/i.test(value)) throw new Unavailable(`the node gave ${what} no hash`);
+  return value.toLowerCase() as Hex;
+}
+
+function data(value: unknown, what: string): Hex {
+  if (typeof value !== "string" || value.length > MOST_DATA || !/^0x([0-9a-f]{2})*$/i.test(value)) {
+    throw new Unavailable(`the node did not answer ${what} with bytes`);
+  }
+  return value as Hex;
+}
+
+/** What a registry stores now. */
+export class Registry {
+  readonly chain: Chain;
+  readonly address: Hex;
+
+  constructor(chain: Chain, address: string) {
+    this.chain = chain;
+    this.address = normalAddress(address, "a registry's address");
+  }
+
+  async domain(): Promise<Domain & { registry: Hex }> {
+    return { chainId: await this.chain.chainId(), registry: this.address };
+  }
+
+  /** Whether a record stands, since when, and how many groups say what. */
+  async statusOf(id: string): Promise<RecordStatus> {
+    return status(await this.read("statusOf", [normalId(id)]));
+  }
+
+  /** `statusOf` of many records in one question. */
+  async statusesOf(ids: readonly string[]): Promise<RecordStatus[]> {
+    if (!ids.length) return [];
+    const found = await this.read("statusOfRecords", [ids.map((id) => normalId(id))]);
+    if (found.length !== ids.length) throw new Unavailable(`the node answered ${found.length} of ${ids.length} records`);
+    return found.map(status);
+  }
+
+  async verdictOf(group: number, id: string): Promise<Attestation> {
+    const found = await this.read("verdictOf", [group, normalId(id)]);
+    return { ...found, verdict: named(verdicts, found.verdict) };
+  }
+
+  /** The group of a number; null if there is none. */
+  async groupOf(group: number): Promise<Group | null> {
+    const [owner, pending, createdAt] = await this.read("groupOf", [group]);
+    if (!createdAt) return null;
+    const pendingOwner = BigInt(pending) ? normalAddress(pending) : null;
+    return { owner: normalAddress(owner), pendingOwner, createdAt };
+  }
+
+  async membershipOf(group: number, account: string): Promise<Membership> {
+    return await this.read("membershipOf", [group, normalAddress(account)]);
+  }
+
+  async batchOf(group: number, author: string, root: string): Promise<Batch> {
+    const [anchoredAt, count, counted, endedAt] = await this.read("batchOf", [group, normalAddress(author), normalId(root)]);
+    return { anchoredAt, count: Number(count), counted, endedAt };
+  }
+
+  /** Compute the id of a key here. */
+  async idOf(key: RecordKey): Promise<Hex> {
+    return recordId(await this.domain(), key);
+  }
+
+  /** Call a view by its name. */
+  async read<const F extends View>(
+    functionName: F,
+    args: ContractFunctionArgs<typeof labRegistryAbi, "view" | "pure", F>,
+  ): Promise<ContractFunctionReturnType<typeof labRegistryAbi, "view" | "pure", F>> {
+    const input = encodeFunctionData({ abi: labRegistryAbi, functionName, args } as never);
+    const output = await this.chain.call(this.address, input);
+    if (!sizeOf(output)) {
+      throw new InputError(`expected a LabRegistry at ${this.address}, it answers nothing to ${functionName}`);
+    }
+    try {
+      return decodeFunctionResult({ abi: labRegistryAbi, functionName, args, data: output } as never) as never;
+    } catch {
+      throw new Unavailable(`the node answered ${functionName} with bytes that it can't have`);
+    }
+  }
+}
+
+type StatusWords = ContractFunctionReturnType<typeof labRegistryAbi, "view", "statusOf">;
+const status = (found: StatusWords): RecordStatus => ({ ...found, status: named<Status>(statuses, found.status) });
+
+/** Open a registry by a client of a chain. Nothing is asked yet. */
+export function openRegistry(client: Client | Chain, address: string): Registry {
+  return new Registry(client instanceof Chain ? client : new Chain(client), address);
+}
+

@@ -1,0 +1,113 @@
+// The vectors of conformance/: what every implementation has to compute and decide.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import * as sdk from "../src/index.ts";
+
+const folder = new URL("../../../conformance/", import.meta.url);
+const vectors = (name) => JSON.parse(readFileSync(new URL(`${name}.json`, folder), "utf8"));
+const hash = (data) => bytesToHex(sha256(typeof data === "string" ? utf8ToBytes(data) : data));
+const refuses = (read) => assert.throws(read, (error) => error instanceof sdk.InputError);
+
+/** One test for each file, and every case in it is looked at. */
+const each = (name, check) =>
+  test(name, async (context) => {
+    const { cases } = vectors(name);
+    assert.ok(cases.length > 5);
+    for (const item of cases) await context.test(item.name, () => check(item));
+  });
+
+each("ids", (item) => {
+  if (item.refused) return refuses(() => sdk.readKey(item.given));
+  const domain = { chainId: BigInt(item.chainId), registry: item.registry };
+  assert.deepEqual(sdk.readKey(item.given), item.key);
+  assert.equal(sdk.recordId(domain, item.given), item.id);
+  assert.equal(sdk.globalId(domain, item.id), item.globalId);
+  assert.deepEqual(sdk.parseGlobalId(item.globalId), { ...domain, id: item.id });
+});
+
+each("commitments", (item) => {
+  if (item.of === "record") assert.equal(sdk.recordCommitment(item.record, item.salt), item.commitment);
+  else if (item.of === "verdict") assert.equal(sdk.verdictCommitment({ ...item, recordId: item.record }), item.commitment);
+  else if (item.of === "content") assert.equal(hash(item.opening), item.commitment);
+  else {
+    const { context, subject, field, salt } = item;
+    const named = (type, more) => ({ type: `urn:blockchaintracer:${type}:v1`, ...context, subject, field, ...more });
+    const leaf = sdk.canonical(named("private-field", { value: item.value, salt }));
+    let place = BigInt(`0x${hash(sdk.canonical(named("private-place", {})))}`) % (1n << BigInt(item.path.length));
+    let node = sha256(concatBytes(Uint8Array.of(0), leaf));
+    for (const sibling of item.path.map(hexToBytes)) {
+      node = sha256(concatBytes(Uint8Array.of(1), ...(place % 2n ? [sibling, node] : [node, sibling])));
+      place /= 2n;
+    }
+    assert.equal(bytesToHex(node), item.root);
+  }
+});
+
+each("digests", async (item) => {
+  const pattern = hexToBytes(item.pattern);
+  const data = new Uint8Array(item.size).map((_, i) => pattern[i % pattern.length]);
+  for (const [profile, cid] of Object.entries(item.cids)) {
+    const expected = { sha256: item.sha256, size: item.size, cid, cidProfile: profile };
+    assert.deepEqual(await sdk.hashFile(new Blob([data]), { profile }), expected);
+    assert.deepEqual(await sdk.hashFile(data, { profile }), expected);
+  }
+});
+
+each("listings", (item) => {
+  const listing = utf8ToBytes(item.listing);
+  if (item.refused) return refuses(() => sdk.parseListing(listing));
+  assert.deepEqual(sdk.formatListing(item.files), listing);
+  assert.equal(hash(listing), item.sha256);
+  const byPath = (files) => new Map(files.map((file) => [file.path, file.sha256]));
+  assert.deepEqual(byPath(sdk.parseListing(listing)), byPath(item.files));
+});
+
+each("manifests", (item) => {
+  const data = utf8ToBytes(item.text);
+  if (item.refused) return refuses(() => sdk.parseManifest(data));
+  const { sha256: digest, cid, kind, subjectType, subject, parents } = sdk.parseManifest(data);
+  const expected = Object.fromEntries(["sha256", "cid", "kind", "subjectType", "subject", "parents"].map((name) => [name, item[name]]));
+  assert.deepEqual({ sha256: digest, cid, kind, subjectType, subject, parents }, expected);
+});
+
+each("trees", (item) => {
+  const values = item.values ?? Array.from({ length: item.leaves }, (_, i) => `0x${hash(`leaf ${i}`)}`);
+  const tree = new sdk.MerkleTree(values);
+  assert.equal(tree.root, item.root);
+  for (const { value, path } of item.paths) {
+    assert.deepEqual(tree.proof(value), path);
+    assert.equal(sdk.leadsTo(value, path), item.root);
+  }
+});
+
+const whole = new Map(vectors("bundles").cases.filter((item) => item.bundle).map((item) => [item.name, item.bundle]));
+
+function bundleIn(item) {
+  if (item.base64) return Uint8Array.from(Buffer.from(item.base64, "base64"));
+  const text = item.bundle ?? whole.get(item.same);
+  if (!item.set) return utf8ToBytes(text);
+  const plain = JSON.parse(text);
+  const last = item.set.path.at(-1);
+  const parent = item.set.path.slice(0, -1).reduce((value, part) => value[part], plain);
+  if ("value" in item.set) parent[last] = item.set.value;
+  else delete parent[last];
+  return sdk.canonical(plain);
+}
+
+function judged(data, trust) {
+  try {
+    return { outcome: sdk.verifyBundle(data, trust ?? undefined).outcome };
+  } catch (error) {
+    if (error instanceof sdk.UnknownVersion) return { refused: "version" };
+    if (error instanceof sdk.BundleRefused) return { refused: error.code };
+    throw error;
+  }
+}
+
+each("bundles", (item) => {
+  const expected = item.refused ? { refused: item.refused } : { outcome: item.outcome };
+  assert.deepEqual(judged(bundleIn(item), item.trust), expected);
+});
