@@ -50,7 +50,7 @@ def pack(package: str, folder: Path) -> Path:
         RuntimeError: if npm or a script fails, with its words.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    command = [NODE, _NPM, "pack", "--json", "--ignore-scripts=false", f"--pack-destination={folder.resolve()}"]
+    command = [NODE, NPM, "pack", "--json", "--ignore-scripts=false", f"--pack-destination={folder.resolve()}"]
     environment = os.environ | {"PATH": f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"}
     with _alone():
         done = subprocess.run(

@@ -48,11 +48,13 @@ each("commitments", (item) => {
 
 each("digests", async (item) => {
   const pattern = hexToBytes(item.pattern);
-  const data = new Uint8Array(item.size).map((_, i) => pattern[i % pattern.length]);
+  const data = new Uint8Array(item.size);
+  for (let at = 0; at < data.length; at += pattern.length) data.set(pattern.subarray(0, data.length - at), at);
   for (const [profile, cid] of Object.entries(item.cids)) {
     const expected = { sha256: item.sha256, size: item.size, cid, cidProfile: profile };
     assert.deepEqual(await sdk.hashFile(new Blob([data]), { profile }), expected);
-    assert.deepEqual(await sdk.hashFile(data, { profile }), expected);
+    // large ones take a second each
+    if (item.size <= 1 << 20) assert.deepEqual(await sdk.hashFile(data, { profile }), expected);
   }
 });
 
