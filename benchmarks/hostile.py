@@ -8,6 +8,7 @@ exception that is no refusal. Then the exit code is 1.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -16,17 +17,25 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import rfc8785
 
 from blockchaintracer import Trust, verify_batch_proof, verify_bundle
-from blockchaintracer.core.errors import NotVerified
+from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import UnknownVersion
+from blockchaintracer.core.manifest import Manifest
+from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.bundle import read_bundle
+from blockchaintracer.extras.identity import claims as identity
+from blockchaintracer.extras.identity import confirm, holders, other_side
+from blockchaintracer.extras.identity.evidence import Entry, Evidence
+from blockchaintracer.extras.identity.other_side import Asking
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.kept_identities import file_name, kept_files
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -179,6 +188,86 @@ def disclosure_fields(honest: Honest) -> Iterator[Case]:
             yield name, lambda data=data: judged(data)
 
 
+def claims(honest: Honest) -> Iterator[Case]:
+    """Change each field of a claim that a group saw confirmed, and of the pages that name it; say it again for others.
+
+    A changed claim may stand only as the honest one, or say less. A changed page may name the claim only where the name
+    is still in an entry that is public, of this person.
+    """
+    from tests.support.other_sides import other_sides
+
+    lab = honest.lab
+    with other_sides() as sides, patch.dict(os.environ, sides.variables):
+        made = identity.claim(lab, "orcid", _ORCID, for_group=False)
+        entry = confirm.keep_claim(lab, made)
+        said = confirm.statement_of(entry)
+        shown = next(iter(identity.names(said)))
+        sides.orcid(_ORCID, f"https://orcid.org/{_ORCID}#{shown}")
+        page = sides.pages[f"/v3.0/{_ORCID}/person"]
+        confirm.check(lab, [made.id], Asking(allow_local=True), record_it=True)
+        name = confirm.name_of(lab, said)
+        [(_, evidence)] = kept_files(lab.home, (), name)
+        (lab.home.path / file_name(name)).unlink()
+        true = _holders_of(lab, name, evidence)
+        assert [it.state for it in true] == [holders.SEEN], "what is true must stand, else nothing is shown"
+        for what, data in _changed(evidence):
+            yield f"evidence: {what}", lambda data=data: _claim_outcome(lab, name, data, true)
+        for what, data in _changed(page):
+            yield f"page: {what}", lambda data=data: _page_outcome(data, said, shown)
+        for what, other in _statements(lab, said):
+            yield f"replayed: {what}", lambda other=other: _replayed(lab, entry, other)
+
+
+_ORCID = "0000-0002-1825-0097"
+
+
+def _holders_of(lab: Lab, name: str, data: bytes) -> tuple[holders.Holder, ...]:
+    return holders.of_names(lab, [name], handed=[Evidence.parse(data, "it")])
+
+
+def _claim_outcome(lab: Lab, name: str, data: bytes, true: tuple[holders.Holder, ...]) -> str:
+    try:
+        told = _holders_of(lab, name, data)
+    except InputError:
+        return "not verified"
+    honest = [true[0], replace(true[0], seen=(), state=holders.NEVER)]
+    honest += [replace(true[0], seen=tuple(replace(it, judged=False) for it in true[0].seen))]
+    standing = [it for it in told if it.counts]
+    if not standing:
+        return "not verified"
+    return "as true" if all(it in honest for it in standing) else "verified"
+
+
+def _page_outcome(data: bytes, said: IdentityStatement, shown: str) -> str:
+    if not other_side.methods("orcid")[0].names(data, said, 0).says:
+        return "not verified"
+    person = json.loads(data)
+    entries = person["researcher-urls"]["researcher-url"]
+    there = any(it["visibility"] == "public" and it["url"]["value"].lower().endswith(f"#{shown}") for it in entries)
+    return "as true" if there and person["path"] == f"/{_ORCID}/person" else "verified"
+
+
+def _statements(lab: Lab, said: IdentityStatement) -> Iterator[tuple[str, IdentityStatement]]:
+    """Yield the statement for another chain, registry, account, group, identifier or time, as it was signed."""
+    others = {"chainId": "1", "registry": "0x" + "34" * 20, "account": "0x" + "56" * 20, "group": lab.group()}
+    others |= {"identifier": "0000-0002-1694-233X", "scheme": "github", "signedAt": "1", "nonce": "0x" + "00" * 32}
+    for field, value in others.items():
+        yield field, type(said).from_plain(said.to_json() | {field: value})
+
+
+def _replayed(lab: Lab, entry: Entry, other: IdentityStatement) -> str:
+    predicate = entry.manifest.predicate
+    manifest = Manifest.of(
+        Kind.IDENTITY_CLAIM, type(predicate).from_plain(predicate.to_json() | {"statement": other.to_json()})
+    )
+    key = replace(entry.key, manifest=manifest.digest(), subject=manifest.subject_digest)
+    try:
+        identity.check_claim(manifest, key, lab.domain)
+    except InputError:
+        return "not verified"
+    return "verified"
+
+
 def nodes_that_forget(honest: Honest) -> Iterator[Case]:
     """Verify a registry's records by nodes that forgot everything before each of its blocks, in each of the four ways:
     with the keys that were published with them, and with none."""
@@ -246,6 +335,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "bundle, impossible": chain_shapes,
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,
+    "claims": claims,
     "node that forgets": nodes_that_forget,
     "node that forgets, each verb": verbs_of_nodes_that_forget,
     "node of another make": nodes_of_other_makes,

@@ -229,7 +229,8 @@ def test_an_orcid_record_counts_where_it_is_public_and_of_this_person() -> None:
         person(f"https://orcid.org/x?q={ACCOUNT}"),
         person(f"https://orcid.org/x#{ACCOUNT}1"),
         person(f"https://orcid.org/x#{ACCOUNT.replace(REGISTRY, '0x' + '34' * 20)}"),
-        person("https://[::1#"),
+        person(f"https://orcid.org/x#{ACCOUNT}\n"),
+        person(f"https://orcid.org/x#{ACCOUNT[:9]}\t{ACCOUNT[9:]}"),
         {"path": f"/{NAMES['orcid']}/person", "researcher-urls": [ACCOUNT], "external-identifiers": 1},
         {"path": f"/{NAMES['orcid']}/person", "biography": {"content": ACCOUNT}},
     ]

@@ -84,7 +84,7 @@ def chosen(
     names = known_names(lab)
     for record in (it for it in wanted if isinstance(it, str)):
         entry = claim_entry(lab, record, sources)
-        name = name_of(lab, _statement(entry))
+        name = name_of(lab, statement_of(entry))
         keep(lab.home, lab.domain, name, entry)
         names.append(name)
     for source in sources if not claims or any(isinstance(it, tuple) for it in wanted) else ():
@@ -140,11 +140,12 @@ def claim_entry(lab: Lab, record_id: str, sources: Sequence[str] = ()) -> Entry:
     if data is None:
         raise StoreError(f"expected the manifest of {record_id}, got none: {why}", hint="Name where it is: --from.")
     entry = Entry(record.key, parse_manifest(data))
-    _statement(entry)
+    statement_of(entry)
     return entry
 
 
-def _statement(entry: Entry) -> IdentityStatement:
+def statement_of(entry: Entry) -> IdentityStatement:
+    """Return the statement of a claim. Raises InputError if the record is of another kind."""
     if not isinstance(entry.manifest.predicate, IdentityClaimPredicate):
         raise InputError("expected the record of an identity claim, got another kind", hint="`identity list`.")
     return entry.manifest.predicate.statement
@@ -160,14 +161,14 @@ def keep_claim(lab: Lab, recorded: Recorded) -> Entry:
     for entry in lab.outbox.entries_about(recorded.id):
         if entry.write.fields.get("key") is not None and entry.write.record_id == recorded.id:
             made = Entry(entry.write.key, parse_manifest(lab.store.get_bytes(recorded.manifest)))
-            keep(lab.home, lab.domain, name_of(lab, _statement(made)), made)
+            keep(lab.home, lab.domain, name_of(lab, statement_of(made)), made)
             return made
     raise InputError(f"expected the record {recorded.id} in the outbox, got none")
 
 
 def _record(lab: Lab, entry: Entry, asking: Asking, institution: Named | None) -> Recorded:
     """Record what names a claim now: the page is asked for once more, so that what is kept is what is judged."""
-    said = _statement(entry)
+    said = statement_of(entry)
     claim = lab.domain.record_id(entry.key)
     named, page = ask(said, asking)
     if page is None:

@@ -37,6 +37,7 @@ class Seen:
         at: when the record was stored, Unix seconds, by the chain.
         own: it is the group of the claim's own record.
         judged: whether the page is here and was judged again.
+        proven: the page is signed by the other side itself (DNSSEC), when it was recorded: it convinces others.
     """
 
     group: int
@@ -45,6 +46,7 @@ class Seen:
     method: str
     own: bool
     judged: bool
+    proven: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Holder:
             yield f"  claimed after the record, on {when(self.claimed_at)}"
         if self.revoked_at and any(it.time >= self.revoked_at for it in about):
             yield "  the record is later than the revocation"
-        if self.state == SEEN and all(it.own for it in self.seen):
+        if self.state == SEEN and all(it.own and not it.proven for it in self.seen):
             yield "  seen only by the group of the claim itself"
 
     def is_about(self, record: RecordView) -> bool:
@@ -126,7 +128,7 @@ class Holder:
         if not self.seen or self.state == CONFIRMED:
             return self.state
         last = max(self.seen, key=lambda it: it.at)
-        told = f"seen on {when(last.at)} by group {last.group}"
+        told = f"{'proven' if last.proven else 'seen'} on {when(last.at)} by group {last.group}"
         return f"gone; {told}" if self.state == GONE else told
 
 
@@ -371,11 +373,14 @@ def _seen(
         return None
     way, fetched = method(said.scheme, str(told.get("method"))), told.get("fetchedAt")
     if page is not None:
-        at = fetched if isinstance(fetched, int) else 0
+        # what a signature proves counts at a time that the chain knows; the rest at the group's own word
+        at = stored.recorded_at if way and way.proves else fetched if isinstance(fetched, int) else 0
         if way is None or not _strict(way.names(page, said, at), named_only).says:
             return None
     own = document.key.group == entry.key.group
-    return Seen(document.key.group, stored.recorded_at, record, str(told.get("method"))[:40], own, page is not None)
+    named = str(told.get("method"))[:40]
+    proven = page is not None and way is not None and way.proves
+    return Seen(document.key.group, stored.recorded_at, record, named, own, page is not None, proven)
 
 
 def by_identifier(lab: Lab, scheme: str, identifier: str, sources: Sequence[str] = ()) -> tuple[Holder, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.predicates import IdentityStatement
@@ -52,15 +51,8 @@ def _texts(person: dict[str, Any]) -> Iterator[str]:
             given += [it.get("value") for key in ("url", "external-id-url") if isinstance(it := entry.get(key), dict)]
             for text in given:
                 if isinstance(text, str):
-                    yield text
-                    yield _fragment(text)
-
-
-def _fragment(url: str) -> str:
-    try:
-        return urlsplit(url).fragment
-    except ValueError:
-        return ""
+                    # as it stands: a parser of addresses would leave characters out
+                    yield from (text, text.partition("#")[2])
 
 
 METHOD = Orcid()
