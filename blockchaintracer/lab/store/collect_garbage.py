@@ -29,7 +29,7 @@ DAY_S = 86_400
 
 _DIGEST = re.compile(rb"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])")
 _ELSEWHERE = ("store", "keys", "devnet", "environments", "served")
-"""Folders of the lab that name no object: the objects, keys, the devnet's state, rebuilt environments, what `serve` reads."""
+"""Folders of the lab that name no object: the objects, keys, the devnet's state, environments, indexes of `serve`."""
 _CACHES = ("hashes.sqlite", "index.sqlite")
 """What may be deleted at any time: the cache names every file that was ever hashed, the index every record there is."""
 
