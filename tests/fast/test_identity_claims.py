@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -14,7 +17,9 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.record import Domain, Kind, RecordKey
+from blockchaintracer.extras import identity
 from blockchaintracer.extras.identity.claims import check_claim, names
+from blockchaintracer.extras.identity.page import judge_page, page
 
 MEMBER = Account.from_key(b"\1" * 32)
 REGISTRY = "0x" + "12" * 20
@@ -79,3 +84,20 @@ def test_names_hold_chain_and_registry() -> None:
     account = MEMBER.address.lower()
     assert names(own) == {f"{where}/claim/0x{own.digest()}": "claim", f"{where}/account/{account}": "account"}
     assert names(group) == {f"{where}/claim/0x{group.digest()}": "claim", f"{where}/group/7": "group"}
+
+
+def test_the_published_schema_is_that_of_the_pages_that_are_written_and_read() -> None:
+    root = Path(__file__).parents[2] / "docs"
+    shipped = Path(identity.__file__).with_name("identity-page.schema.json").read_text()
+    assert shipped == (root / "identity-page.schema.json").read_text()
+    schema = json.loads(shipped)
+    for scheme, identifier in (("domain", "example.org"), ("github", "octocat"), ("ens", "name.eth")):
+        said = statement(scheme=scheme, identifier=identifier)
+        made = page(said, *names(said))
+        jsonschema.validate(made, schema)
+        assert judge_page(json.dumps(made).encode(), said).by == "claim"
+    wrong = made | {"names": ["0x" + "ab" * 32]}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, schema)
+    documented = next(line for line in (root / "identity.md").read_text().splitlines() if line.startswith('{"type"'))
+    jsonschema.validate(json.loads(documented), schema)
