@@ -189,7 +189,7 @@ COMMON = {
 def test_pandas_polars_and_arrow_agree():
     table = pa.table(COMMON)
     frame = table.to_pandas()
-    assert str(frame["s"].dtype) == "object"
+    assert str(frame["s"].dtype) in ("object", "str")  # of pandas 2 and 3
     assert sha(frame) == sha(table) == sha(pl.from_arrow(table))
     assert sha(table.to_pandas(types_mapper=pd.ArrowDtype)) == sha(table)
     assert sha(frame.assign(s=frame["s"].astype("string"))) == sha(table)
