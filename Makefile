@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference docs release audit artifacts lock clean
+.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference docs release audit ends artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ docs: setup ## build the documentation as a site, every link checked; ARGS=serve
 
 release: setup ## build wheel, npm packages, documentation and bill of materials twice to the same bytes, into dist/
 	@$(VENV)/python tools/release.py
+
+ends: setup ## the client with the oldest and with the newest packages that it allows
+	@$(VENV)/python tools/ends.py $(ARGS)
 
 audit: setup ## whether a locked Python package is known to be vulnerable
 	@$(VENV)/python tools/release.py audit

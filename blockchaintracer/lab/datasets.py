@@ -237,7 +237,11 @@ def _digest_polars(data: Any) -> DatasetDigest | None:
         if series.dtype == pl.Object:
             raise _refused(series.name, "values of a type with a defined encoding, got Python objects")
         for start in range(0, max(len(series), 1), _ROWS):
-            yield series.slice(start, _ROWS).to_arrow()
+            made = series.slice(start, _ROWS).to_arrow()
+            if isinstance(series.dtype, pl.Enum):
+                # polars before 2 doesn't say that an Enum has an order
+                made = _arrow().DictionaryArray.from_arrays(made.indices, made.dictionary, ordered=True)
+            yield made
 
     return _table(frame.height, [_column(series.name, blocks(series)) for series in frame.iter_columns()])
 
