@@ -17,6 +17,8 @@ SHIPPED = {
     "LabRegistryFactory": "contracts/LabRegistryFactory.sol",
     "RegistryLens": "contracts/RegistryLens.sol",
 }
+CONSUMERS = {"ReplicationBounty": "contracts/consumers/ReplicationBounty.sol"}
+"""Contracts that verbs call, and that are no part of a registry."""
 OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode")
 FOLDER = ROOT / "blockchaintracer" / "core" / "artifacts"
 
@@ -95,6 +97,8 @@ def fresh() -> dict[Path, str]:
     shipped = {name: artifact(name, contract, names) for name, contract in contracts.items()}
     files = {FOLDER / f"{name}.json": text for name, text in shipped.items()}
     files |= contract_package.files(compiled, shipped)
+    for name, source in CONSUMERS.items():
+        files[FOLDER / f"{name}.json"] = artifact(name, compiled[source][name], names)
     files[FOLDER / "verification.json"] = verification(request, contracts.values())
     return files | {FOLDER / "gas.json": gas()}
 

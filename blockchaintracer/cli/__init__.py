@@ -14,6 +14,7 @@ from blockchaintracer import __version__
 VERBS = {
     "attest": (None, "Say in your group's name what you found of another group's record."),
     "batch": (None, "Commit to any number of records with one transaction."),
+    "bounty": (None, "Pay for reproducing a record: fund, enter, claim."),
     "check": ("check", "Results that a paper states, held against their records."),
     "ci-token": ("tokens", "Which CI job asked for a record, by its provider's token."),
     "compare": ("compare", "What differs between runs, and what repeated runs say."),
@@ -61,7 +62,7 @@ VERBS = {
 
 SECTIONS = {
     "Start": "deploy group keys identity node network estimate status",
-    "Record": "record new mlflow seal reveal batch materialize attest reproduce retract renew",
+    "Record": "record new mlflow seal reveal batch materialize attest reproduce bounty retract renew",
     "Check": "verify check compare score signature ci-token",
     "Find": "query lineage impact",
     "Share": "publish serve report disclose decrypt export-as export-proof ipfs",

@@ -44,7 +44,12 @@ VERBS = {
     },
     "LabRegistryFactory": {"deploy": "deploy"},
     "RegistryLens": {},
-    "ReplicationBounty": {},
+    "ReplicationBounty": {
+        "fund": "bounty fund",
+        "enter": "bounty enter",
+        "claim": "bounty claim",
+        "refund": "bounty refund",
+    },
     "RecordResolver": {},
 }
 WITHOUT = {
@@ -52,10 +57,6 @@ WITHOUT = {
         "invite": "for a contract as inviter, which calls it itself: who has a key signs by `group invite`",
         "renounceOwnership": "it gives the registry up for good, and nobody could announce its successor",
     },
-    "ReplicationBounty": dict.fromkeys(
-        ("fund", "enter", "claim", "refund"),
-        "no lab owns that contract: docs/consumers.md shows the calls; the seal and its opening are verbs",
-    ),
 }
 
 

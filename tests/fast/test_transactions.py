@@ -30,6 +30,8 @@ OF_RECORD = {"record_id": ID, "key": KEY}
 VERDICT = {"record_id": ID, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
 SIGNED = {"deadline": 5, "signature": "0x" + "ab" * 65}
 BATCH = {"group": 1, "author": ADDRESS, "root": ID, "count": 3, "manifest": DIGEST}
+BOUNTY = {"sponsor": ADDRESS, "record": ID, "groups": [2], "token": ADDRESS, "share": 10**18}
+BOUNTY |= {"entry_until": 5, "verdict_until": 9}
 KEPT: dict[str, dict[str, Any]] = {
     "fund-proxy": {},
     "deploy-proxy": {},
@@ -60,8 +62,11 @@ KEPT: dict[str, dict[str, Any]] = {
     "materialize": {**OF_RECORD, "root": ID, "proof": [ID]},
     "cancel": OF_RECORD,
     "end-batch": {"group": 1, "author": ADDRESS, "root": ID},
+    "deploy-bounty": {},
+    "approve-bounty": {"token": ADDRESS, "owner": ADDRESS, "amount": 10**30},
+    "bounty": {"id": ID, "function": "fund", "bounty": BOUNTY, "more": [], "wei": 10**18},
 }
-IDENTITIES = "f826982b3865c8941fbf8d5425ebffe5ff5f859859c44d3b04e7c8bdafe13adf"
+IDENTITIES = "3e0fe666c1da7e8bac38215422a604a95022b668e69cd29a7790fd3e3c760285"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

@@ -21,6 +21,7 @@ from blockchaintracer.core.formats import (
     ARCHIVE,
     BACKUP,
     BATCH_PROOF,
+    BOUNTY,
     BUNDLE,
     CHECKPOINT_BATCH,
     CHECKPOINTS,
@@ -62,6 +63,7 @@ from blockchaintracer.extras.identity.evidence import Evidence
 from blockchaintracer.extras.identity.page import read_page
 from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt, read_receipts_file
 from blockchaintracer.extras.witness.witness_settings import WitnessSettings
+from blockchaintracer.lab.bounties import read_terms
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.groups import join
 from blockchaintracer.lab.keys.keystore import KeystoreSigner
@@ -179,6 +181,7 @@ READERS: dict[str, Callable[[Path, int], object]] = {
     "ARCHIVE": json_bytes(ARCHIVE, parse_head),
     "PUBLISHED": published,
     "SIGNED_WRITES": json_file(SIGNED_WRITES, SignedWrites.read_file),
+    "BOUNTY": json_file(BOUNTY, lambda path: read_terms(None, str(path))),  # type: ignore[arg-type]
     "INVITATION": json_bytes(INVITATION, lambda data: join(None, json.loads(data))),  # type: ignore[arg-type]
     "DEPLOYMENTS": deployments,
     "TRUSTED_BLOCKS": json_file(TRUSTED_BLOCKS, read_checkpoints),

@@ -17,7 +17,8 @@ from blockchaintracer.core.chain import Chain, DecodedEvent, Registry
 from blockchaintracer.core.chain.abi import interface, shipped_code
 from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex
+from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex, to_hex
+from blockchaintracer.lab.chain import bounty_calls
 from blockchaintracer.lab.chain import factory as factories
 from blockchaintracer.lab.chain.factory import require_cancun
 from blockchaintracer.lab.chain.questions import foreign_attested
@@ -76,6 +77,12 @@ class Op(StrEnum):
     """refuse a record that is not stored, from whatever signature or batch"""
     END_BATCH = "end-batch"
     """refuse all records of a batch that are not stored"""
+    DEPLOY_BOUNTY = "deploy-bounty"
+    """put the registry's ReplicationBounty at the address that follows from its code"""
+    APPROVE_BOUNTY = "approve-bounty"
+    """let the registry's ReplicationBounty take this much of a token"""
+    BOUNTY = "bounty"
+    """call a function of the registry's ReplicationBounty; `bounty` are its terms, `more` the other arguments"""
 
 
 MOST_GAS = 3_000_000
@@ -188,12 +195,14 @@ class Transaction:
 
     def value(self, chain: Chain) -> int:
         """Return what the transaction pays to its address, in wei."""
-        return _missing_wei(chain) if self.op is Op.FUND_PROXY else 0
+        return _missing_wei(chain) if self.op is Op.FUND_PROXY else self.fields.get("wei", 0)
 
     def check(self, chain: Chain, sender: str) -> None:
         """Ask before anything is paid whether the registry would refuse it."""
         if self._operation.check:
             self._operation.check(self, chain)
+        elif self.op is Op.BOUNTY:
+            bounty_calls.simulate(chain, sender, *self.call(chain), self["wei"])
         else:
             Registry(chain, self.registry).simulate(sender, *self._operation.call(self))
 
@@ -459,6 +468,18 @@ def _call_proxy(write: Transaction, chain: Chain) -> tuple[str, str]:
     return PROXY, "0x" + (factories.FACTORY_SALT + shipped_code("LabRegistryFactory")).hex()
 
 
+def _call_bounty(write: Transaction, chain: Chain) -> tuple[str, str]:
+    return bounty_calls.bounty_address(write.registry), bounty_calls.data(
+        write["function"], write["bounty"], write["more"]
+    )
+
+
+def _approve_bounty(write: Transaction, chain: Chain) -> tuple[str, str]:
+    return write["token"], bounty_calls.TOKEN.call(
+        "approve", bounty_calls.bounty_address(write.registry), write["amount"]
+    )
+
+
 def _call_factory(write: Transaction, chain: Chain) -> tuple[str, str]:
     maker = factories.Factory(chain, write["factory"])
     return maker.address, maker.deployment(write["owner"], write["open_group_creation"], write["salt"])
@@ -480,6 +501,36 @@ def _check_deployment(write: Transaction, chain: Chain) -> None:
 
 # fields, call, whether it is done, and the event that shows it
 _OPERATIONS: dict[Op, _Operation] = {
+    Op.DEPLOY_BOUNTY: _Operation(
+        "",
+        _no_call,
+        lambda write, registry: registry.chain.has_code(bounty_calls.bounty_address(write.registry)),
+        _no_event,
+        deployment=lambda write, chain: (PROXY, to_hex(bytes(32) + bounty_calls.bounty_code(write.registry))),
+        check=_check_code,
+    ),
+    Op.APPROVE_BOUNTY: _Operation(
+        "token owner amount",
+        _no_call,
+        lambda write, registry: (
+            bounty_calls.token(
+                registry.chain, write["token"], "allowance", write["owner"], bounty_calls.bounty_address(write.registry)
+            )
+            >= write["amount"]
+        ),
+        _no_event,
+        deployment=_approve_bounty,
+        check=_check_code,
+    ),
+    Op.BOUNTY: _Operation(
+        "id function bounty more wei",
+        _no_call,
+        lambda write, registry: bounty_calls.is_done(
+            registry.chain, bounty_calls.bounty_address(write.registry), write["function"], write["id"], write["more"]
+        ),
+        _no_event,
+        deployment=_call_bounty,
+    ),
     Op.FUND_PROXY: _Operation(
         "",
         _no_call,
