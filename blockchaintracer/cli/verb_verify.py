@@ -28,6 +28,7 @@ from blockchaintracer.cli.options import (
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
+from blockchaintracer.cli.verified_offline import verified_offline
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.plain_json import as_json
@@ -52,6 +53,7 @@ _OF_AN_ID = (*_OF_A_PATH, "author")
 _OF_IDENTITY = ("check_identity", "allow_local")
 _OF_NODES = ("targets", "sources", "of_group", "registry", "key_files", "strict")
 _OF_A_DATE = ("as_of", "broken")
+_OF_A_NODE = ("rpc", "key", "record", "author", "before", "tracking_uri", "key_files", *_OF_IDENTITY)
 _OF_BLOCKS = ("trusted_blocks", "checkpoints")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
@@ -61,7 +63,13 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.argument("targets", nargs=-1, metavar="[ID|PATH|TRANSACTION|COMMITMENT|mlflow:RUN | DATA...]")
 @click.option("--proof", type=PATH, metavar="FILE", help="Check this proof, and each DATA against it.")
 @click.option("--data", type=PATH, metavar="PATH", help="Look this file or folder up, whatever it looks like.")
-@click.option("--trust-block", "trusted_blocks", multiple=True, metavar="HASH", help="A block that you trust.")
+@click.option(
+    "--trust-block",
+    "trusted_blocks",
+    multiple=True,
+    metavar="HASH",
+    help="A block that you trust: for --proof, or for --from FOLDER without a node.",
+)
 @click.option("--checkpoints", type=FILE, help="A file of blocks that you trust.")
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
 @click.option("--record", type=RECORD, metavar="ID", help="Compare PATH with this record alone.")
@@ -99,6 +107,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
       blockchaintracer verify --proof proof.json    (what `batch anchor` wrote)
       blockchaintracer verify --proof learning-rate.json    (what `disclose` wrote)
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
+      blockchaintracer verify ID --from archive --registry ADDRESS --trust-block HASH    (no network)
       blockchaintracer verify ID --as-of 2031-05-01
       blockchaintracer verify ID --broken sha256:2041-01-01    (counts only if it was renewed before)
 
@@ -121,9 +130,14 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
             *_OF_IDENTITY,
         )
         return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
-    _refuse(ctx, "what is no proof bundle", *_OF_BLOCKS)
     is_data = options["data"] is not None
     target = _one_target(ctx, targets, options)
+    if options["trusted_blocks"] or options["checkpoints"]:
+        _refuse(ctx, "blocks that you trust", *_OF_A_NODE)
+        if target is None or target.startswith("mlflow:"):
+            raise InputError("expected a record, a file or a folder beside blocks that you trust, got neither")
+        report, more, lab = verified_offline(ctx, target, options["sources"], options)
+        return _answer(report, more, strict, lab)
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
     if target is None:
@@ -393,9 +407,8 @@ class _Renewing:
         renewals: list[Any] = []
         has_some = any(Path(folder, "renewals").is_dir() for folder in [str(self._lab.home.path), *self._sources])
         if self._broken or has_some:
-            judge = extra("renewal", "verify_renewals").with_renewals
-            about = {"sources": self._sources, "broken": self._broken, "as_of": self._time}
-            report, renewals = judge(self._lab, report, **about)
+            judge = extra("renewal", "verify_renewals")
+            report, renewals = judge.of_lab(self._lab, report, self._sources, judge.Question(self._broken, self._time))
         more: dict[str, Any] = {"renewals": renewals} if renewals else {}
         if self._time is not None:
             limit = f"It was judged by what held at {when(self._time)}: the files are those that are here today."
@@ -455,6 +468,8 @@ def _outcome(report: Report, conclusion: Conclusion) -> str:
             f"; {it} by {counted(said[it], 'group')}" for it in ("not-reproduced", "disputed") if said[it]
         )
         return f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}{against}."
+    if conclusion is Conclusion.CONSISTENT:
+        return f"everything fits together{unknown}, and nothing that you chose vouches for its block and registry."
     if conclusion is Conclusion.UNAVAILABLE:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.unavailable))
         return f"no check failed{unknown}, and a source that may have what they need could not be asked ({names})."

@@ -193,6 +193,11 @@ class Lab:
         if self.rpc is None and isinstance(last, int):
             self._handed_to = last
 
+    def without_chain(self, chain_id: int) -> Self:
+        """Act for a chain that is never asked."""
+        self.connect, self.hand_over, self._handed_to = _refuse_to_connect, True, chain_id
+        return self
+
     def prepare_hand_over(self) -> None:
         """Load everything that a record's id needs while the chain is available: later it is not asked."""
         _ = self.domain, self.signer.address, self.group(Role.RECORDER), self.store, self.outbox

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from click.testing import CliRunner, Result
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import TRUSTED_BLOCKS
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
 from blockchaintracer.core.record_key_file import Proof
@@ -529,3 +531,100 @@ def test_the_text_tells_the_hashes_rightly(outlives: Path):
     assert len(Path(reader_of_2056.__file__).read_text().splitlines()) < 150
     assert "blockchaintracer" not in {line.split()[1].split(".")[0] for line in
         Path(reader_of_2056.__file__).read_text().splitlines() if line.startswith(("import ", "from "))}  # fmt: skip
+
+
+# -- verified from the folder alone
+
+
+@pytest.fixture
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> Any:
+        raise AssertionError("no network is there")
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def alone(folder: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """What a reader gets who has the folder, and no node, no home and no network."""
+    done = CliRunner().invoke(main, ["verify", *arguments, "--from", str(folder), "--json"])
+    return done.exit_code, json.loads(done.output.splitlines()[-1])
+
+
+def blocks_of(folder: Path, record: str) -> list[str]:
+    from blockchaintracer.lab.known_keys import read_key_file
+
+    file = read_key_file(folder / f"proofs/{record}.json")
+    return [word for it in file.receipts for word in ("--trust-block", it.receipt().block_hash)]
+
+
+@pytest.mark.usefixtures("without_network")
+def test_a_record_is_verified_from_the_folder_alone(story: Story, outlives: Path, tmp_path: Path):
+    for record in (story.run, story.folder, *story.batched):
+        code, told = alone(outlives, record, *blocks_of(outlives, record))
+        assert (code, told["outcome"], told["privateTestChain"]) == (0, "verified", True), told
+        assert told["proves"][0].startswith(story.lab.signer.address)
+        # nothing says that the block is one of a chain
+        assert alone(outlives, record, "--trust-block", "ab" * 32)[0] == 4
+        registry = ["--registry", story.lab.registry.address, "--chain-id", str(DEVNET.chain_id)]
+        assert alone(outlives, record, *blocks_of(outlives, record), *registry)[0] == 0
+    code, told = alone(outlives, story.data, *blocks_of(outlives, story.data))
+    assert code == 1, "the archive itself tells that it was retracted"
+    assert [check["name"] for check in told["checks"] if check["verdict"] == "fail"] == ["retraction"]
+    (tmp_path / "one").write_text("one")
+    found = alone(outlives, str(tmp_path / "one"), *blocks_of(outlives, story.batched[0]))
+    assert (found[0], [it["id"] for it in found[1]["records"]]) == (0, [story.batched[0]])
+
+
+@pytest.mark.usefixtures("without_network")
+def test_what_the_verifier_chose_counts_and_not_the_folder(story: Story, outlives: Path, tmp_path: Path):
+    blocks = blocks_of(outlives, story.run)
+    assert alone(outlives, story.run, *blocks, "--group", "7")[0] == 1
+    assert alone(outlives, story.run, *blocks, "--registry", "0x" + "11" * 20)[0] == 3
+    assert alone(outlives, "0x" + "ab" * 32, *blocks)[0] == 3
+    assert alone(outlives, story.run, *blocks, "--as-of", "2001-01-01")[0] == 1
+    assert alone(outlives, story.run, *blocks, "--rpc", "http://127.0.0.1:1")[0] == 2
+    # a folder that says to be of the factory's making, and is not
+    folder = shutil.copytree(outlives, tmp_path / "forged")
+    head = json.loads((folder / "registry.json").read_text())
+    (folder / "registry.json").write_bytes(
+        rfc8785.dumps({**head, "deployment": {**head["deployment"], "salt": "0x" + "00" * 32}})
+    )
+    assert alone(folder, story.run, *blocks)[0] == 4
+    checkpoints = tmp_path / "blocks.json"
+    number = next(json.loads(line)["number"] for line in (outlives / "blocks.jsonl").read_text().splitlines()
+                  if json.loads(line)["hash"] == blocks[1])  # fmt: skip
+    for block_hash, code in ((blocks[1], 0), ("0x" + "ab" * 32, 1)):
+        point = {"chainId": str(DEVNET.chain_id), "number": str(number), "hash": block_hash}
+        checkpoints.write_text(
+            json.dumps(
+                {"type": "urn:blockchaintracer:trusted-blocks:v1", "algorithms": ["keccak-256"], "blocks": [point]}
+            )
+        )
+        assert alone(outlives, story.run, "--checkpoints", str(checkpoints))[0] == code
+
+
+@pytest.mark.usefixtures("without_network")
+@pytest.mark.parametrize("part", ["key", "nodes", "header", "transaction", "manifest", "content"])
+def test_no_part_of_the_folder_can_be_changed(story: Story, outlives: Path, tmp_path: Path, part: str):
+    folder = shutil.copytree(outlives, tmp_path / "forged")
+    blocks = blocks_of(outlives, story.batched[0])
+    file = folder / f"proofs/{story.batched[0]}.json"
+    proof = json.loads(file.read_text())
+    if part == "key":
+        proof["key"]["group"] = 2
+    elif part in ("nodes", "header"):
+        text = proof["receipts"][0][part]
+        changed = [*text[:-1], text[-1][:-2] + "ff"] if part == "nodes" else text[:-2] + "ff"
+        proof["receipts"][0][part] = changed
+    elif part == "transaction":
+        proof["receipts"] = json.loads((folder / f"proofs/{story.run}.json").read_text())["receipts"]
+    elif part == "manifest":
+        digest = proof["key"]["manifest"]
+        (folder / f"objects/{digest[:2]}/{digest[2:]}").write_bytes(b"{}")
+    else:
+        digest = proof["key"]["subject"]
+        (folder / f"objects/{digest[:2]}/{digest[2:]}").write_bytes(b"two")
+    file.write_text(json.dumps(proof))
+    assert alone(folder, story.batched[0], *blocks)[0] in (1, 3, 4)

@@ -33,6 +33,14 @@ class ArchivedBlock(Part):
     timestamp: Count
 
 
+class Deployment(Part):
+    """The settings of which the factory made a registry: its address follows from them."""
+
+    owner: Address
+    open_group_creation: bool
+    salt: Hash
+
+
 class Head(Part):
     """Of which registry an archive is, and how far it reaches.
 
@@ -43,6 +51,7 @@ class Head(Part):
         code_hash: Keccak-256 of its code, 0x-hex.
         events: how many there are.
         block: the block of the last one.
+        deployment: left out if the factory did not make the registry.
     """
 
     type_: str = Field(default=str(ARCHIVE), alias="type")
@@ -53,6 +62,7 @@ class Head(Part):
     code_hash: Hash
     events: Annotated[int, Field(ge=1, lt=2**53)]
     block: ArchivedBlock
+    deployment: Deployment | None = None
 
     def to_bytes(self) -> bytes:
         """The RFC 8785 bytes."""

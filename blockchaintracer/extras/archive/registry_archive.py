@@ -27,6 +27,7 @@ from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.core.verify.published_proofs import parse_key_file
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
+    Deployment,
     Head,
     block_lines,
     event_lines,
@@ -40,6 +41,7 @@ from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive, w
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
 from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_spans
+from blockchaintracer.lab.bundle.export_proof import factory_settings
 from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.chain.receipts import BlockReceipts, inclusion_of
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
@@ -138,6 +140,7 @@ def export_registry(
     events, blocks = _read_chain(registry, registry.chain.head())
     if not events:
         raise InputError(f"expected events of {registry.address} on {registry.chain.name}, got none")
+    made = factory_settings(lab)
     head = Head(
         chain_id=str(registry.chain.chain_id),
         registry=registry.address.lower(),
@@ -145,6 +148,7 @@ def export_registry(
         code_hash=_code_hash(registry),
         events=len(events),
         block=blocks[-1],
+        deployment=Deployment(owner=made[0], open_group_creation=made[1], salt=made[2]) if made else None,
     )
     logs = _decode(events, blocks)
     keys = _keys(logs)

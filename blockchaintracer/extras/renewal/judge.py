@@ -15,7 +15,7 @@ from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.extras.renewal.as_of import read_date
 from blockchaintracer.extras.renewal.hash_tree import Pair, hashed
-from blockchaintracer.extras.renewal.parts import parts_of
+from blockchaintracer.extras.renewal.parts import NOTHING, Evidence, parts_of
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 
 RECORD = frozenset({"sha256", "keccak256"})
@@ -142,6 +142,7 @@ def compare(
     standing: Callable[[RenewalFile], Standing | None],
     witnessed: Callable[[RenewalFile], Sequence[WitnessedTime]] = lambda renewal: (),
     as_of: int | None = None,
+    evidence: Evidence = NOTHING,
 ) -> list[Renewal]:
     """Compare the renewals of a record with what is here, the oldest first. What came after `as_of` is left out.
 
@@ -153,7 +154,7 @@ def compare(
     of_it = [it for it in renewals if record.id in it.renews]
     if not of_it:
         return []
-    here = parts_of(domain, record.key, copies)
+    here = parts_of(domain, record.key, copies, evidence)
     found = [_compared(record, it, here.here, here.missing, standing(it), witnessed(it), as_of) for it in of_it]
     known = (it for it in found if it.times or as_of is None)
     return sorted(known, key=lambda it: (min((time.time for time in it.times), default=2**63), it.id))

@@ -13,6 +13,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain, RecordKey, SubjectType, normal_id
+from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.extras.renewal.hash_tree import Pair, hashed
@@ -35,6 +36,11 @@ class Evidence:
     batches: tuple[tuple[str, tuple[str, ...]], ...] = ()
     witnesses: tuple[bytes, ...] = ()
 
+    @classmethod
+    def of_file(cls, file: KeyFile) -> Evidence:
+        """Return what a key file, or the proof of a batched record, has."""
+        return cls(file.receipts, ((file.root, file.path),) if isinstance(file, Proof) else ())
+
     def parts(self) -> Iterator[tuple[str, bytes]]:
         """Yield names and bytes of the leaves."""
         for it in self.receipts:
@@ -44,6 +50,9 @@ class Evidence:
         for root, path in self.batches:
             yield f"batch/{normal_id(root)}", canonical({"root": root, "path": list(path)})
         yield from ((f"witness/{hashlib.sha256(data).hexdigest()}", data) for data in self.witnesses)
+
+
+NOTHING = Evidence()
 
 
 @dataclass
@@ -60,7 +69,7 @@ class Parts:
         self.missing = (self.missing | other.missing) - self.here.keys()
 
 
-def parts_of(domain: Domain, key: RecordKey, copies: Copies, evidence: Evidence = Evidence()) -> Parts:
+def parts_of(domain: Domain, key: RecordKey, copies: Copies, evidence: Evidence = NOTHING) -> Parts:
     """Hash everything that a record commits to and that is here."""
     parts = Parts({f"key/{domain.record_id(key)}": hashed([key_bytes(domain, key)])})
     parts.here |= {name: hashed([data]) for name, data in evidence.parts()}

@@ -2,67 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.record import Domain
+from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
 from blockchaintracer.extras.renewal.judge import Broken, Renewal, Standing, WitnessedTime, checks_of, compare
-from blockchaintracer.extras.renewal.renewal_file import FOLDER, RenewalFile, read_renewals
+from blockchaintracer.extras.renewal.parts import Evidence
+from blockchaintracer.extras.renewal.renewal_file import RenewalFile, read_renewals
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
-Witnessed = Callable[[str], Sequence[WitnessedTime]]
-"""Gives what witnesses say of a text, such as that of a renewal's roots."""
+R = TypeVar("R", bound=Report)
+Known = Callable[[RenewalFile], Standing | None]
+"""Tells of a renewal's own record; None if it is not recorded, or that is not known."""
 
 
-def has_any(lab: Lab, sources: Sequence[str]) -> bool:
-    """Whether the lab's folder or a source has a renewal."""
-    return any((folder / FOLDER).is_dir() for folder in _folders(lab, sources))
-
-
-def with_renewals(
-    lab: Lab,
-    report: Report,
-    *,
-    sources: Sequence[str] = (),
-    broken: Broken | None = None,
-    as_of: int | None = None,
-    witnessed: Witnessed = lambda text: (),
-) -> tuple[Report, list[Renewal]]:
-    """Add to a report what renewals say of its records. Returns it with the renewals.
+@dataclass(frozen=True)
+class Question:
+    """What is asked of renewals.
 
     Args:
         broken: algorithms, and since when each is broken.
         as_of: what came later does not count, Unix seconds.
+        witnessed: gives what witnesses say of the text of a renewal's roots.
     """
-    files, problems = read_renewals(_folders(lab, sources), lab.domain)
-    copies = StoredCopies(lab.store, sources)
 
-    @cache
-    def standing(renewal_id: str) -> Standing | None:
+    broken: Broken = field(default_factory=dict)
+    as_of: int | None = None
+    witnessed: Callable[[str], Sequence[WitnessedTime]] = lambda text: ()
+
+
+def with_renewals(
+    report: R,
+    domain: Domain,
+    folders: Sequence[Path],
+    copies: Copies,
+    standing: Known,
+    question: Question,
+    evidence: Mapping[str, Evidence] | None = None,
+) -> tuple[R, list[Renewal]]:
+    """Add to a report what renewals say of its records. Returns it with the renewals.
+
+    Args:
+        folders: that may have renewals: the lab's, and those of sources.
+        copies: where content is found.
+        evidence: what else proves a record and must be renewed, by its id, where no chain is asked.
+    """
+    files, problems = read_renewals(folders, domain)
+    found: list[Renewal] = []
+    checks: list[Check] = []
+    for record in report.records:
+        more = (evidence or {}).get(record.id, Evidence())
+        witnessed = lambda it: question.witnessed(it.root_text)  # noqa: E731
+        about = compare(domain, record, files, copies, standing, witnessed, question.as_of, more)
+        found += about
+        checks += checks_of(record, about, question.broken, question.as_of)
+        # a damaged file is a failed check of what it says to be about
+        told = [problem for ids, problem in problems if record.id in ids]
+        checks += [Check("renewal", Outcome.FAIL, problem, record=record.id) for problem in told]
+    made = {it.id: it for it in files}
+    seen = [_root(check, made[check.record]) if check.record in made else check for check in report.checks]
+    return replace(report, checks=(*seen, *checks)), found
+
+
+def of_lab(lab: Lab, report: R, sources: Sequence[str], question: Question) -> tuple[R, list[Renewal]]:
+    """Add what renewals say, by what the lab's folder and the sources have, and by the lab's registry."""
+
+    def standing(renewal: RenewalFile) -> Standing | None:
         try:
-            status = lab.registry.status(renewal_id)
+            status = lab.registry.status(renewal.id)
         except ChainUnavailable:
             return None
         return Standing(status.recorded_at, status.retracted_at, str(lab.registry)) if status.exists else None
 
-    def of_file(renewal: RenewalFile) -> Standing | None:
-        return standing(renewal.id)
-
-    found: list[Renewal] = []
-    checks: list[Check] = []
-    for record in report.records:
-        of_it = compare(lab.domain, record, files, copies, of_file, lambda it: witnessed(it.root_text), as_of)
-        found += of_it
-        checks += checks_of(record, of_it, broken or {}, as_of)
-        # a damaged file is a failed check of what it says to be about
-        told = [problem for ids, problem in problems if record.id in ids]
-        checks += [Check("renewal", Outcome.FAIL, problem, record=record.id) for problem in told]
-    return replace(report, checks=(*report.checks, *checks)), found
+    folders = [lab.home.path, *folders_of(sources)]
+    return with_renewals(report, lab.domain, folders, StoredCopies(lab.store, sources), standing, question)
 
 
-def _folders(lab: Lab, sources: Sequence[str]) -> list[Path]:
-    return [lab.home.path, *(Path(source) for source in sources if "://" not in str(source))]
+def folders_of(sources: Sequence[str]) -> list[Path]:
+    """Return the sources that are folders: at an address the names of renewals are not known."""
+    return [Path(source) for source in sources if "://" not in source]
+
+
+def _root(check: Check, renewal: RenewalFile) -> Check:
+    """Say of a renewal what its subject is: the tree that was read has this root."""
+    if check.name != "subject":
+        return check
+    leaves, missing = len(renewal.tree.leaves), len(renewal.tree.missing)
+    detail = f"computed again: the root by SHA3-256 of a tree of {leaves} leaves, which leaves out {missing}"
+    return replace(check, verdict=Outcome.PASS, detail=detail)

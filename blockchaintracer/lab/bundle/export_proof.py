@@ -53,7 +53,7 @@ def export_proof(
 def _export(lab: Lab, records: Sequence[ProofRequest], block: int | None, progress: Progress | None) -> bytes:
     """Export as of the newest final block if all records were in one by then and the node still has its state: such a
     bundle can be verified at once. Else as of the newest block."""
-    settings = _settings(lab)
+    settings = factory_settings(lab)
     final = lab.chain.finalized() if block is None else None
     if final is not None:
         try:
@@ -65,7 +65,7 @@ def _export(lab: Lab, records: Sequence[ProofRequest], block: int | None, progre
     return export_bundle(lab.registry, records, block, progress, settings)
 
 
-def _settings(lab: Lab) -> Settings | None:
+def factory_settings(lab: Lab) -> Settings | None:
     """Return the settings that the factory made the registry of, None if it did not or they are not found."""
     registry = lab.registry.address.lower()
     for known in registries(lab.chain_id, lab.home):
