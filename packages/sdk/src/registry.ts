@@ -107,7 +107,7 @@ export class Chain {
   }
 
   /** Logs of an address by their topics. A missing log never means a missing record: nodes forget. */
-  async logs(address: string, topics: (Hex | null)[], fromBlock = 0): Promise<Log[]> {
+  async logs(address: string, topics: (Hex | Hex[] | null)[], fromBlock = 0): Promise<Log[]> {
     const filter = { address, topics, fromBlock: `0x${fromBlock.toString(16)}`, toBlock: "latest" };
     const value = await this.ask("eth_getLogs", [filter]);
     if (!Array.isArray(value)) throw new Unavailable("the node did not answer eth_getLogs with a list");
@@ -121,7 +121,7 @@ export class Chain {
         index: whole(log["logIndex"], "a log"),
         transaction: digest(log["transactionHash"], "a log"),
       };
-      const fits = topics.every((topic, i) => topic === null || made.topics[i] === topic);
+      const fits = topics.every((topic, i) => topic === null || [topic].flat().includes(made.topics[i]!));
       if (String(log["address"]).toLowerCase() !== address.toLowerCase() || !fits) {
         throw new Unavailable("the node answered a log that nobody asked for");
       }

@@ -113,3 +113,44 @@ each("bundles", (item) => {
   const expected = item.refused ? { refused: item.refused } : { outcome: item.outcome };
   assert.deepEqual(judged(bundleIn(item), item.trust), expected);
 });
+
+const life = vectors("outcomes");
+const plainly = (value) => JSON.stringify(value, (_, item) => (typeof item === "string" ? item.toLowerCase() : item));
+
+/** A node that answers what its table has, and -32601 to anything else. */
+function client(name) {
+  const table = new Map(life.nodes[name].map((row) => [plainly([row.method, row.params].map(sorted)), life.answers[row.answer]]));
+  return {
+    async request({ method, params }) {
+      const { result, error } = table.get(plainly([method, params].map(sorted))) ?? { error: { code: -32601, message: method } };
+      if (error) throw Object.assign(new Error(error.message), { code: error.code });
+      return result;
+    },
+  };
+}
+
+/** The same value with the fields of its objects in order. */
+function sorted(value) {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).sort().map(([key, item]) => [key, sorted(item)]));
+}
+
+const copies = {
+  async read(digest) {
+    const found = life.objects[digest];
+    return found === undefined ? null : Uint8Array.from(Buffer.from(found, "base64"));
+  },
+  async keys() {
+    return life.keys.map((file) => file.key);
+  },
+};
+
+each("outcomes", async (item) => {
+  const { registry, chainId, groups } = item.trust;
+  const trust = { chainId: BigInt(chainId), registry, ...(groups && { groups }) };
+  const report = await sdk.verify(item.target, { client: client(item.node), copies, trust });
+  const failed = report.checks.filter((check) => check.verdict === "fail").map((check) => check.name);
+  const found = { outcome: report.outcome, failed, records: report.records.map((record) => record.id) };
+  assert.deepEqual(found, { outcome: item.outcome, failed: item.failed, records: item.records });
+});

@@ -1,0 +1,358 @@
+/**
+ * Verifies a record, or a file, by its digest, against a registry that the verifier chose. Existence, retraction and counts
+ * come from the registry's state; a key and one read of the state prove a record. Events only help to find keys.
+ */
+import { labRegistryAbi, relations } from "@blockchaintracer/contracts";
+import { decodeEventLog, encodeEventTopics } from "viem/utils";
+import { sha256Hex } from "./bytes.ts";
+import type { Hex } from "./bytes.ts";
+import { InputError, Unavailable } from "./errors.ts";
+import { hashFile } from "./hash.ts";
+import { checkAgainstKey, MAX_MANIFEST, parseManifest } from "./manifest.ts";
+import type { Manifest } from "./manifest.ts";
+import { normalDigest, parseGlobalId, readKey, recordId } from "./record.ts";
+import type { Domain, RecordKey } from "./record.ts";
+import { Chain, openRegistry } from "./registry.ts";
+import type { Attestation, Client, Log, Registry } from "./registry.ts";
+import { counted, decided, isPrivate, NEVER_PROVEN, normalTrust, wrongGroup } from "./standing.ts";
+import type { Check, Outcome, Trust } from "./standing.ts";
+import { when } from "./storage.ts";
+import type { RecordStatus } from "./storage.ts";
+
+/** Where manifests and keys are found: what the lab published, a folder, a gateway. Nothing of it is believed. */
+export interface Copies {
+  /** The bytes with this SHA-256, or null. What is longer than `limit` need not be given. */
+  read(sha256: string, limit: number): Promise<Uint8Array | null>;
+  /** Keys that may be that of a record or of a subject, as JSON. */
+  keys?(what: { id: Hex } | { subject: string }): Promise<unknown[]>;
+}
+
+/** A record that was found, and what the registry stores of it. */
+export interface FoundRecord {
+  id: Hex;
+  key: RecordKey;
+  status: RecordStatus;
+  manifest: Manifest | null;
+  /** What the groups that count say of it, by group. */
+  verdicts: Record<number, Attestation>;
+}
+
+/** What came of a verification. */
+export interface Report {
+  outcome: Outcome;
+  /** `null`: it is not decided. */
+  verified: boolean | null;
+  privateTestChain: boolean;
+  checks: Check[];
+  records: FoundRecord[];
+  doesNotProve: string[];
+}
+
+export interface VerifyOptions {
+  /** A client of a chain: one of viem, or a wallet's provider. */
+  client: Client | Chain;
+  /** Address of the registry. It may stand in `trust` as well. */
+  registry?: string;
+  copies?: Copies;
+  trust: Trust;
+}
+
+/** Relations in which a record speaks about its parent and does not rest on it. */
+const isAbout = (relation: number): boolean => relation >= relations.reproduces && relation <= relations.witnesses;
+const MOST_ANCESTORS = 10_000;
+const IDS_AT_ONCE = 500;
+
+/**
+ * Verify a record or a file.
+ *
+ * @param target a record id (alone, or as `eip155:CHAIN:REGISTRY/ID`), a SHA-256, or a file.
+ * @throws InputError if the question is not well formed; this is the outcome "wrong use".
+ */
+export async function verify(target: string | Blob | Uint8Array, options: VerifyOptions): Promise<Report> {
+  const trust = normalTrust(options.trust);
+  if (!trust.chainId) throw new InputError("expected a chain to trust, got none", "Give trust.chainId.");
+  const address = options.registry ?? trust.registry;
+  if (address === undefined) throw new InputError("expected the registry to trust, got none", "Give registry.");
+  const chain = options.client instanceof Chain ? options.client : new Chain(options.client);
+  const registry = openRegistry(chain, address);
+  if (trust.registry && trust.registry !== registry.address) {
+    throw new InputError(`expected one registry, got ${registry.address} and, in trust, ${trust.registry}`);
+  }
+  const domain = { chainId: trust.chainId, registry: registry.address };
+  const verifier = new Verifier(registry, domain, options.copies, trust.groups);
+  const checks: Check[] = [];
+  let wanted: string;
+  if (typeof target === "string") wanted = idOf(target, domain);
+  else {
+    wanted = (await hashFile(target)).sha256;
+    checks.push({ name: "content", verdict: "pass", detail: `its SHA-256 was computed here: ${wanted}` });
+  }
+  try {
+    const chainId = await chain.chainId();
+    if (chainId !== domain.chainId) throw new InputError(`expected a node of chain ${domain.chainId}, got one of ${chainId}`);
+    const records = await verifier.find(wanted, typeof target !== "string");
+    return verifier.report(checks, records);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    verifier.open("node", error.message);
+    return verifier.report(checks, []);
+  }
+}
+
+function idOf(target: string, domain: { chainId: bigint; registry: Hex }): string {
+  if (!target.startsWith("eip155:")) return normalDigest(target, "record id or SHA-256");
+  const { chainId, registry, id } = parseGlobalId(target);
+  if (chainId !== domain.chainId || registry !== domain.registry) {
+    throw new InputError(
+      `expected a record of ${domain.registry} on chain ${domain.chainId}, got one of ${registry} on chain ${chainId}`,
+      "If you trust that chain and registry, choose them.",
+    );
+  }
+  return id.slice(2);
+}
+
+class Verifier {
+  readonly #registry: Registry;
+  readonly #domain: Domain & { registry: Hex };
+  readonly #copies: Copies | undefined;
+  readonly #groups: readonly number[];
+  readonly #checks: Check[] = [];
+  readonly #keys = new Map<Hex, Promise<RecordKey | undefined>>();
+  #isOpen = false;
+  #history: Promise<boolean> | undefined;
+
+  constructor(registry: Registry, domain: Domain & { registry: Hex }, copies: Copies | undefined, groups: readonly number[]) {
+    this.#registry = registry;
+    this.#domain = domain;
+    this.#copies = copies;
+    this.#groups = groups;
+  }
+
+  /** Note a check that could not be made and that leaves the outcome open. */
+  open(name: string, detail: string, record?: Hex): void {
+    this.#isOpen = true;
+    this.#checks.push({ name, verdict: "unknown", detail, ...(record && { record }) });
+  }
+
+  /** Find what a digest is: the id of a record, or what records are of; and make the checks of each. */
+  async find(digest: string, isFile: boolean): Promise<FoundRecord[]> {
+    if (!isFile) {
+      const id: Hex = `0x${digest}`;
+      const status = await this.#registry.statusOf(id);
+      if (status.recordedAt) {
+        const key = await this.#key(id);
+        if (key) return [await this.#examine(id, key, status)];
+        this.open("recorded", `the registry stores it, and nothing here has its key: give copies, or ask an archive node`, id);
+        return [];
+      }
+    }
+    const keys = await this.#keysOf(digest);
+    const ids = [...keys.keys()];
+    const statuses = await this.#registry.statusesOf(ids);
+    const records: FoundRecord[] = [];
+    for (const [i, id] of ids.entries()) {
+      const status = statuses[i]!;
+      if (status.recordedAt && (!this.#groups.length || this.#groups.includes(status.group) || ids.length === 1)) {
+        records.push(await this.#examine(id, keys.get(id)!, status));
+      }
+    }
+    if (records.length) return records;
+    const name = isFile ? "records" : "recorded";
+    const what = `no record ${isFile ? "of " : ""}${digest}, by ${this.#registry.address}`;
+    if (ids.length && !isFile && statuses.some((status) => status.recordedAt)) {
+      this.#checks.push({ name: "group", verdict: "fail", detail: `records of ${digest} are of groups that do not count` });
+    } else if (await this.#isHistoryWhole()) {
+      const detail = `${what} (one that is only in a batch is verified by its bundle)`;
+      this.#checks.push({ name, verdict: "fail", detail });
+    } else this.open(name, `${what}, as far as this node remembers: it has forgotten the registry's first events`);
+    return [];
+  }
+
+  report(first: Check[], records: FoundRecord[]): Report {
+    const checks = [...first, ...this.#checks];
+    const failed = checks.some((check) => check.verdict === "fail");
+    const outcome: Outcome = failed ? "not verified" : this.#isOpen ? "unavailable" : "verified";
+    const isTest = isPrivate(BigInt(this.#domain.chainId));
+    const words = "A verdict is the word of the group that gave it; several groups may be one person's.";
+    const doesNotProve = [NEVER_PROVEN, words, "What the chain holds is told by the node that was asked."];
+    return { outcome, verified: decided(outcome), privateTestChain: isTest, checks, records, doesNotProve };
+  }
+
+  async #examine(id: Hex, key: RecordKey, status: RecordStatus): Promise<FoundRecord> {
+    const say = (name: string, fits: boolean | undefined, detail: string): void => {
+      this.#checks.push({ name, verdict: fits === undefined ? "unknown" : fits ? "pass" : "fail", detail, record: id });
+    };
+    say("id", true, `computed from the key (EIP-712): ${id}`);
+    say(
+      "status",
+      status.group === key.group && status.kind === key.kind,
+      `the registry holds it as ${status.status}, of group ${status.group} and kind ${status.kind}`,
+    );
+    say("time", true, `${when(status.recordedAt)} (state)`);
+    const final = await this.#registry.chain.block("finalized").catch((error: unknown) => {
+      if (error instanceof Unavailable) return undefined;
+      throw error;
+    });
+    const isFinal = final !== undefined && status.recordedAt < final.timestamp ? true : undefined;
+    say("finality", isFinal, isFinal ? "final: it is older than the newest final block" : "the node does not say that it is final");
+    if (status.sealedAt) say("seal", true, `sealed ${when(status.sealedAt)}`);
+    const manifest = await this.#manifest(key, say);
+    await this.#lineage(key, say);
+    if (status.retractedAt) say("retraction", false, `retracted ${when(status.retractedAt)}`);
+    else say("retraction", true, "it is not retracted");
+    this.#checks.push(...wrongGroup(key.group, this.#groups, id));
+    const verdicts: Record<number, Attestation> = {};
+    for (const group of this.#groups) {
+      // a group cannot speak of its own record
+      if (group === key.group) continue;
+      const name = `verdict of group ${group}`;
+      try {
+        const said = (verdicts[group] = await this.#registry.verdictOf(group, id));
+        say(name, true, said.verdict === "none" ? "it has given none" : `${said.verdict}, given ${when(said.attestedAt)}`);
+      } catch (error) {
+        if (!(error instanceof Unavailable)) throw error;
+        say(name, undefined, error.message);
+      }
+    }
+    return { id, key, status, manifest, verdicts };
+  }
+
+  async #manifest(key: RecordKey, say: (name: string, fits: boolean | undefined, detail: string) => void): Promise<Manifest | null> {
+    const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
+    if (!data) {
+      say("manifest", undefined, `no copy of ${key.manifest} is here`);
+      return null;
+    }
+    if (sha256Hex(data) !== key.manifest) {
+      // a damaged copy is no fault of the record
+      say("manifest", undefined, `the copy of ${key.manifest} is damaged: its SHA-256 is another`);
+      return null;
+    }
+    try {
+      const manifest = parseManifest(data);
+      say("manifest", true, `re-hashed: ${key.manifest}, canonical`);
+      const wrong = checkAgainstKey(manifest, key);
+      say("agreement", !wrong.length, wrong.join("; ") || "the manifest and the key say the same");
+      return manifest;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      say("manifest", false, error.message);
+      return null;
+    }
+  }
+
+  /** Parents are recorded, and nothing that the record rests on is retracted. */
+  async #lineage(key: RecordKey, say: (name: string, fits: boolean | undefined, detail: string) => void): Promise<void> {
+    const parents = [...new Set(key.parents.map((link) => link.parent))];
+    if (!parents.length) return;
+    const stored = new Map<Hex, RecordStatus>();
+    const ask = async (ids: Hex[]): Promise<void> => {
+      for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
+        const part = ids.slice(at, at + IDS_AT_ONCE);
+        (await this.#registry.statusesOf(part)).forEach((status, i) => stored.set(part[i]!, status));
+      }
+    };
+    await ask(parents);
+    const missing = parents.filter((parent) => !stored.get(parent)!.recordedAt);
+    const told = missing.length ? `${missing.join(", ")} not recorded` : `${counted(parents.length, "parent")} recorded`;
+    say("parents", !missing.length, told);
+    const lost: Hex[] = [];
+    const seen = new Set<Hex>();
+    let level = await this.#restsOn(key, lost);
+    while (level.length) {
+      level.forEach((id) => seen.add(id));
+      await ask(level.filter((id) => !stored.has(id)));
+      if (seen.size > MOST_ANCESTORS) {
+        say("lineage", undefined, `it rests on more than ${MOST_ANCESTORS} records, which are not all looked at`);
+        return;
+      }
+      const next: Hex[] = [];
+      for (const id of level) {
+        const ancestor = await this.#key(id);
+        if (ancestor) next.push(...(await this.#restsOn(ancestor, lost)));
+        else lost.push(id);
+      }
+      level = [...new Set(next)].filter((id) => !seen.has(id));
+    }
+    const retracted = [...seen].filter((id) => stored.get(id)!.retractedAt);
+    if (retracted.length) say("lineage", false, `it rests on what is retracted: ${retracted.join(", ")}`);
+    else if (lost.length) say("lineage", undefined, `what ${lost.join(", ")} rest on is unknown: no key or manifest is here`);
+    else say("lineage", true, `of ${counted(seen.size, "record")} that it rests on, none is retracted`);
+  }
+
+  /** The parents that a record rests on. `lost` gets a run whose manifest could name more of them. */
+  async #restsOn(key: RecordKey, lost: Hex[]): Promise<Hex[]> {
+    const rests = new Set(key.parents.filter((link) => !isAbout(link.relation)).map((link) => link.parent));
+    const about = key.parents.map((link) => link.parent).filter((parent) => !rests.has(parent));
+    if (about.length && key.kind === 3) {
+      const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
+      const manifest = data && sha256Hex(data) === key.manifest ? quietly(() => parseManifest(data)) : undefined;
+      const inputs = manifest?.predicate["inputs"] as { record: Hex }[] | undefined;
+      if (!inputs) lost.push(recordId(this.#domain, key));
+      for (const input of inputs ?? []) if (about.includes(input.record)) rests.add(input.record);
+    }
+    return [...rests];
+  }
+
+  /** The key of a record: of a copy, or of its event. Its id is computed, so it does not matter who gave it. */
+  #key(id: Hex): Promise<RecordKey | undefined> {
+    let key = this.#keys.get(id);
+    if (!key) this.#keys.set(id, (key = this.#findKey(id)));
+    return key;
+  }
+
+  async #findKey(id: Hex): Promise<RecordKey | undefined> {
+    for (const key of await this.#given({ id })) if (recordId(this.#domain, key) === id) return key;
+    const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
+    const logs = await this.#logs([topic, [id]]);
+    return logs.map(keyIn).find((key) => key && recordId(this.#domain, key) === id);
+  }
+
+  async #keysOf(subject: string): Promise<Map<Hex, RecordKey>> {
+    const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
+    const logs = await this.#logs([topic, null, `0x${subject}`]);
+    const keys = [...(await this.#given({ subject })), ...logs.flatMap((log) => keyIn(log) ?? [])];
+    return new Map(keys.filter((key) => key.subject === subject).map((key) => [recordId(this.#domain, key), key]));
+  }
+
+  async #given(what: { id: Hex } | { subject: string }): Promise<RecordKey[]> {
+    const given = (await this.#copies?.keys?.(what)) ?? [];
+    return given.flatMap((key) => quietly(() => readKey(key)) ?? []);
+  }
+
+  /** Logs, as far as the node remembers them: none is no proof of anything. */
+  async #logs(topics: (Hex | Hex[] | null)[]): Promise<Log[]> {
+    try {
+      return await this.#registry.chain.logs(this.#registry.address, topics);
+    } catch (error) {
+      if (error instanceof Unavailable) return [];
+      throw error;
+    }
+  }
+
+  /** Whether the node has the registry's first event, that of its deployment. */
+  #isHistoryWhole(): Promise<boolean> {
+    return (this.#history ??= (async () => {
+      const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "OwnershipTransferred" });
+      return (await this.#logs([topic, `0x${"00".repeat(32)}`, null])).length > 0;
+    })());
+  }
+}
+
+function keyIn(log: Log): RecordKey | undefined {
+  return quietly(() => {
+    const topics = log.topics as [Hex, ...Hex[]];
+    const { args } = decodeEventLog({ abi: labRegistryAbi, eventName: "Recorded", topics, data: log.data });
+    return readKey({ ...args, parents: args.parents.map((link) => ({ ...link })) });
+  });
+}
+
+/** What a reading of a stranger's bytes gives; undefined if it can't be read. */
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
