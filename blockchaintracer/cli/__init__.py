@@ -56,13 +56,14 @@ VERBS = {
     "status": (None, "The state of your lab, or of one record."),
     "store": (None, "What lies in the lab's store; remove what nothing needs."),
     "verify": (None, "Check a record, a file or a transaction."),
+    "witness": ("witness", "Times by others than the record's own chain."),
 }
 """Each verb: the extra that it belongs to, or None for a verb of the lab in this folder; and what it does."""
 
 
 SECTIONS = {
     "Start": "deploy group keys identity node network estimate status",
-    "Record": "record new mlflow seal reveal batch materialize attest reproduce bounty retract renew",
+    "Record": "record new mlflow seal reveal batch materialize attest reproduce bounty retract renew witness",
     "Check": "verify check compare score signature ci-token",
     "Find": "query lineage impact",
     "Share": "publish serve report disclose decrypt export-as export-proof ipfs",

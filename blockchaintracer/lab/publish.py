@@ -20,6 +20,7 @@ from blockchaintracer.core.manifest import (
     RenewalPredicate,
     RunOutput,
     RunPredicate,
+    WitnessPredicate,
     is_listing,
 )
 from blockchaintracer.core.plain_json import canonical
@@ -140,6 +141,8 @@ def publish(
                 needed.append(("token", manifest.predicate.name, record.key.subject))
     if isinstance(manifest.predicate, RenewalPredicate):
         needed.append(("attachment", manifest.predicate.tree.path, manifest.predicate.tree.sha256))
+    if isinstance(manifest.predicate, WitnessPredicate):
+        needed.append(("attachment", manifest.predicate.receipt.path, manifest.predicate.receipt.sha256))
     if isinstance(manifest.predicate, RunPredicate):
         needed += _of_run(lab, manifest.predicate)
         lacks = what_lacks(manifest.predicate)

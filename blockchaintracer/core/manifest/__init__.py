@@ -38,6 +38,7 @@ from blockchaintracer.core.manifest.predicates import SeedDerivation as SeedDeri
 from blockchaintracer.core.manifest.predicates import State as State
 from blockchaintracer.core.manifest.predicates import Tolerance as Tolerance
 from blockchaintracer.core.manifest.predicates import WholeFile as WholeFile
+from blockchaintracer.core.manifest.predicates import WitnessPredicate as WitnessPredicate
 from blockchaintracer.core.manifest.predicates import artifacts_of as artifacts_of
 from blockchaintracer.core.manifest.statement import Manifest as Manifest
 from blockchaintracer.core.manifest.statement import check_against_key as check_against_key

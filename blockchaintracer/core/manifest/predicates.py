@@ -698,6 +698,21 @@ class RenewalPredicate(Lineage):
     tree: Artifact
 
 
+class WitnessPredicate(Lineage):
+    """A receipt of a witness of time (docs/formats.md). Its subject is the SHA-256 of the receipt's file.
+
+    Args:
+        witness: who gave it: opentimestamps, rfc3161 or registry.
+        stamped: the text that was stamped, or ``sha256:`` and the SHA-256 of a file.
+    """
+
+    name: Line
+    subject_type: Literal["file"] = "file"
+    witness: Annotated[str, Field(pattern=r"^[a-z0-9]{1,32}$")]
+    stamped: Annotated[str, Field(pattern=r"^[!-~]{1,512}$")]
+    receipt: Artifact
+
+
 class IdentityStatement(Part):
     """That an account, or a group of its, is known elsewhere by an identifier. The account signs it by EIP-712, in the
     domain of the registry.
@@ -742,9 +757,15 @@ class IdentityClaimPredicate(Lineage):
 
 
 Predicate = (
-    ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate | RenewalPredicate | IdentityClaimPredicate
+    ContentPredicate
+    | RunPredicate
+    | RecordPredicate
+    | ReferencePredicate
+    | RenewalPredicate
+    | IdentityClaimPredicate
+    | WitnessPredicate
 )
-_WITHOUT_PREDICATE = frozenset({Kind.WITNESS, Kind.EVALUATION})
+_WITHOUT_PREDICATE = frozenset({Kind.EVALUATION})
 
 
 def predicate_class(kind: int) -> type[Predicate]:
@@ -764,6 +785,8 @@ def predicate_class(kind: int) -> type[Predicate]:
         return RunPredicate
     if kind == Kind.RENEWAL:
         return RenewalPredicate
+    if kind == Kind.WITNESS:
+        return WitnessPredicate
     if kind == Kind.IDENTITY_CLAIM:
         return IdentityClaimPredicate
     return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate

@@ -22,6 +22,7 @@ from blockchaintracer.core.manifest.predicates import (
     ReferencePredicate,
     RenewalPredicate,
     RunPredicate,
+    WitnessPredicate,
     identifier_of,
     predicate_class,
 )
@@ -196,6 +197,8 @@ class Manifest(Part):
             raise ValueError("the subject's digest to be the commitment of what is encrypted")
         if isinstance(predicate, RenewalPredicate) and subject.digest.sha256 != predicate.roots.sha3_256:
             raise ValueError("the subject's digest to be the root by SHA3-256")
+        if isinstance(predicate, WitnessPredicate) and subject.digest.sha256 != predicate.receipt.sha256:
+            raise ValueError("the subject's digest to be that of the receipt")
         if isinstance(predicate, IdentityClaimPredicate) and subject.digest.sha256 != predicate.statement.digest():
             raise ValueError("the subject's digest to be the EIP-712 digest of the statement")
         return subjects

@@ -14,7 +14,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import when
 from blockchaintracer.extras.witness.bitcoin_headers import AHEAD_S, BitcoinHeader, TrustedHeaders
 from blockchaintracer.extras.witness.service import ServiceRefused, ask_service
-from blockchaintracer.extras.witness.witness_receipt import MAX_PROOF
+from blockchaintracer.extras.witness.witness_receipt import MAX_PROOF, StampedBranch
 from blockchaintracer.extras.witness.witness_time import TimeStanding, WitnessTime
 from blockchaintracer.lab.optional import require
 
@@ -170,6 +170,25 @@ def read_calendar_proof(proof: bytes, digest: str) -> Timestamp:
     if _guarded(lambda: _written(file.timestamp)) != proof:
         raise InputError("expected the one form of an OpenTimestamps proof, got another one")
     return file.timestamp
+
+
+def whole_proof(proof: bytes, leaf: str, branch: StampedBranch | None) -> bytes:
+    """Return a proof from the leaf of a tree on, as other tools check it: its branch as operations of a proof."""
+    from opentimestamps.core.op import OpAppend, OpPrepend, OpSHA256
+    from opentimestamps.core.timestamp import Timestamp as New
+
+    if branch is None:
+        return proof
+    stamp = node = New(bytes.fromhex(leaf))
+    for is_left, sibling in branch.steps():
+        if is_left is None:
+            node = node.ops.add(OpPrepend(b"\0")).ops.add(OpSHA256())
+        elif is_left:
+            node = node.ops.add(OpPrepend(b"\1" + sibling)).ops.add(OpSHA256())
+        else:
+            node = node.ops.add(OpPrepend(b"\1")).ops.add(OpAppend(sibling)).ops.add(OpSHA256())
+    node.merge(read_calendar_proof(proof, node.msg.hex()))
+    return _written(stamp)
 
 
 def _read_stamp(body: bytes, message: bytes) -> Timestamp:

@@ -6,7 +6,7 @@ registry's state by a node that the verifier chose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -21,11 +21,11 @@ from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.published_proofs import parse_key_file
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
 from blockchaintracer.extras.witness.witness_time import TimeStanding, WitnessTime
+from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.chain.factory import Factory
 from blockchaintracer.lab.chain.receipts import inclusion_of
-from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.kept_proofs import find_proof, is_open
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lookup import stored_or_batched
 from blockchaintracer.lab.recording.commit import commit
 
 
@@ -43,30 +43,35 @@ class TrustedChains:
     registries: frozenset[str] = frozenset()
 
 
-def record_elsewhere(lab: Lab, subject: StampedSubject) -> WitnessReceipt:
-    """Record what is stamped in the registry of a lab, which is on another chain than the record; free if it is there.
+def record_elsewhere(lab: Lab, subjects: Sequence[StampedSubject]) -> list[WitnessReceipt]:
+    """Record what is stamped in the registry of a lab, which is on another chain: several as one batch. What is there
+    already costs nothing.
 
     Args:
-        lab: of the second chain: its key, group and registry.
+        lab: of the second chain: its key, group and registry. What the home's later commands choose stays as it is.
 
     Raises:
-        InputError: if it is the record's own chain.
-        ChainUnavailable: the record waits in the outbox, and there is no receipt yet.
+        InputError: if it is the chain of one of them, or a file is among them.
+        ChainUnavailable: what was written waits in the outbox, and there is no receipt yet.
     """
-    require_other_chain(lab.chain_id, subject)
-    text = subject.text
-    if text is None:
-        raise InputError(
-            "expected a record or a batch for a second chain, got a file",
-            hint="Record the file there itself: `blockchaintracer record --artifact FILE --kind document`.",
-        )
-    done = commit(lab, _manifest(text), ())
-    if done.transaction is None:
-        raise ChainUnavailable(
-            f"record {done.id} waits for chain {done.chain_id}",
-            hint="`blockchaintracer outbox flush` sends it; then add the witness again.",
-        )
-    return receipt_of(lab, done, subject)
+    for subject in subjects:
+        require_other_chain(lab.chain_id, subject)
+        if subject.text is None:
+            hint = "Record the file there itself: `blockchaintracer record --artifact FILE --kind document`."
+            raise InputError("expected a record or a batch for a second chain, got a file", hint=hint)
+    before = lab.settings().get("last")
+    try:
+        if len(subjects) == 1:
+            ids = [commit(lab, _manifest(str(subjects[0])), ()).id]
+        else:
+            with batching(lab):
+                ids = [commit(lab, _manifest(str(subject)), ()).id for subject in subjects]
+            if any(is_open(lab, it) for it in ids):
+                anchor(lab)
+    finally:
+        with lab.changed_settings() as settings:
+            settings["last"] = before
+    return [_receipt_of(lab, it, subject) for it, subject in zip(ids, subjects, strict=True)]
 
 
 def _manifest(text: str) -> Manifest:
@@ -81,16 +86,22 @@ def _manifest(text: str) -> Manifest:
     return Manifest.of(Kind.REFERENCE, reference)
 
 
-def receipt_of(lab: Lab, done: Recorded, subject: StampedSubject) -> WitnessReceipt:
+def _receipt_of(lab: Lab, record_id: str, subject: StampedSubject) -> WitnessReceipt:
     """Return the receipt of a record of the second chain, with the proof that a block holds it, if a node gives it."""
-    view = stored_or_batched(lab, done.id)
-    file = KeyFile(lab.chain_id, lab.domain.registry, view.key)
+    file: KeyFile | None = find_proof(lab, record_id)
+    view, transaction = lab.registry.find_record(record_id), None
+    if view is not None:
+        file, transaction = KeyFile(lab.chain_id, lab.domain.registry, view.key), view.transaction
+    elif isinstance(file, Proof):
+        event = lab.registry.anchored(file.key.group, file.key.author, file.root)
+        transaction = event.transaction if event else None
+    if file is None or not transaction:
+        hint = "`blockchaintracer outbox flush` sends it; then add the witness again."
+        raise ChainUnavailable(f"record {record_id} waits for chain {lab.chain_id}", hint=hint)
     # the state proves it without
     with suppress(ChainUnavailable, InputError):
-        if view.transaction:
-            file = replace(file, receipts=(inclusion_of(lab.registry, view.transaction),))
-    proof = canonical(file.as_json())
-    return WitnessReceipt(WitnessKind.REGISTRY, subject, proof)
+        file = replace(file, receipts=(inclusion_of(lab.registry, transaction),))
+    return WitnessReceipt(WitnessKind.REGISTRY, subject, canonical(file.as_json()))
 
 
 def require_other_chain(chain_id: int, subject: StampedSubject) -> None:

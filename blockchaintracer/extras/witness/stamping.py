@@ -59,14 +59,14 @@ def stamp(subjects: Sequence[StampedSubject], settings: WitnessSettings, second:
     root, branches = stamped_tree([it.sha256 for it in unique])
     receipts, problems = list[WitnessReceipt](), list[str]()
 
-    def add(kind: WitnessKind, ask: Callable[[], bytes]) -> None:
+    def add(kind: WitnessKind, ask: Callable[[], bytes], source: str = "") -> None:
         try:
             proof = ask()
         except BlockchainTracerError as error:
             problems.append(error.message)
             return
         pairs = zip(unique, branches, strict=True)
-        receipts.extend(WitnessReceipt(kind, subject, proof, branch) for subject, branch in pairs)
+        receipts.extend(WitnessReceipt(kind, it, proof, branch, source=source) for it, branch in pairs)
 
     def from_calendars() -> bytes:
         proof, wrong = submit(root, settings.calendars, allow_local=settings.allow_local)
@@ -77,13 +77,12 @@ def stamp(subjects: Sequence[StampedSubject], settings: WitnessSettings, second:
         add(WitnessKind.OPENTIMESTAMPS, from_calendars)
     for it in asked:
         token = partial(request_token, root, it.url, policy=it.policy or None, allow_local=settings.allow_local)
-        add(WitnessKind.RFC3161, token)
+        add(WitnessKind.RFC3161, token, it.source)
     for lab in second:
-        for subject in unique:
-            try:
-                receipts.append(record_elsewhere(lab, subject))
-            except BlockchainTracerError as error:
-                problems.append(f"{subject}: {error.message}")
+        try:
+            receipts += record_elsewhere(lab, unique)
+        except BlockchainTracerError as error:
+            problems.append(error.message)
     return Stamped(tuple(receipts), tuple(dict.fromkeys(problems)))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -25,7 +25,7 @@ from blockchaintracer.core.formats import (
     Format,
 )
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
-from blockchaintracer.core.record import Domain, normal_digest, normal_id, unsigned
+from blockchaintracer.core.record import Domain, checksummed, normal_digest, normal_id, unsigned
 
 MAX_PROOF = 16 << 10
 """Bytes of a proof that are read at most: four completed calendars, or a token with its certificates, have 6,000."""
@@ -119,26 +119,31 @@ class StampedBranch:
     size: int
     path: tuple[str, ...]
 
-    def root(self, leaf: str) -> str:
-        """Return the root (64 hex digits) that a leaf's data lead to (RFC 9162, section 2.1.3.2).
+    def steps(self) -> Iterator[tuple[bool | None, bytes]]:
+        """Yield each sibling with whether it stands on the left (RFC 9162, section 2.1.3.2); first, with None, the step
+        from the leaf's data to the leaf.
 
         Raises:
             InputError: if no tree of this size has such a path.
         """
-        node, last = _leaf(leaf), self.size - 1
-        index = self.index
+        yield None, b""
+        index, last = self.index, self.size - 1
         for sibling in map(bytes.fromhex, self.path):
             if not last:
                 raise InputError(f"expected the path of leaf {self.index} of {self.size}, got one that is too long")
-            if index % 2 or index == last:
-                node = _node(sibling, node)
-                while index and not index % 2:
-                    index, last = index >> 1, last >> 1
-            else:
-                node = _node(node, sibling)
+            is_left = bool(index % 2) or index == last
+            yield is_left, sibling
+            while is_left and index and not index % 2:
+                index, last = index >> 1, last >> 1
             index, last = index >> 1, last >> 1
         if last:
             raise InputError(f"expected the path of leaf {self.index} of {self.size}, got one that is too short")
+
+    def root(self, leaf: str) -> str:
+        """Return the root (64 hex digits) that a leaf's data lead to. Raises as `steps`."""
+        node = bytes.fromhex(leaf)
+        for is_left, sibling in self.steps():
+            node = _leaf(node.hex()) if is_left is None else _node(sibling, node) if is_left else _node(node, sibling)
         return node.hex()
 
     def as_json(self) -> dict[str, Any]:
@@ -188,6 +193,7 @@ class WitnessReceipt:
         proof: an OpenTimestamps file, an RFC 3161 response (DER), or the RFC 8785 bytes of a key file or of the proof
             of a batched record.
         branch: the way from the subject to what was stamped; None if the subject itself was.
+        source: the address that was asked, by the word of who kept it; empty if the proof names the witness.
         headers: Bitcoin headers that came with it, 160 hex digits each: they count by what the verifier trusts.
     """
 
@@ -196,15 +202,24 @@ class WitnessReceipt:
     proof: bytes = field(repr=False)
     branch: StampedBranch | None = None
     headers: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def stamped(self) -> str:
         """The SHA-256 that the witness saw, 64 hex digits."""
         return self.branch.root(self.subject.sha256) if self.branch else self.subject.sha256
 
+    @property
+    def registry_of_record(self) -> tuple[int, str]:
+        """Chain and registry that the record of a second chain names."""
+        record = parse_json(self.proof, "a record of a second chain")
+        return int(record["chainId"]), checksummed(record["registry"])
+
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values: `from_json` takes them back."""
         data: dict[str, Any] = {**self.kind.form.header(), "subject": str(self.subject)}
+        if self.source:
+            data["from"] = self.source
         if self.branch:
             data["tree"] = self.branch.as_json()
         if self.headers:
@@ -238,7 +253,10 @@ class WitnessReceipt:
         if wrong := next((header for header in headers if not _HEADER.fullmatch(header)), None):
             raise InputError(f"expected a header of 160 hex digits, got {wrong[:80]!r}")
         branch = StampedBranch.from_json(data["tree"]) if "tree" in data else None
-        receipt = cls(kind, StampedSubject(data["subject"]), proof, branch, headers)
+        source = data.get("from", "")
+        if not isinstance(source, str) or len(source) > 200:
+            raise InputError("expected an address of at most 200 characters")
+        receipt = cls(kind, StampedSubject(data["subject"]), proof, branch, headers, source)
         # a path that leads nowhere is refused here
         _ = receipt.stamped
         return receipt

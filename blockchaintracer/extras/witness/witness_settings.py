@@ -10,6 +10,7 @@ from typing import Any
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import WITNESS_SETTINGS, read_limited
+from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.extras.witness.authority_token import TrustedAuthority, read_certificates
@@ -43,6 +44,11 @@ class AuthoritySetting:
     url: str = ""
     certificate: str = ""
     policy: str = ""
+
+    @property
+    def source(self) -> str:
+        """The address as receipts name it: without what may be a key."""
+        return redact_url(self.url)
 
 
 @dataclass(frozen=True)
