@@ -28,6 +28,13 @@ from blockchaintracer.cli.options import (
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
+from blockchaintracer.cli.shown_times import (
+    bundle_with_times,
+    check_witness_option,
+    home_of,
+    with_times,
+    witness_settings_option,
+)
 from blockchaintracer.cli.verified_offline import verified_offline
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
@@ -55,6 +62,7 @@ _OF_NODES = ("targets", "sources", "of_group", "registry", "key_files", "strict"
 _OF_A_DATE = ("as_of", "broken")
 _OF_A_NODE = ("rpc", "key", "record", "author", "before", "tracking_uri", "key_files", *_OF_IDENTITY)
 _OF_BLOCKS = ("trusted_blocks", "checkpoints")
+_OF_WITNESSES = ("witness_settings", "check_witness")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
 
@@ -84,6 +92,8 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @verbose_option
 @click.option("--check-identity", is_flag=True, help="Ask ORCID, domains, GitHub and ENS now who author and group are.")
 @click.option("--allow-local", is_flag=True, help="With --check-identity: also http and addresses that are not public.")
+@witness_settings_option
+@check_witness_option
 @click.option("--strict", is_flag=True, help="A check that cannot be made fails too.")
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **options: Any) -> Answer:
@@ -141,10 +151,10 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
     if target is None:
-        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken", *_OF_IDENTITY)
+        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken", *_OF_IDENTITY, *_OF_WITNESSES)
         return _answer(*renewing.judged(verify_order(lab, *before)), strict, lab)
     if target.startswith("mlflow:"):
-        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE, *_OF_IDENTITY)
+        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE, *_OF_IDENTITY, *_OF_WITNESSES)
         run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
@@ -161,7 +171,8 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
         report = verify(lab, target, **about, sources=sources, progress=progress)
     report, more = renewing.judged(report)
     report, holders = _with_holders(lab, report, sources, options)
-    return _answer(report, more | holders, strict, lab)
+    report, times = with_times(lab, report, sources, options)
+    return _answer(report, more | holders | times, strict, lab)
 
 
 def _with_holders(
@@ -245,7 +256,7 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
     if kind is ProofKind.BUNDLE:
         _refuse(ctx, "a proof bundle", "sources", "strict", "key_files")
         return _bundle(ctx, file, content, data, options)
-    _refuse(ctx, str(kind), *_OF_BLOCKS)
+    _refuse(ctx, str(kind), *_OF_BLOCKS, *_OF_WITNESSES)
     sources, group = options["sources"], options["of_group"]
     if kind is ProofKind.BATCH and not _chooses_chain(ctx, options):
         _refuse(ctx, f"{kind} without a chain", *_OF_NODES, why=": it is compared with what the node says")
@@ -282,13 +293,15 @@ def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path]
     from blockchaintracer.core.verify.bundle import read_bundle
     from blockchaintracer.core.verify.standing import stand
 
-    bundle = read_bundle(content)
+    bundle, home = read_bundle(content), home_of(options.get("home"))
     trust, ask = _trust(ctx, options)
     with progress_bar("hashing", data) as progress:
         report = stand(bundle, trust, ask, data, progress)
+    report, times = bundle_with_times(report, content, options, home)
+    more = {"times": as_json(times)} if times else {}
     return Answer(
-        {**bundle_json(bundle), **report.as_json(), "code": report.code, "file": str(file)},
-        *_bundle_lines(report, file),
+        {**bundle_json(bundle), **report.as_json(), **more, "code": report.code, "file": str(file)},
+        *_bundle_lines(report, file, times),
         exit_code=report.conclusion.exit_code,
     )
 
@@ -341,19 +354,22 @@ def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, C
 _CHOOSE = "Name one: --network NAME, --rpc URL with --chain-id N, --trust-block HASH, or --checkpoints FILE."
 
 
-def _bundle_lines(report: BundleReport, file: Path) -> Iterator[str]:
+def _bundle_lines(report: BundleReport, file: Path, times: Sequence[Any]) -> Iterator[str]:
     bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
     yield verdict_line(report.conclusion, _summary(report), private=report.private)
     yield ""
     if not is_decided:
         yield "What the file says (the word of whoever made it)"
-    from blockchaintracer.cli.verb_export_proof import lines
+    from blockchaintracer.cli.verb_export_proof import lines as described
 
-    yield from lines(bundle, report)
+    yield from described(bundle, report)
     yield ""
     yield "Checks"
     for check in report.checks:
         yield _line(check) + (f" ({check.record})" if check.record and len(bundle.records) > 1 else "")
+    if lines := [(it, line) for it in times for line in it.lines()]:
+        yield from ("", "When")
+        yield from (hanging("  ", plain(f"{it.subject}: {line}" if len(times) > 1 else line)) for it, line in lines)
     yield ""
     yield "What this does not prove"
     yield from (f"  {sentence}" for sentence in report.does_not_prove)
@@ -447,7 +463,7 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
     if who := [line for holder in more.get("holders", ()) for line in holder.lines(report.records)]:
         yield from ("", "Who", *(hanging("  ", plain(line)) for line in who))
-    if times := [line for renewal in more.get("renewals", ()) for line in renewal.lines()]:
+    if times := [line for it in (*more.get("times", ()), *more.get("renewals", ())) for line in it.lines()]:
         yield from ("", "When", *(hanging("  ", plain(line)) for line in times))
     yield ""
     yield "What this proves"

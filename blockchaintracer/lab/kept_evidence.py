@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
+
+from blockchaintracer.core.record import Domain
 
 FOLDERS = ("identities", "witnesses", "renewals")
 """In the lab's folder, in what is published and in archives."""
 _MAX_BYTES = 256 << 20
 _ID = re.compile(rb"0x[0-9a-f]{64}|sha3-256:[0-9a-f]{64}")
 _ROOT = re.compile(rb'"sha3-256":"([0-9a-f]{64})"')
+
+
+def receipts_names(domain: Domain, record_id: str, root: str | None = None) -> list[str]:
+    """Return the names of the files of receipts of a record, and of the batch with this root, in a home and in what is
+    published: what witnesses stamp is a text, and its SHA-256 names the file."""
+    texts = [domain.global_id(record_id), *([domain.global_root(root)] if root else [])]
+    return [f"witnesses/{sha256(text.encode()).hexdigest()}.json" for text in texts]
 
 
 def kept_evidence(home: Path, record_ids: Iterable[str]) -> dict[str, Path]:

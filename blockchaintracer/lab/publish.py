@@ -21,6 +21,7 @@ from blockchaintracer.core.manifest import (
     RunOutput,
     RunPredicate,
     WitnessPredicate,
+    artifacts_of,
     is_listing,
 )
 from blockchaintracer.core.plain_json import canonical
@@ -139,10 +140,8 @@ def publish(
                 left_out.append(reason)
             else:
                 needed.append(("token", manifest.predicate.name, record.key.subject))
-    if isinstance(manifest.predicate, RenewalPredicate):
-        needed.append(("attachment", manifest.predicate.tree.path, manifest.predicate.tree.sha256))
-    if isinstance(manifest.predicate, WitnessPredicate):
-        needed.append(("attachment", manifest.predicate.receipt.path, manifest.predicate.receipt.sha256))
+    if isinstance(manifest.predicate, RenewalPredicate | WitnessPredicate):
+        needed += [("attachment", it.path, it.sha256) for it in artifacts_of(manifest.predicate)]
     if isinstance(manifest.predicate, RunPredicate):
         needed += _of_run(lab, manifest.predicate)
         lacks = what_lacks(manifest.predicate)
@@ -154,7 +153,7 @@ def publish(
                 "the difference between the run's files and its commit, without which nobody can reproduce it"
                 + ("; it was not recorded" if code.lacks_diff else ": --with-diff publishes it")
             )
-    ids = [record.id]
+    ids = [record.id, *([record.batch] if record.batch else [])]
     for parent in _ancestors(lab, record):
         ids.append(parent.id)
         proofs |= _proof(lab, parent)

@@ -43,7 +43,7 @@ def sha256d(stamp: Timestamp) -> Timestamp:
 
 
 def into_block(stamp: Timestamp, height: int, at: int | None = None, depth: int = 12, bits: int = REGTEST) -> bytes:
-    """Lead a message into a block as calendars do: a transaction, and the way to the Merkle root. Returns the header."""
+    """Lead a message into a block as calendars do, by a transaction and the way to the root. Returns the header."""
     transaction = stamp.ops.add(OpPrepend(os.urandom(110))).ops.add(OpAppend(os.urandom(90)))
     node = sha256d(transaction)
     for level in range(depth):
@@ -105,7 +105,7 @@ class Simulator:
 
     def answer(self, path: str, body: bytes | None) -> tuple[int, bytes]:
         self.asked.append(path)
-        calendar, _, rest = path.rpartition("/timestamp/")
+        rest = path.rpartition("/timestamp/")[2] if "/timestamp/" in path else ""
         if self.down:
             return 503, b"away"
         if body is not None and path.endswith("/digest"):

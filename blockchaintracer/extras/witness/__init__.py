@@ -13,6 +13,7 @@ True
 from blockchaintracer.extras.witness.kept_receipts import keep_receipts as keep_receipts
 from blockchaintracer.extras.witness.kept_receipts import kept_receipts as kept_receipts
 from blockchaintracer.extras.witness.record_times import bundle_times as bundle_times
+from blockchaintracer.extras.witness.record_times import receipt_types as receipt_types
 from blockchaintracer.extras.witness.record_times import times as times
 from blockchaintracer.extras.witness.stamping import Stamped as Stamped
 from blockchaintracer.extras.witness.stamping import check_receipt as check_receipt

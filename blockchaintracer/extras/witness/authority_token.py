@@ -28,6 +28,7 @@ T = TypeVar("T")
 _HASHES = ("sha256", "sha384", "sha512")
 _RSA_BITS = 2048
 _LONGEST_CHAIN = 6
+_OF_SIGNER = ("sid", "digest_algorithm", "signed_attrs", "signature_algorithm", "signature")
 _PROBLEMS = (  # of the library, in words
     ("PKIStatus", "the authority did not grant it"),
     ("does not contain the critical EKU", "its certificate is not one for time stamps (no extended key usage)"),
@@ -124,10 +125,7 @@ def _slim(answer: bytes) -> bytes:
         "digest_algorithms": [{"algorithm": signer["digest_algorithm"]["algorithm"].native}],
         "encap_content_info": signed["encap_content_info"],
         "certificates": cms.CertificateSet([cms.CertificateChoices.load(it) for it in certificates]),
-        "signer_infos": [
-            {name: signer[name] for name in ("version", "sid", "digest_algorithm", "signed_attrs")}
-            | {name: signer[name] for name in ("signature_algorithm", "signature")}
-        ],
+        "signer_infos": [{"version": "v1"} | {name: signer[name] for name in _OF_SIGNER}],
     }
     slim = {"content_type": "signed_data", "content": cms.SignedData(content)}
     made: bytes = tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": slim}).dump()
@@ -319,7 +317,9 @@ def _verify(certificate: Certificate, signer: Any, algorithm: str, signed: bytes
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
     key, signature = certificate.public_key(), signer["signature"].native
-    name = signer["signature_algorithm"].signature_algo
+    name, stated = signer["signature_algorithm"].signature_algo, signer["signature_algorithm"]["algorithm"].native
+    if stated not in ("rsassa_pkcs1v15", f"{algorithm}_rsa", f"{algorithm}_ecdsa"):
+        raise InputError(f"it is signed by {stated} over a {algorithm} digest, which is not read here")
     chosen = getattr(hashes, algorithm.upper())()
     if isinstance(key, rsa.RSAPublicKey) and name == "rsassa_pkcs1v15":
         key.verify(signature, signed, padding.PKCS1v15(), chosen)

@@ -223,8 +223,9 @@ def _require_sound(stamp: Timestamp) -> None:
     from opentimestamps.core.op import OpAppend, OpPrepend, OpSHA256
 
     for node in _nodes(stamp):
-        if wrong := next((op for op in node.ops if not isinstance(op, OpAppend | OpPrepend | OpSHA256)), None):
-            raise InputError(f"expected a proof by SHA-256 alone, got one that uses {str(wrong)[:40]}")
+        # an operation without an argument is an empty tuple, which is false
+        if wrong := [op for op in node.ops if not isinstance(op, OpAppend | OpPrepend | OpSHA256)]:
+            raise InputError(f"expected a proof by SHA-256 alone, got one that uses {str(wrong[0])[:40]}")
         for attestation in node.attestations:
             if isinstance(attestation, BitcoinBlockHeaderAttestation) and attestation.height >= _HEIGHTS:
                 raise InputError("expected the height of a Bitcoin block, got a number that none has")

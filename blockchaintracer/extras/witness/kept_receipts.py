@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import UnknownVersion, read_limited
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.extras.witness.witness_receipt import (
     MAX_FILE,
     StampedSubject,
-    WitnessKind,
     WitnessReceipt,
     read_receipts_file,
     receipts_file,
@@ -68,30 +68,46 @@ def keep_receipts(home: Home, receipts: Iterable[WitnessReceipt], *, instead: It
     return changed
 
 
-def found_receipts(
-    home: Home, subject: StampedSubject, sources: Sequence[str] = ()
-) -> tuple[tuple[WitnessReceipt, ...], tuple[str, ...]]:
-    """Return the receipts of a subject that are kept or published, and what is wrong with files of others."""
-    found, problems = dict.fromkeys(kept_receipts(home, subject)), []
+@dataclass
+class FoundReceipts:
+    """The receipts of a thing.
+
+    Args:
+        kept: those in the lab's folder.
+        given: those that sources have, without what is kept, too.
+        problems: what could not be read, in sentences.
+        damaged: files of sources that are no receipts of the thing, in sentences.
+    """
+
+    kept: tuple[WitnessReceipt, ...] = ()
+    given: tuple[WitnessReceipt, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was found."""
+        return bool(self.kept or self.given or self.problems or self.damaged)
+
+
+def found_receipts(home: Home, subject: StampedSubject, sources: Sequence[str] = ()) -> FoundReceipts:
+    """Look up the receipts of a thing that are kept or published."""
+    found, given = FoundReceipts(), dict[WitnessReceipt, None]()
+    try:
+        found.kept = kept_receipts(home, subject)
+    except InputError as error:
+        found.problems.append(error.message)
     for source in sources:
+        name = receipts_name(subject)
         try:
-            data = b"".join(limited(read_source(source, receipts_name(subject)), MAX_FILE))
-            found |= dict.fromkeys(read_receipts_file(data, f"{public_name(source)}/{receipts_name(subject)}", subject))
+            data = b"".join(limited(read_source(source, name), MAX_FILE, wrong=True))
+            given |= dict.fromkeys(read_receipts_file(data, f"{public_name(source)}/{name}", subject))
         except SourceError as error:
             if error.unavailable or error.wrong:
-                problems.append(f"{public_name(source)} {error}")
-        except BlockchainTracerError as error:
-            problems.append(error.message)
-    return tuple(found), tuple(problems)
-
-
-def has_kind(receipts: Iterable[WitnessReceipt], kind: WitnessKind) -> bool:
-    """Return whether one of the receipts is of a kind."""
-    return any(it.kind is kind for it in receipts)
-
-
-def require_subject(data: bytes, where: str) -> StampedSubject:
-    """Return the subject of a file's bytes, which must not be empty."""
-    if not data:
-        raise InputError(f"expected a file with content, got {where}, which is empty")
-    return StampedSubject.of_bytes(data)
+                (found.damaged if error.wrong else found.problems).append(f"{public_name(source)}/{name} {error}")
+        except UnknownVersion as error:
+            found.problems.append(error.message)
+        except InputError as error:
+            found.damaged.append(error.message)
+    found.given = tuple(it for it in given if it not in found.kept)
+    return found

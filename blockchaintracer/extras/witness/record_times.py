@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
@@ -14,6 +15,7 @@ from blockchaintracer.extras.witness.kept_receipts import found_receipts
 from blockchaintracer.extras.witness.stamping import check_receipt
 from blockchaintracer.extras.witness.witness_receipt import (
     StampedSubject,
+    WitnessKind,
     WitnessReceipt,
     receipt_kind,
 )
@@ -32,7 +34,7 @@ def times(
         sources: published stores.
         trust: what the verifier trusts of witnesses; without it no receipt is more than consistent.
     """
-    found = []
+    trust, found = trust or WitnessTrust(), []
     for record in report.records:
         passed = {
             check.name: check.values.get("time")
@@ -40,18 +42,47 @@ def times(
             if check.record == record.id and check.verdict is Outcome.PASS
         }
         subjects = _subjects(lab.domain, record.id, record.batch)
-        receipts, problems = _receipts(lab.home, subjects, sources)
-        if receipts or problems:
-            witnesses = tuple(it for receipt in receipts for it in check_receipt(receipt, trust or WitnessTrust()))
-            bounds = passed.get("not-before"), passed.get("time")
-            found.append(RecordTimes(record.id, *bounds, witnesses, problems))
+        bounds = passed.get("not-before"), passed.get("time")
+        if times := times_of_subjects(lab.home, subjects, sources, trust, RecordTimes(record.id, *bounds)):
+            found.append(times)
     return tuple(found)
+
+
+def times_of_subjects(
+    home: Home,
+    subjects: Sequence[StampedSubject],
+    sources: Sequence[str],
+    trust: WitnessTrust,
+    start: RecordTimes,
+) -> RecordTimes | None:
+    """Return times with what the receipts of some subjects say, None if there is no receipt.
+
+    Args:
+        start: what else is known of these times.
+    """
+    looked = [(subject, found_receipts(home, subject, sources)) for subject in subjects]
+    if not any(it.any for _, it in looked):
+        return None
+    said, failed = list[WitnessTime](), [problem for _, it in looked for problem in it.damaged]
+    for subject, receipts in looked:
+        for receipt in (*receipts.kept, *receipts.given):
+            times = check_receipt(receipt, trust, subject)
+            said += times
+            if receipt in receipts.given:
+                failed += [refusal(it) for it in times if it.standing is TimeStanding.REFUSED]
+    problems = (problem for _, it in looked for problem in it.problems)
+    return replace(start, witnesses=tuple(said), problems=tuple(problems), failed=tuple(failed))
+
+
+def refusal(time: WitnessTime) -> str:
+    """Say why a receipt is refused."""
+    return f"the receipt of {time.who} is refused: {time.detail}"
 
 
 def bundle_times(
     report: BundleReport, home: Home | None = None, data: bytes = b"", trust: WitnessTrust | None = None
 ) -> tuple[RecordTimes, ...]:
-    """Return the times of each record of a bundle that has receipts, in it or kept here, and of the bundle itself.
+    """Return the times of each record of a bundle that has receipts in it, and of the bundle's own bytes.
 
     Args:
         home: where receipts of the bundle's own bytes, `data`, are kept.
@@ -65,16 +96,21 @@ def bundle_times(
         given = [it for it in given if it not in mine]
         if mine:
             witnesses = tuple(it for receipt in mine for it in check_receipt(receipt, trust))
+            failed = tuple(refusal(it) for it in witnesses if it.standing is TimeStanding.REFUSED)
             own = record.committed_at if report.verified else None
-            found.append(RecordTimes(record.id, None, own, witnesses))
-    wrong = [WitnessTime(f"a receipt of {it.subject}", TimeStanding.REFUSED, "it is of no record here") for it in given]
-    wrong += [WitnessTime("a receipt", TimeStanding.REFUSED, problem) for problem in problems]
+            found.append(RecordTimes(record.id, None, own, witnesses, failed=failed))
+    wrong = [*(f"a receipt is of {it.subject}, which is no record of the bundle" for it in given), *problems]
     if wrong:
-        found.append(RecordTimes("the bundle", None, None, tuple(wrong)))
-    if home and data and (kept := found_receipts(home, StampedSubject.of_bytes(data))[0]):
-        witnesses = tuple(it for receipt in kept for it in check_receipt(receipt, trust))
-        found.append(RecordTimes("the file of the bundle", None, None, witnesses))
+        found.append(RecordTimes("the bundle", None, None, (), failed=tuple(wrong)))
+    if home and data:
+        itself = RecordTimes("the file of the bundle", None, None)
+        found += filter(None, [times_of_subjects(home, [StampedSubject.of_bytes(data)], (), trust, itself)])
     return tuple(found)
+
+
+def receipt_types() -> frozenset[str]:
+    """Return the types of the receipts that are checked here."""
+    return frozenset(str(kind.form) for kind in WitnessKind)
 
 
 def bundle_receipts(bundle: ProvenBundle) -> tuple[list[WitnessReceipt], list[str]]:
@@ -95,10 +131,3 @@ def bundle_receipts(bundle: ProvenBundle) -> tuple[list[WitnessReceipt], list[st
 def _subjects(domain: Domain, record_id: str, root: str | None) -> list[StampedSubject]:
     roots = [StampedSubject.of_root(domain, root)] if root else []
     return [StampedSubject.of_record(domain, record_id), *roots]
-
-
-def _receipts(
-    home: Home, subjects: Sequence[StampedSubject], sources: Sequence[str]
-) -> tuple[list[WitnessReceipt], tuple[str, ...]]:
-    found = [found_receipts(home, subject, sources) for subject in subjects]
-    return [it for receipts, _ in found for it in receipts], tuple(it for _, problems in found for it in problems)

@@ -26,10 +26,10 @@ from blockchaintracer.extras.witness.add_witnesses import (
 )
 from blockchaintracer.extras.witness.kept_receipts import (
     all_kept,
-    found_receipts,
     keep_receipts,
     kept_receipts,
 )
+from blockchaintracer.extras.witness.record_times import times_of_subjects
 from blockchaintracer.extras.witness.stamping import check_receipt, stamp, upgrade_receipts
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
 from blockchaintracer.extras.witness.witness_settings import AuthoritySetting, WitnessSettings, WitnessTrust
@@ -180,7 +180,7 @@ def upgrade(
 ) -> Answer:
     """Ask calendars what Bitcoin holds by now, for some records or for everything that is kept.
 
-    With headers that you trust only the earliest block is kept, with its header. Exit code 3: a calendar did not answer.
+    With headers that you trust only the earliest block is kept, with its header. Exit code 3: one did not answer.
 
     \b
     Examples:
@@ -281,19 +281,18 @@ def verify(
 
 
 def _times(lab: Lab, subject: StampedSubject, sources: Sequence[str], trust: WitnessTrust) -> RecordTimes:
-    receipts, problems = found_receipts(lab.home, subject, sources)
-    if not receipts and not problems:
-        raise InputError(
-            f"expected receipts of {subject}, got none",
-            hint="`witness add` asks for some; --from names a published store that has them.",
-        )
-    witnesses = tuple(it for receipt in receipts for it in check_receipt(receipt, trust, subject))
-    return RecordTimes(str(subject), None, None, witnesses, problems)
+    start = RecordTimes(str(subject), None, None)
+    if times := times_of_subjects(lab.home, [subject], sources, trust, start):
+        return times
+    raise InputError(
+        f"expected receipts of {subject}, got none",
+        hint="`witness add` asks for some; --from names a published store that has them.",
+    )
 
 
 def _conclusion(found: Sequence[RecordTimes]) -> Conclusion:
     said = [it for times in found for it in times.witnesses]
-    if any(it.standing is TimeStanding.REFUSED for it in said):
+    if any(it.standing is TimeStanding.REFUSED for it in said) or any(it.failed for it in found):
         return Conclusion.NOT_VERIFIED
     if all(any(it.standing is TimeStanding.VERIFIED for it in times.witnesses) for times in found):
         return Conclusion.VERIFIED

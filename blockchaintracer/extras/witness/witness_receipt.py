@@ -25,7 +25,7 @@ from blockchaintracer.core.formats import (
     Format,
 )
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
-from blockchaintracer.core.record import Domain, checksummed, normal_digest, normal_id, unsigned
+from blockchaintracer.core.record import Domain, checksummed, normal_digest, unsigned
 
 MAX_PROOF = 16 << 10
 """Bytes of a proof that are read at most: four completed calendars, or a token with its certificates, have 6,000."""
@@ -102,7 +102,7 @@ class StampedSubject:
     @classmethod
     def of_root(cls, domain: Domain, root: str) -> StampedSubject:
         """Return the subject of a batch: its root with chain and registry."""
-        return cls(f"eip155:{domain.chain_id}:{domain.registry.lower()}/root/{normal_id(root, 'root')}")
+        return cls(domain.global_root(root))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,13 +66,15 @@ class RecordTimes:
         own: time by its own chain, if that check passed.
         witnesses: what each other witness says.
         problems: files of receipts that cannot be read, in sentences.
+        failed: what was handed in as evidence and is refused, in sentences.
     """
 
     subject: str
     not_before: int | None
     own: int | None
-    witnesses: tuple[WitnessTime, ...]
+    witnesses: tuple[WitnessTime, ...] = ()
     problems: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
 
     @property
     def not_after(self) -> int | None:
@@ -82,11 +84,6 @@ class RecordTimes:
     @property
     def _bounds(self) -> list[int | None]:
         return [it.not_after for it in self.witnesses if it.standing is TimeStanding.VERIFIED]
-
-    @property
-    def refused(self) -> tuple[WitnessTime, ...]:
-        """The receipts that are damaged, forged, or of something else."""
-        return tuple(it for it in self.witnesses if it.standing is TimeStanding.REFUSED)
 
     @property
     def disagreements(self) -> tuple[str, ...]:

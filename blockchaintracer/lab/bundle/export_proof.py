@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.core.chain import Registry, factory_registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.verify.bundle import ProvenBundle, read_bundle
 from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Settings, settings_of
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.files import write_output
+from blockchaintracer.lab.kept_evidence import receipts_names
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.store.store import Store
+
+_RECEIPTS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +49,43 @@ def export_proof(
         ChainUnavailable: if the chain is away, or the node has forgotten the block's state.
     """
     records = [_request(lab, lab.parse_id(record_id)) for record_id in dict.fromkeys(record_ids)]
-    data = _export(lab, records, block, progress)
+    data = _export(lab, records, block, progress, _witnesses(lab, records))
     proven = read_bundle(data)
     write_output(file, data)
     missing = tuple(record.id for record in proven.records if record.manifest is None)
     return ExportedProof(str(file), len(data), proven, missing)
 
 
-def _export(lab: Lab, records: Sequence[ProofRequest], block: int | None, progress: Progress | None) -> bytes:
+def _witnesses(lab: Lab, records: Sequence[ProofRequest]) -> dict[str, list[Any]]:
+    """Return the receipts of witnesses that are kept of records and of their batches, as a bundle has them."""
+    receipts = []
+    for it in records:
+        for name in receipts_names(lab.domain, lab.domain.record_id(it.key), it.batch.root if it.batch else None):
+            if (file := lab.home.path / name).is_file():
+                data = parse_json(read_limited(file, _RECEIPTS, "receipts of witnesses"), str(file))
+                receipts += [each for each in data["receipts"] if each not in receipts]
+    return {"witnesses": receipts} if receipts else {}
+
+
+def _export(
+    lab: Lab,
+    records: Sequence[ProofRequest],
+    block: int | None,
+    progress: Progress | None,
+    evidence: dict[str, list[Any]],
+) -> bytes:
     """Export as of the newest final block if all records were in one by then and the node still has its state: such a
     bundle can be verified at once. Else as of the newest block."""
     settings = factory_settings(lab)
     final = lab.chain.finalized() if block is None else None
     if final is not None:
         try:
-            data = export_bundle(lab.registry, records, final.number, progress, settings)
+            data = export_bundle(lab.registry, records, final.number, progress, settings, evidence)
             read_bundle(data)
             return data
         except (ChainUnavailable, NotVerified):
             pass  # a record is newer, or the state is forgotten
-    return export_bundle(lab.registry, records, block, progress, settings)
+    return export_bundle(lab.registry, records, block, progress, settings, evidence)
 
 
 def factory_settings(lab: Lab) -> Settings | None:

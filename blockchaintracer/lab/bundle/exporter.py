@@ -50,6 +50,7 @@ def export_bundle(
     block: int | None = None,
     progress: Progress | None = None,
     deployment: tuple[str, bool, str] | None = None,
+    evidence: dict[str, list[Any]] | None = None,
 ) -> bytes:
     """A bundle that proves these records as of one block.
 
@@ -58,6 +59,7 @@ def export_bundle(
         block: number of the block whose state is proven; the newest if not said. Nodes that are no archives forget
             the state of a block within hours.
         deployment: the settings of which the factory made the registry: owner, rule and salt.
+        evidence: the lists `witnesses`, `identities` and `renewals`, as they stand in the bundle.
 
     Raises:
         InputError: if a record or batch is not where `records` says, or this chain's blocks are of another form.
@@ -70,7 +72,7 @@ def export_bundle(
     bundle = _Export(registry).bundle(records, block, progress)
     if deployment:
         bundle["deployment"] = dict(zip(("owner", "openGroupCreation", "salt"), deployment, strict=True))
-    return rfc8785.dumps(bundle)
+    return rfc8785.dumps(bundle | (evidence or {}))
 
 
 class _Export:

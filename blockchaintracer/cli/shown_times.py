@@ -1,0 +1,96 @@
+"""What witnesses of time say of what `verify` checks: read only where receipts are kept, published or in a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from blockchaintracer.cli import extra
+from blockchaintracer.cli.options import FILE
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.record import Domain
+from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.lab.kept_evidence import receipts_names
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.verify.standing import BundleReport
+
+_FOLDER = "witnesses"
+
+witness_settings_option = click.option(
+    "--witness-settings", type=FILE, help="Which witnesses of time you trust. [default: witnesses.json of the lab]"
+)
+check_witness_option = click.option(
+    "--check-witness", is_flag=True, help="Ask the nodes of these settings, for Bitcoin and second chains."
+)
+
+
+def with_times(
+    lab: Lab, report: Report, sources: Sequence[str], options: dict[str, Any]
+) -> tuple[Report, dict[str, Any]]:
+    """Add what witnesses say of the records of a report. A receipt of a source that is refused is a failed check."""
+    domain = lab.domain if report.records else None
+    if domain is None or not any(_may_have(lab.home.path, sources, domain, it.id, it.batch) for it in report.records):
+        return report, {}
+    try:
+        times = extra("witness").times(lab, report, sources, _trust(lab.home, options))
+    except BlockchainTracerError as error:
+        detail = f"what witnesses of its time say was not found out: {error.message}"
+        return replace(report, checks=(*report.checks, Check("witness", Outcome.UNKNOWN, detail))), {}
+    return replace(report, checks=(*report.checks, *_failed(times))), {"times": times} if times else {}
+
+
+def bundle_with_times(
+    report: BundleReport, content: bytes, options: dict[str, Any], home: Home | None
+) -> tuple[BundleReport, tuple[Any, ...]]:
+    """Add what the witnesses in a bundle say of its records, and those that are kept of the file itself."""
+    digest = sha256(content).hexdigest()
+    is_kept = home is not None and (home.path / _FOLDER / f"{digest}.json").is_file()
+    if not (is_kept or any(what == "witness" for what, _ in report.bundle.evidence)):
+        return report, ()
+    witness = extra("witness")
+    try:
+        times = witness.bundle_times(report, home, content, _trust(home, options))
+    except InputError as error:
+        return report.beside([Check("witness", Outcome.UNKNOWN, error.message)], ()), ()
+    return report.beside(_failed(times), witness.receipt_types()), times
+
+
+def home_of(chosen: str | None) -> Home | None:
+    """Return a lab's folder that is there and may be used; None if there is none."""
+    try:
+        home = Home(chosen)
+    except InputError:
+        return None
+    return home if home.path.is_dir() else None
+
+
+def _trust(home: Home | None, options: dict[str, Any]) -> Any:
+    module, file = extra("witness", "witness_settings"), options.get("witness_settings")
+    settings = module.WitnessSettings.read(file) if file else module.WitnessSettings()
+    if home and not file:
+        settings = module.WitnessSettings.of_home(home)
+    return module.WitnessTrust.of(settings, online=options.get("check_witness", False))
+
+
+def _failed(times: Sequence[Any]) -> list[Check]:
+    return [
+        Check("witness", Outcome.FAIL, problem, record=it.subject if it.subject.startswith("0x") else None)
+        for it in times
+        for problem in it.failed
+    ]
+
+
+def _may_have(home: Path, sources: Sequence[str], domain: Domain, record_id: str, root: str | None) -> bool:
+    """Whether receipts of a record may be here: a source at an address has to be asked."""
+    if any("://" in source or Path(source).is_file() for source in sources):
+        return True
+    names = receipts_names(domain, record_id, root)
+    return any((folder / name).is_file() for folder in (home, *map(Path, sources)) for name in names)
