@@ -22,6 +22,7 @@ ELSEWHERE = {
     "mlflow": "tests/live/mlflow",
     "serve": "tests/node/test_serve.py",
     "reproduce": "tests/live/test_reproduce.py",
+    "witness": "tests/node/test_witness.py",
 }
 """Verbs whose answers other tests check, by `typed` too."""
 

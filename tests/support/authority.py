@@ -198,9 +198,9 @@ class OpensslAuthority:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "tsa.cnf").write_text(CONFIGURATION.format(folder=self.folder, policy=POLICY))
         (self.folder / "serial").write_text("01\n")
-        key = ("-newkey", f"rsa:{self.bits}", "-nodes")
+        key, curve = ("-newkey", f"rsa:{self.bits}", "-nodes"), ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
         config, about = ("-config", "tsa.cnf"), f"of {self.folder.name}"
-        root = ("req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-days", "3650", *config)
+        root = ("req", "-x509", *curve, "-nodes", "-keyout", "root.key", "-out", "root.pem", "-days", "3650", *config)
         self.openssl(*root, "-subj", f"/O=Tests/CN=Root {about}", "-extensions", "v3_ca")
         above = "root"
         for file, title, extensions in (("between", "Issuer", "v3_ca"), ("tsa", "Authority", "v3_tsa")):

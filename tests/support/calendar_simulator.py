@@ -96,7 +96,7 @@ class Simulator:
                 op = OpAppend(os.urandom(32)) if level % 2 else OpPrepend(os.urandom(32))
                 node = node.ops.add(op).ops.add(OpSHA256())
             self.headers[self.height] = into_block(node, self.height, at)
-            self.height += 1
+            self.height += 2
             self._done[message] = stamp
         self._waiting.clear()
 

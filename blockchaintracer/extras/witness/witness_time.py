@@ -123,7 +123,7 @@ class RecordTimes:
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
         return {
-            "subject": self.subject,
+            "of": self.subject,
             "notBefore": self.not_before,
             "notAfter": None if self.disagreements else self.not_after,
             "ownChain": self.own,
