@@ -685,7 +685,7 @@ def test_the_documented_example_is_what_it_says() -> None:
         assert f"`{field.alias}`" in text, field.alias
 
 
-@pytest.mark.parametrize("kind", [Kind.WITNESS, Kind.EVALUATION])
+@pytest.mark.parametrize("kind", [Kind.EVALUATION])
 def test_a_kind_without_a_predicate_is_named(kind: Kind) -> None:
     """The registry takes it; this version can neither write nor read what it says."""
     with pytest.raises(InputError, match=f"{label(kind)}: it has no predicate"):
