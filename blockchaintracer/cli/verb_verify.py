@@ -147,7 +147,8 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
         if target is None or target.startswith("mlflow:"):
             raise InputError("expected a record, a file or a folder beside blocks that you trust, got neither")
         report, more, lab = verified_offline(ctx, target, options["sources"], options)
-        return _answer(report, more, strict, lab)
+        report, times = with_times(lab, report, options["sources"], options)
+        return _answer(report, more | times, strict, lab)
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
     if target is None:
