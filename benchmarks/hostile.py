@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 import rfc8785
 
+from benchmarks.hostile_renewals import renewals
 from blockchaintracer import Trust, verify_batch_proof, verify_bundle
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import UnknownVersion
@@ -268,6 +269,12 @@ def _replayed(lab: Lab, entry: Entry, other: IdentityStatement) -> str:
     return "verified"
 
 
+def renewed_records(honest: Honest) -> Iterator[Case]:
+    """Give altered, forged, foreign, partial and late renewals of a record whose hash is broken."""
+    (folder := honest.folder / "renewals").mkdir()
+    yield from renewals(honest.lab, folder)
+
+
 def nodes_that_forget(honest: Honest) -> Iterator[Case]:
     """Verify a registry's records by nodes that forgot everything before each of its blocks, in each of the four ways:
     with the keys that were published with them, and with none."""
@@ -336,6 +343,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,
     "claims": claims,
+    "renewals": renewed_records,
     "node that forgets": nodes_that_forget,
     "node that forgets, each verb": verbs_of_nodes_that_forget,
     "node of another make": nodes_of_other_makes,
