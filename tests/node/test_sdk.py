@@ -20,7 +20,17 @@ from blockchaintracer import Trust, verify_bundle
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.bundle import BundleRefused
+from blockchaintracer.lab.attest import retract
+from blockchaintracer.lab.bundle.exporter import ProofRequest, export_bundle
+from blockchaintracer.lab.chain.factory import settings_of
+from blockchaintracer.lab.devnet.chain_state import call
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.relay import SignedWrites
+from tests.support.actors import Actor
 from tests.support.artifacts import ROOT
 from tests.support.forged_bundles import Forged, blocks_of
 from tests.support.mutations import changes
@@ -112,6 +122,30 @@ def test_manifests_are_judged_as_python_does() -> None:
     expected = [ours(lambda data=data: read(data)) for data in cases]
     assert len({*expected}) > 100
     assert [(cases[i][:2000], it, expected[i]) for i, it in enumerate(answers) if it != expected[i]] == []
+
+
+def test_wallets_and_nodes(lab: Lab, tmp_path: Path) -> None:
+    """`packages/sdk/test/devnet.js`; what it signed is read by Python, too."""
+    data = tmp_path / "data"
+    data.write_text("of the lab")
+    record = record_content(lab, Kind.DATASET, data, name="data").id
+    call(lab.devnet.start().port, "anvil_mine", "0x60")
+    found, final = required_record(lab, record), lab.chain.finalized()
+    assert final is not None
+    request = ProofRequest(found.key, lab.store.get_bytes(found.key.manifest), found.transaction)
+    bundle = export_bundle(lab.registry, [request], final.number, deployment=settings_of(lab.registry))
+    (tmp_path / "proof").write_bytes(bundle)
+    retract(lab, record, "a mistake")
+    people = {name: Actor.named(f"{name} of the SDK") for name in ("ALICE", "BOB")}
+    for actor in people.values():
+        lab.devnet.fund(actor.address, 10**20)
+    keys = {name: f"0x{actor.key.secret.hex()}" for name, actor in people.items()}
+    places = {"BUNDLE": str(tmp_path / "proof"), "SIGNED": str(tmp_path / "signed.json"), "RECORD": record}
+    known = {"RPC_URL": lab.devnet.start().url, "REGISTRY": lab.registry.address}
+    node(SDK / "test" / "devnet.js", env=os.environ | keys | places | known)
+    signed = SignedWrites.read_file(tmp_path / "signed.json")
+    assert signed.signer.lower() == people["ALICE"].address
+    assert lab.registry.status(signed.writes[0].record_id).exists
 
 
 def test_the_verifier_is_small(tmp_path: Path) -> None:

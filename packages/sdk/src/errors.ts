@@ -36,3 +36,16 @@ export class BundleRefused extends Error {
     return this.place.startsWith("byte ") ? "form" : this.place.replace(/\[\d+\]|\.0x[0-9a-f]{64}/g, "");
   }
 }
+
+/** The registry refused a call. `errorName` and `args` are those of its typed error. */
+export class Refused extends Error {
+  override name = "Refused";
+  readonly errorName: string;
+  readonly args: readonly unknown[];
+
+  constructor(errorName: string, args: readonly unknown[]) {
+    super(`the registry refused it: ${errorName}(${args.map(String).join(", ")})`);
+    this.errorName = errorName;
+    this.args = args;
+  }
+}

@@ -17,5 +17,7 @@ export type { Copies, FoundRecord, Report, VerifyOptions } from "./verify.ts";
 export { Chain, openRegistry, Registry } from "./registry.ts";
 export type { Attestation, Block, Client, Group, Log, Membership } from "./registry.ts";
 export type { Batch, RecordStatus, Status } from "./storage.ts";
-export { BundleRefused, InputError, Unavailable, UnknownVersion } from "./errors.ts";
+export { attest, attestationAuthorization, readSignedWrites, record, recordAuthorization, relay, retract, signAttestation, signRecord, signedWrites } from "./wallet.ts";
+export type { Sent, SignedWrite, SignedWrites, Verdict as AttestedVerdict } from "./wallet.ts";
+export { BundleRefused, InputError, Refused, Unavailable, UnknownVersion } from "./errors.ts";
 export type { Hex } from "./bytes.ts";

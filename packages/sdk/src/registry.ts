@@ -1,10 +1,10 @@
 /** A registry on a chain, asked by a client of JSON-RPC: what it stores now. Existence is asked of the state, never of logs. */
 import { labRegistryAbi, statuses, verdicts } from "@blockchaintracer/contracts";
-import { decodeFunctionResult, encodeFunctionData, size as sizeOf } from "viem/utils";
+import { decodeErrorResult, decodeFunctionResult, encodeFunctionData, size as sizeOf } from "viem/utils";
 import type { ContractFunctionArgs, ContractFunctionName, ContractFunctionReturnType } from "viem";
 import { fromHex } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
-import { InputError, Unavailable } from "./errors.ts";
+import { InputError, Refused, Unavailable } from "./errors.ts";
 import { normalAddress, normalId, recordId } from "./record.ts";
 import type { Domain, RecordKey } from "./record.ts";
 import type { Batch, RecordStatus, Status } from "./storage.ts";
@@ -74,6 +74,8 @@ export class Chain {
     try {
       return await this.#client.request({ method, params });
     } catch (error) {
+      const reverted = method === "eth_call" ? revertData(error) : undefined;
+      if (reverted) throw refusal(reverted);
       const told = error instanceof Error ? error.message.split("\n")[0]! : String(error);
       throw new Unavailable(`the node did not answer ${method}: ${told.slice(0, 200)}`);
     }
@@ -102,8 +104,9 @@ export class Chain {
     return fromHex(data(await this.ask("eth_getCode", [address, "latest"]), "eth_getCode"));
   }
 
-  async call(to: string, input: Hex): Promise<Hex> {
-    return data(await this.ask("eth_call", [{ to, data: input }, "latest"]), "eth_call");
+  /** @throws Refused if the contract refuses the call. */
+  async call(to: string, input: Hex, from?: string): Promise<Hex> {
+    return data(await this.ask("eth_call", [{ to, data: input, ...(from && { from }) }, "latest"]), "eth_call");
   }
 
   /** Logs of an address by their topics. A missing log never means a missing record: nodes forget. */
@@ -127,6 +130,23 @@ export class Chain {
       }
       return made;
     });
+  }
+}
+
+/** The bytes that a contract reverted with, wherever a client or wallet keeps them in its error. */
+function revertData(error: unknown, depth = 0): Hex | undefined {
+  if (typeof error === "string") return /^0x([0-9a-f]{2}){4,}$/i.test(error) ? (error as Hex) : undefined;
+  if (typeof error !== "object" || error === null || depth > 8) return undefined;
+  const { data, cause, error: inner } = error as Record<string, unknown>;
+  return revertData(data, depth + 1) ?? revertData(cause, depth + 1) ?? revertData(inner, depth + 1);
+}
+
+function refusal(reverted: Hex): Refused {
+  try {
+    const { errorName, args } = decodeErrorResult({ abi: labRegistryAbi, data: reverted });
+    return new Refused(errorName, args ?? []);
+  } catch {
+    return new Refused(reverted.slice(0, 10), []);
   }
 }
 
