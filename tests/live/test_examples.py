@@ -58,6 +58,14 @@ def test_a_reviewer_reads_what_nobody_else_can(lab, tmp_path):
     assert "dose = 9" not in printed
 
 
+def test_a_stranger_sees_who_two_members_and_their_group_are(lab, tmp_path):
+    printed = run("identity/two_holders.py", lab, tmp_path)
+    for name, orcid in (("alice", "0000-0002-1825-0097"), ("bob", "0000-0002-1694-233X")):
+        for state in ("seen", "confirmed now"):
+            told = f"{name}'s record is verified; holders: ORCID {orcid} ({state}), domain lab.example ({state})"
+            assert told in printed
+
+
 def test_the_verbs_are_the_same_by_apes_door(lab, tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1,2\n3,4\n")
