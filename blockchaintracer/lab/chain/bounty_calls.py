@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from blockchaintracer.core.chain import Chain
@@ -30,14 +31,17 @@ def _view(name: str, result: str, *inputs: str) -> dict[str, Any]:
     return {"type": "function", "name": name, "inputs": named, "outputs": [{"name": "", "type": result}]}
 
 
-TOKEN = Interface(
-    [
-        _view("approve", "bool", "address", "uint256"),
-        _view("allowance", "uint256", "address", "address"),
-        _view("balanceOf", "uint256", "address"),
-        _view("decimals", "uint8"),
-    ]
-)
+@cache
+def tokens() -> Interface:
+    """Return the part of ERC-20 that is called here."""
+    return Interface(
+        [
+            _view("approve", "bool", "address", "uint256"),
+            _view("allowance", "uint256", "address", "address"),
+            _view("balanceOf", "uint256", "address"),
+            _view("decimals", "uint8"),
+        ]
+    )
 
 
 def data(function: str, bounty: dict[str, Any], more: list[Any]) -> str:
@@ -64,7 +68,7 @@ def token(chain: Chain, address: str, function: str, *arguments: Any) -> Any:
         InputError: if no token answers there.
     """
     try:
-        return TOKEN.result(function, chain.call(address, TOKEN.call(function, *arguments)))
+        return tokens().result(function, chain.call(address, tokens().call(function, *arguments)))
     except (ValueError, ContractRevert):
         raise InputError(f"expected an ERC-20 token at {address}, got no answer to {function}()") from None
 

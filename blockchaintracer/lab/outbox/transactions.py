@@ -475,7 +475,7 @@ def _call_bounty(write: Transaction, chain: Chain) -> tuple[str, str]:
 
 
 def _approve_bounty(write: Transaction, chain: Chain) -> tuple[str, str]:
-    return write["token"], bounty_calls.TOKEN.call(
+    return write["token"], bounty_calls.tokens().call(
         "approve", bounty_calls.bounty_address(write.registry), write["amount"]
     )
 
