@@ -17,6 +17,7 @@ VERBS = {
     "bounty": (None, "Pay for reproducing a record: fund, enter, claim."),
     "check": ("check", "Results that a paper states, held against their records."),
     "ci-token": ("tokens", "Which CI job asked for a record, by its provider's token."),
+    "community": ("community", "Registries and groups that a community trusts, as a signed file."),
     "compare": ("compare", "What differs between runs, and what repeated runs say."),
     "completion": (None, "Complete verbs, options, ids and names in your shell."),
     "decrypt": (None, "Open what was recorded encrypted to you."),
@@ -64,7 +65,7 @@ VERBS = {
 SECTIONS = {
     "Start": "deploy group keys identity node network estimate status",
     "Record": "record new mlflow seal reveal batch materialize attest reproduce bounty retract renew witness",
-    "Check": "verify check compare score signature ci-token",
+    "Check": "verify check compare score signature ci-token community",
     "Find": "query lineage impact",
     "Share": "publish serve report disclose decrypt export-as export-proof ipfs",
     "Advanced": "completion registry home outbox store export import",

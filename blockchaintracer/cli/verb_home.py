@@ -76,6 +76,7 @@ def _content(home: Path) -> list[str]:
         waiting = Counter(entry.write.op for entry in lab.outbox.pending())
         lab.outbox.close()
     lines += [f"registries of: {file.stem}" for file in sorted(home.glob("deployments/*.json"))]
+    lines += [f"community: {file.stem}" for file in sorted(home.glob("communities/*.json"))]
     lines += [f"key: {file.stem}" for file in sorted(home.glob("keys/*.json"))]
     lines += [f"waiting: {count} x {op.value}" for op, count in waiting.items()]
     return [plain(line) for line in lines] or ["no settings, no key, nothing that waits"]

@@ -64,6 +64,8 @@ class Home:
     """environments of Python that `reproduce` rebuilt; may be deleted at any time"""
     mlflow = _Inside("mlflow/")
     """what is known of MLflow runs: their salts, and which wait for their record's tags"""
+    communities = _Inside("communities/")
+    """the address books of communities that are trusted"""
     deployments = _Inside("deployments/")
     """the registries that are known on each chain"""
     outbox = _Inside("outbox.sqlite")
