@@ -14,6 +14,12 @@ import click
 from click.core import ParameterSource
 
 from blockchaintracer.cli import extra
+from blockchaintracer.cli.communities_shown import (
+    community_words,
+    groups_of_bundle,
+    registry_of_community,
+    with_communities,
+)
 from blockchaintracer.cli.holders_shown import has_claims, names_of
 from blockchaintracer.cli.options import (
     FILE,
@@ -39,7 +45,7 @@ from blockchaintracer.cli.verified_offline import verified_offline
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.plain_json import as_json
-from blockchaintracer.core.record import counted, is_hash
+from blockchaintracer.core.record import Domain, counted, is_hash
 from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
@@ -82,6 +88,7 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
 @click.option("--record", type=RECORD, metavar="ID", help="Compare PATH with this record alone.")
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group count.")
+@click.option("--community", metavar="NAME", help="Only the registries and groups count that it trusts: `community`.")
 @click.option("--author", metavar="ADDRESS", help="Who sealed the commitment ID for --group: needs no log.")
 @click.option("--key-file", "key_files", type=FILE, multiple=True, help="Has the key of a record; repeatable.")
 @click.option("--as-of", metavar="DATE", help="Judge by what held at this day (to its end, UTC) or time.")
@@ -118,6 +125,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
       blockchaintracer verify --proof learning-rate.json    (what `disclose` wrote)
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
       blockchaintracer verify ID --from archive --registry ADDRESS --trust-block HASH    (no network)
+      blockchaintracer verify ID --community ligo
       blockchaintracer verify ID --as-of 2031-05-01
       blockchaintracer verify ID --broken sha256:2041-01-01    (counts only if it was renewed before)
 
@@ -143,19 +151,22 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     is_data = options["data"] is not None
     target = _one_target(ctx, targets, options)
     if options["trusted_blocks"] or options["checkpoints"]:
-        _refuse(ctx, "blocks that you trust", *_OF_A_NODE)
+        _refuse(ctx, "blocks that you trust", *_OF_A_NODE, "community")
         if target is None or target.startswith("mlflow:"):
             raise InputError("expected a record, a file or a folder beside blocks that you trust, got neither")
         report, more, lab = verified_offline(ctx, target, options["sources"], options)
         report, times = with_times(lab, report, options["sources"], options)
         return _answer(report, more | times, strict, lab)
-    lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
+    community, before, sources = options["community"], options["before"], options["sources"]
+    lab = _lab(ctx, options)
     renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
     if target is None:
-        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken", *_OF_IDENTITY, *_OF_WITNESSES)
+        _refuse(
+            ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken", "community", *_OF_IDENTITY, *_OF_WITNESSES
+        )
         return _answer(*renewing.judged(verify_order(lab, *before)), strict, lab)
     if target.startswith("mlflow:"):
-        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE, *_OF_IDENTITY, *_OF_WITNESSES)
+        _refuse(ctx, "a run of MLflow", *_OF_AN_ID, *_OF_A_DATE, "community", *_OF_IDENTITY, *_OF_WITNESSES)
         run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
@@ -173,7 +184,8 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     report, more = renewing.judged(report)
     report, holders = _with_holders(lab, report, sources, options)
     report, times = with_times(lab, report, sources, options)
-    return _answer(report, more | holders | times, strict, lab)
+    report, said = with_communities(lab.home, lab.domain, report, community)
+    return _answer(report, more | holders | times | said, strict, lab)
 
 
 def _with_holders(
@@ -230,6 +242,10 @@ def _one_target(ctx: click.Context, targets: Sequence[str], options: dict[str, A
 def _lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
     """Return the lab to verify for. Somebody who has no lab names chain and registry, and gets one in a folder that is
     deleted: no node is started, and no home is made."""
+    community = options.pop("community", None)
+    if community and not options.get("registry"):
+        of_chain = (options.get("network"), options.get("chain_id"))
+        options["registry"] = registry_of_community(Home(options.get("home")), community, *of_chain)
     if not Home(options.get("home")).path.is_dir():
         network, rpc = options.get("network"), options.get("rpc")
         is_devnet = network is not None and network_by_name(network).is_devnet
@@ -257,7 +273,7 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
     if kind is ProofKind.BUNDLE:
         _refuse(ctx, "a proof bundle", "sources", "strict", "key_files")
         return _bundle(ctx, file, content, data, options)
-    _refuse(ctx, str(kind), *_OF_BLOCKS, *_OF_WITNESSES)
+    _refuse(ctx, str(kind), *_OF_BLOCKS, *_OF_WITNESSES, "community")
     sources, group = options["sources"], options["of_group"]
     if kind is ProofKind.BATCH and not _chooses_chain(ctx, options):
         _refuse(ctx, f"{kind} without a chain", *_OF_NODES, why=": it is compared with what the node says")
@@ -295,14 +311,22 @@ def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path]
     from blockchaintracer.core.verify.standing import stand
 
     bundle, home = read_bundle(content), home_of(options.get("home"))
+    domain = Domain(bundle.chain_id, bundle.registry)
+    if options["community"]:
+        _refuse(ctx, "--community", "of_group")
+        options["groups"] = groups_of_bundle(home or Home(options.get("home")), options["community"], domain)
+        options["registry"] = options["registry"] or bundle.registry
     trust, ask = _trust(ctx, options)
     with progress_bar("hashing", data) as progress:
         report = stand(bundle, trust, ask, data, progress)
     report, times = bundle_with_times(report, content, options, home)
-    more = {"times": as_json(times)} if times else {}
+    groups = {record.key.group for record in bundle.records}
+    said, notes = community_words(home, domain, groups) if home else ((), [])
+    who = [*(line for word in said for line in word.lines()), *notes]
+    more = {name: as_json(shown) for name, shown in (("times", times), ("communities", said)) if shown}
     return Answer(
         {**bundle_json(bundle), **report.as_json(), **more, "code": report.code, "file": str(file)},
-        *_bundle_lines(report, file, times),
+        *_bundle_lines(report, file, times, who),
         exit_code=report.conclusion.exit_code,
     )
 
@@ -312,7 +336,7 @@ def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, C
     from blockchaintracer.core.api import connect
 
     network, rpc, chain_id = options.get("network"), options.get("rpc"), options["chain_id"] or 0
-    groups = () if options["of_group"] is None else (options["of_group"],)
+    groups = options.get("groups", ()) if options["of_group"] is None else (options["of_group"],)
     checkpoints = read_checkpoints(options["checkpoints"]) if options["checkpoints"] else ()
     chosen = {
         "registry": options["registry"],
@@ -355,7 +379,7 @@ def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, C
 _CHOOSE = "Name one: --network NAME, --rpc URL with --chain-id N, --trust-block HASH, or --checkpoints FILE."
 
 
-def _bundle_lines(report: BundleReport, file: Path, times: Sequence[Any]) -> Iterator[str]:
+def _bundle_lines(report: BundleReport, file: Path, times: Sequence[Any], who: Sequence[str]) -> Iterator[str]:
     bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
     yield verdict_line(report.conclusion, _summary(report), private=report.private)
     yield ""
@@ -368,6 +392,7 @@ def _bundle_lines(report: BundleReport, file: Path, times: Sequence[Any]) -> Ite
     yield "Checks"
     for check in report.checks:
         yield _line(check) + (f" ({check.record})" if check.record and len(bundle.records) > 1 else "")
+    yield from ("", "Who", *(hanging("  ", plain(line)) for line in who)) if who else ()
     if lines := [(it, line) for it in times for line in it.lines()]:
         yield from ("", "When")
         yield from (hanging("  ", plain(f"{it.subject}: {line}" if len(times) > 1 else line)) for it, line in lines)
@@ -462,7 +487,9 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
         yield from (_line(check) for check in report.checks if check.record == record.id)
     known = {record.id for record in report.records}
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
-    if who := [line for holder in more.get("holders", ()) for line in holder.lines(report.records)]:
+    who = [line for holder in more.get("holders", ()) for line in holder.lines(report.records)]
+    who += [line for word in more.get("communities", ()) for line in word.lines()]
+    if who:
         yield from ("", "Who", *(hanging("  ", plain(line)) for line in who))
     if times := [line for it in (*more.get("times", ()), *more.get("renewals", ())) for line in it.lines()]:
         yield from ("", "When", *(hanging("  ", plain(line)) for line in times))

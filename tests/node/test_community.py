@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata
 
-from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.cli import main
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.plain_json import canonical
-from blockchaintracer.core.record import Domain
+from blockchaintracer.core.record import Domain, Kind, Role
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.community import book as of_book
 from blockchaintracer.extras.community import kept_books, make_book
@@ -27,7 +30,11 @@ from blockchaintracer.extras.community.kept_books import (
     update_book,
     words,
 )
+from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.recording.content import record_content
+from tests.support.labs import shared_lab
+from tests.support.serving import serving
 
 NOW = datetime.now(UTC)
 REGISTRY, OTHER = "0x" + "12" * 20, "0x" + "34" * 20
@@ -363,3 +370,72 @@ def test_what_is_no_book(keepers: Keepers, change: Callable[[Any], Any]) -> None
     change(plain)
     with pytest.raises((InputError, NotVerified)):
         read_book(canonical(plain), now=NOW)
+
+
+def test_the_verbs_and_what_verify_says(keepers: Keepers, tmp_path: Path) -> None:
+    with shared_lab(tmp_path / "shared") as lab:
+        (tmp_path / "data.csv").write_text("1\n")
+        record = record_content(lab, Kind.DATASET, tmp_path / "data.csv")
+        export_proof(lab, [record.id], tmp_path / "it.proof")
+        home, group = ("--home", str(lab.home.path)), lab.group(Role.RECORDER)
+        registry = {"chainId": str(lab.chain_id), "registry": lab.domain.registry.lower(), "name": "LIGO"}
+        trusting = {**registry, "groups": [{"group": group, "name": "Hanford"}]}
+        others = {**registry, "groups": [{"group": group + 1, "name": "Livingston"}]}
+        for name, entry in (("ligo", trusting), ("virgo", others), ("kagra", {**registry, "registry": OTHER})):
+            keepers.new("alice", threshold=1, content={"name": name, "registries": [entry]})
+            keepers.sign("alice")
+            keepers.file.rename(tmp_path / f"{name}.json")
+
+        def typed(*words: str, **more: Any) -> Any:
+            return CliRunner().invoke(main, [*words, *home], **more)
+
+        asked = typed("community", "add", str(tmp_path / "ligo.json"), input="n\n")
+        assert asked.exit_code == 6, asked.output
+        assert "fingerprint" in asked.output
+        for name in ("ligo", "virgo", "kagra"):
+            assert typed("community", "add", str(tmp_path / f"{name}.json"), "--yes").exit_code == 0
+        listed = json.loads(typed("community", "list", "--json").stdout)
+        assert [it["community"] for it in listed["communities"]] == ["kagra", "ligo", "virgo"]
+
+        plain = typed("verify", record.id)
+        assert plain.exit_code == 0, plain.output
+        told = " ".join(plain.output.split())
+        assert "is named 'LIGO' by the community file of 'ligo' (ligo), version 1, expires" in told
+        assert f"group {group} is named 'Hanford' by the same file" in told
+        proof = ("verify", "--proof", str(tmp_path / "it.proof"), "--network", "devnet")
+        for words in (("verify", record.id), proof):
+            codes = {name: typed(*words, "--community", name).exit_code for name in ("ligo", "virgo", "kagra", "other")}
+            assert codes == {"ligo": 0, "virgo": 1, "kagra": 1, "other": 2}, words
+        shown = json.loads(typed(*proof, "--json").stdout)
+        assert {it["community"] for it in shown["communities"]} == {"ligo", "virgo"}
+        assert typed("community", "update", "ligo").exit_code == 0
+        assert typed("community", "remove", "ligo").exit_code == 0
+        assert typed("verify", record.id, "--community", "ligo").exit_code == 2
+
+
+def test_an_address_book_from_a_server(keepers: Keepers, home: Home) -> None:
+    data, asked = signed(keepers), []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = b"" if self.path == "/elsewhere" else data
+            self.send_response(200 if body else 302)
+            self.send_header("Location", "/community.json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with serving(Handler) as url:
+        with pytest.raises(InputError, match="https"):
+            add_book(home, f"{url}/community.json", lambda book, warnings: None)
+        with pytest.raises(ChainUnavailable, match="302"):
+            add_book(home, f"{url}/elsewhere", lambda book, warnings: None, allow_local=True)
+        kept = add_book(home, f"{url}/community.json", lambda book, warnings: None, allow_local=True)
+        assert kept.source == f"{url}/community.json"
+        assert update_book(home, kept.alias, allow_local=True)[1].book.version == 1
+    with pytest.raises(ChainUnavailable):
+        update_book(home, kept.alias, allow_local=True)
