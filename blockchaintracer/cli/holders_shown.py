@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.formats import IDENTITIES
 from blockchaintracer.core.record import Domain
 from blockchaintracer.lab.kept_identities import holder_name, kept_files
 from blockchaintracer.lab.lab import Lab
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.verify.standing import BundleReport
 
 _HOLDERS, _IDENTIFIERS = "blockchaintracer.extras.identity.holders", "blockchaintracer.extras.identity.identifiers"
 """Imported by name, as all extras are, when they are needed."""
@@ -51,3 +55,11 @@ def claimants(lab: Lab, by: str, sources: Sequence[str]) -> tuple[Any, ...]:
             hint="Take a claim in: `identity check ID --from FOLDER|URL`. `identity list` shows those that are known.",
         )
     return who
+
+
+def bundle_with_holders(report: BundleReport) -> tuple[BundleReport, list[Any]]:
+    """Return the report of a bundle with the claims that it holds, and the holders that these name."""
+    if not any(what == "identity" and IDENTITIES.names(item["type"]) for what, item in report.bundle.evidence):
+        return report, []
+    checks, holders = import_module("blockchaintracer.extras.identity.in_bundle").judged(report.bundle)
+    return report.beside(checks, {str(IDENTITIES)}), holders

@@ -20,7 +20,7 @@ from blockchaintracer.cli.communities_shown import (
     registry_of_community,
     with_communities,
 )
-from blockchaintracer.cli.holders_shown import has_claims, names_of
+from blockchaintracer.cli.holders_shown import bundle_with_holders, has_claims, names_of
 from blockchaintracer.cli.options import (
     FILE,
     GIVEN,
@@ -320,10 +320,13 @@ def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path]
     with progress_bar("hashing", data) as progress:
         report = stand(bundle, trust, ask, data, progress)
     report, times = bundle_with_times(report, content, options, home)
+    report, holders = bundle_with_holders(report)
     groups = {record.key.group for record in bundle.records}
     said, notes = community_words(home, domain, groups) if home else ((), [])
-    who = [*(line for word in said for line in word.lines()), *notes]
-    more = {name: as_json(shown) for name, shown in (("times", times), ("communities", said)) if shown}
+    who = [*(line for it in holders for line in it.lines()), *(line for word in said for line in word.lines()), *notes]
+    more = {
+        name: as_json(shown) for name, shown in (("times", times), ("holders", holders), ("communities", said)) if shown
+    }
     return Answer(
         {**bundle_json(bundle), **report.as_json(), **more, "code": report.code, "file": str(file)},
         *_bundle_lines(report, file, times, who),

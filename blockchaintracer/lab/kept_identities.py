@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from typing import Any
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.record import GLOBAL_PREFIX, Domain
+from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.lab_folder import Home
@@ -62,6 +64,18 @@ def kept_files(home: Home, sources: Sequence[str], holder: str) -> Iterator[tupl
                 raise InputError(f"{public_name(source)} {error}") from None
 
 
-def has_any(home: Home) -> bool:
-    """Return whether the lab's folder keeps any claim."""
-    return next((home.path / FOLDER).glob("*.json"), None) is not None
+def of_a_bundle(home: Home, domain: Domain, records: Iterable[RecordKey]) -> list[dict[str, Any]]:
+    """Return what is kept of the authors and groups of records as a bundle has it: the claims, without pages and what
+    groups saw, which take a chain to be judged."""
+    names = [
+        name
+        for key in records
+        for name in (holder_name(domain, account=key.author), holder_name(domain, group=key.group))
+    ]
+    found = []
+    for name in dict.fromkeys(names):
+        for _, data in kept_files(home, (), name):
+            kept = parse_json(data, file_name(name))
+            kept["records"] = [it for it in kept["records"] if it["key"]["kind"] == Kind.IDENTITY_CLAIM]
+            found += [kept] if kept["records"] else []
+    return found

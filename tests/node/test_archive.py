@@ -22,7 +22,6 @@ from click.testing import CliRunner, Result
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.core.formats import TRUSTED_BLOCKS
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
 from blockchaintracer.core.record_key_file import Proof

@@ -14,6 +14,7 @@ from eth_utils.crypto import keccak
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Role
 from blockchaintracer.extras.identity.confirm import claim_entry, keep, name_of
 from blockchaintracer.extras.identity.ens import KEY, namehash
@@ -236,6 +237,30 @@ def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: st
         assert answer["outcome"] == "not verified"
         assert [it["name"] for it in answer["checks"] if it["verdict"] == "fail"] == ["identity"]
         assert reason in done.stdout
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
+def test_a_bundle_carries_the_claims(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
+    claim = run("identity", "claim", "--orcid", ORCID)
+    proof = tmp_path / "some.proof"
+    run("export-proof", record, "-o", str(proof))
+    where = ("--network", "devnet")
+    answer = run("verify", "--proof", str(proof), *where)
+    assert answer["outcome"] == "verified"
+    assert [(it["title"], it["state"]) for it in answer["holders"]] == [(f"ORCID {ORCID}", "signed")]
+    bundle = json.loads(proof.read_bytes())
+    (listed,) = bundle["identities"]
+    assert [it["id"] for it in listed["records"]] == [claim["id"]]
+    assert len(canonical(listed)) < 2500
+    for changed in (
+        listed | {"holder": listed["holder"][:-1] + "x"},
+        listed | {"registry": "0x" + "34" * 20},
+        json.loads(json.dumps(listed).replace(ORCID, OTHER)),
+        listed | {"more": 1},
+    ):
+        proof.write_bytes(canonical(bundle | {"identities": [changed]}))
+        refused = run("verify", "--proof", str(proof), *where, code=1)
+        assert [it["name"] for it in refused["checks"] if it["verdict"] == "fail"] == ["identity"]
     run("identity", "revoke", claim["id"], "--reason", "a test")
 
 

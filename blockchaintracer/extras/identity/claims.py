@@ -13,6 +13,7 @@ from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, Id
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, Relation, Role, checksummed, from_hex
 from blockchaintracer.extras.identity.identifiers import TITLES, ens_chain, normal
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.kept_identities import holder_name
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.commit import commit, require_recorder
 from blockchaintracer.lab.recording.content import not_before
@@ -32,6 +33,11 @@ def names(statement: IdentityStatement) -> dict[str, str]:
     if statement.group is None:
         return told | {f"{where}/account/{statement.account}": "account"}
     return told | {f"{where}/group/{statement.group}": "group"}
+
+
+def holder_of(domain: Domain, statement: IdentityStatement) -> str:
+    """Return the name of the account or group of a registry that a statement is about."""
+    return holder_name(domain, account=None if statement.group else statement.account, group=statement.group)
 
 
 def title(statement: IdentityStatement) -> str:

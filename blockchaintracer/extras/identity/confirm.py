@@ -14,14 +14,14 @@ from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, Id
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.identity import ror
-from blockchaintracer.extras.identity.claims import title
+from blockchaintracer.extras.identity.claims import holder_of, title
 from blockchaintracer.extras.identity.evidence import Entry, Evidence, keep
 from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, of_names
 from blockchaintracer.extras.identity.identifiers import parse_identifier
 from blockchaintracer.extras.identity.other_side import Asking, Named
 from blockchaintracer.lab.attest import Written, retract
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.kept_identities import holder_name, kept_files
+from blockchaintracer.lab.kept_identities import kept_files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.recording.commit import require_recorder
@@ -153,7 +153,7 @@ def statement_of(entry: Entry) -> IdentityStatement:
 
 def name_of(lab: Lab, said: IdentityStatement) -> str:
     """Return the name of the account or group that a statement is about."""
-    return holder_name(lab.domain, account=None if said.group else said.account, group=said.group)
+    return holder_of(lab.domain, said)
 
 
 def keep_claim(lab: Lab, recorded: Recorded) -> Entry:

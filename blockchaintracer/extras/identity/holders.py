@@ -16,15 +16,15 @@ from blockchaintracer.core.record import Domain, Kind, Relation, checksummed
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.locate import check_key
 from blockchaintracer.core.verify.outcomes import Outcome
-from blockchaintracer.extras.identity.claims import check_claim, require_timely, speaks_for, title
+from blockchaintracer.extras.identity.claims import check_claim, holder_of, require_timely, speaks_for, title
 from blockchaintracer.extras.identity.evidence import Entry, Evidence
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
-from blockchaintracer.lab.kept_identities import holder_name, holders_of, kept_files
+from blockchaintracer.lab.kept_identities import holders_of, kept_files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 CONFIRMED, SEEN, GONE, NEVER = "confirmed now", "seen", "gone", "never confirmed"
-REVOKED, REFUSED = "revoked", "refused"
+REVOKED, REFUSED, SIGNED = "revoked", "refused", "signed"
 CHECKED = "identityCheck"
 """The name among the values of a Document under which a group says what it fetched."""
 
@@ -55,7 +55,7 @@ class Holder:
 
     Args:
         title: the identifier as people call it.
-        state: `CONFIRMED`, `SEEN`, `GONE`, `NEVER`, `REVOKED` or `REFUSED`.
+        state: `CONFIRMED`, `SEEN`, `GONE`, `NEVER`, `REVOKED` or `REFUSED`; in a bundle, without a chain, `SIGNED`.
         account: who claims.
         group: whose identifier it is; None for the account's own.
         record: id of the claim's record.
@@ -84,6 +84,12 @@ class Holder:
     where: str = ""
     unknown: str = ""
     forged: bool = False
+
+    @classmethod
+    def of(cls, said: IdentityStatement, state: str, record: str, where: str) -> Holder:
+        """Return the holder that a statement names."""
+        names = (said.scheme, said.identifier, title(said), state, said.account, said.group)
+        return cls(*names, claim=f"0x{said.digest()}", record=record, where=where)
 
     @property
     def counts(self) -> bool:
@@ -125,6 +131,8 @@ class Holder:
             return f"revoked on {when(self.revoked_at or 0)}"
         if self.state == REFUSED:
             return f"refused: {self.reason}"
+        if self.state == SIGNED:
+            return "signed; neither the chain nor the other side was asked"
         if not self.seen or self.state == CONFIRMED:
             return self.state
         last = max(self.seen, key=lambda it: it.at)
@@ -202,7 +210,7 @@ def _holders(
     placed = {
         domain.record_id(entry.key): (where, entry)
         for where, it in reversed(evidence)
-        if it.domain == domain or _same(it.domain, domain)
+        if is_same(it.domain, domain)
         for entry in it.entries
     }
     claims = {
@@ -224,7 +232,8 @@ def _holders(
     return told
 
 
-def _same(ours: Domain, other: Domain) -> bool:
+def is_same(ours: Domain, other: Domain) -> bool:
+    """Return whether two domains are of one registry on one chain."""
     return (ours.chain_id, ours.registry.lower()) == (other.chain_id, other.registry.lower())
 
 
@@ -240,20 +249,10 @@ def _claim(
     predicate = entry.manifest.predicate
     assert isinstance(predicate, IdentityClaimPredicate)  # noqa: S101 -- the caller chose it
     said = predicate.statement
-    holder = Holder(
-        scheme=said.scheme,
-        identifier=said.identifier,
-        title=title(said),
-        state=NEVER,
-        account=said.account,
-        group=said.group,
-        claim=f"0x{said.digest()}",
-        record=record,
-        where=where,
-    )
+    holder = Holder.of(said, NEVER, record, where)
     try:
         check_claim(entry.manifest, entry.key, lab.domain)
-        if holder_name(lab.domain, account=None if said.group else said.account, group=said.group) != name:
+        if holder_of(lab.domain, said) != name:
             raise InputError("it is a claim about another account or group")
     except InputError as error:
         return replace(holder, state=REFUSED, reason=error.message, forged=True)
@@ -395,6 +394,6 @@ def known_names(lab: Lab) -> list[str]:
     for path in sorted((lab.home.path / "identities").glob("*.json")):
         with suppress(InputError, OSError):
             evidence = Evidence.parse(path.read_bytes(), str(path))
-            if _same(evidence.domain, lab.domain):
+            if is_same(evidence.domain, lab.domain):
                 names.append(evidence.holder)
     return names

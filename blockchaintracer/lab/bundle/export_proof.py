@@ -18,6 +18,7 @@ from blockchaintracer.lab.chain.factory import Settings, settings_of
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.kept_evidence import receipts_names
+from blockchaintracer.lab.kept_identities import of_a_bundle
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
@@ -49,7 +50,9 @@ def export_proof(
         ChainUnavailable: if the chain is away, or the node has forgotten the block's state.
     """
     records = [_request(lab, lab.parse_id(record_id)) for record_id in dict.fromkeys(record_ids)]
-    data = _export(lab, records, block, progress, _witnesses(lab, records))
+    identities = of_a_bundle(lab.home, lab.domain, [record.key for record in records])
+    evidence = _witnesses(lab, records) | ({"identities": identities} if identities else {})
+    data = _export(lab, records, block, progress, evidence)
     proven = read_bundle(data)
     write_output(file, data)
     missing = tuple(record.id for record in proven.records if record.manifest is None)

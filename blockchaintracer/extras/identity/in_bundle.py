@@ -1,0 +1,44 @@
+"""The claims in a proof bundle, judged by themselves, without a chain. Whether they are recorded, stand or are
+confirmed needs a node (`verify ID --check-identity`)."""
+
+from __future__ import annotations
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import IDENTITIES
+from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate
+from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.core.record import Domain
+from blockchaintracer.core.verify.bundle import ProvenBundle
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+from blockchaintracer.extras.identity.claims import check_claim, holder_of, title
+from blockchaintracer.extras.identity.evidence import Evidence
+from blockchaintracer.extras.identity.holders import SIGNED, Holder, is_same
+from blockchaintracer.lab.kept_identities import holder_name
+
+
+def judged(bundle: ProvenBundle) -> tuple[list[Check], list[Holder]]:
+    """Judge the claims of a bundle. Returns a check for each, and the holders that they name."""
+    domain, checks, holders = Domain(bundle.chain_id, bundle.registry), list[Check](), list[Holder]()
+    about = {
+        name
+        for record in bundle.records
+        for name in (holder_name(domain, account=record.key.author), holder_name(domain, group=record.key.group))
+    }
+    for what, item in bundle.evidence:
+        if what != "identity" or not IDENTITIES.names(item["type"]):
+            continue
+        try:
+            evidence = Evidence.parse(canonical(item), "a list of identities")
+            if evidence.holder not in about or not is_same(evidence.domain, domain):
+                raise InputError("it is about no author or group of these records")
+            for entry in evidence.entries:
+                if isinstance(entry.manifest.predicate, IdentityClaimPredicate):
+                    said = check_claim(entry.manifest, entry.key, domain).statement
+                    if holder_of(domain, said) != evidence.holder:
+                        raise InputError("it is a claim about another account or group")
+                    holders.append(Holder.of(said, SIGNED, domain.record_id(entry.key), "a proof"))
+                    detail = f"{said.account} signed to be {title(said)}; nobody was asked whether it is so"
+                    checks.append(Check("identity", Outcome.PASS, detail))
+        except InputError as error:
+            checks.append(Check("identity", Outcome.FAIL, f"a claim is refused: {error.message}"))
+    return checks, holders
