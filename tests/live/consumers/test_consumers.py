@@ -84,14 +84,19 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return npm.pack("contracts", tmp_path_factory.mktemp("packed"))
 
 
+def unpack(packed: Path, folder: Path) -> None:
+    """Install a packed package as `folder`."""
+    with tarfile.open(packed) as archive:
+        archive.extractall(folder.parent / "unpacked", filter="data")
+    (folder.parent / "unpacked" / "package").rename(folder)
+
+
 def project(name: str, folder: Path, packed: Path, *modules: Path) -> Path:
     """A project that has installed the packed package and OpenZeppelin, and beside them what `modules` hold."""
     shutil.copytree(HERE / name, folder / name)
     installed = folder / name / "node_modules"
     (installed / "@blockchaintracer").mkdir(parents=True)
-    with tarfile.open(packed) as archive:
-        archive.extractall(folder / "unpacked", filter="data")
-    (folder / "unpacked" / "package").rename(installed / "@blockchaintracer" / "contracts")
+    unpack(packed, installed / "@blockchaintracer" / "contracts")
     shutil.copytree(ROOT / "node_modules" / "@openzeppelin", installed / "@openzeppelin")
     for module in (module for modules_folder in modules for module in modules_folder.glob("[!.]*")):
         (installed / module.name).symlink_to(module)
@@ -171,6 +176,37 @@ def test_a_project_of_hardhat_2(case: Case, packed: Path, tmp_path: Path) -> Non
     ]
     program = (npm.NODE, hardhat.COMMAND, "run", "--network", "devnet", "scripts/ask.js")
     assert told(run(folder, case, *program, CASE=json.dumps({"calls": calls}))) == case.answers
+
+
+def test_a_typescript_project(case: Case, packed: Path, tmp_path: Path) -> None:
+    """It has both packages: its types are checked strictly, those of the packages as well, and it runs."""
+    npm.install(HERE)
+    folder = project("typescript", tmp_path, packed, HERE / "node_modules")
+    unpack(npm.pack("sdk", tmp_path), folder / "node_modules" / "@blockchaintracer" / "sdk")
+    # beside viem's own version
+    noble = folder / "node_modules" / "@blockchaintracer" / "sdk" / "node_modules" / "@noble"
+    shutil.copytree(ROOT / "node_modules" / "@noble" / "hashes", noble / "hashes")
+    (folder / "package.json").write_text('{"name": "app", "version": "1.0.0", "private": true, "type": "module"}')
+    run(folder, case, npm.NODE, ROOT / "node_modules" / "typescript" / "bin" / "tsc")
+    assert told(run(folder, case, npm.NODE, folder / "built" / "app.js")) == case.answers
+
+
+def test_the_packages_are_clean(packed: Path, tmp_path: Path) -> None:
+    """By publint and arethetypeswrong, which find what is wrong with one whose types are missing."""
+    npm.install(HERE)
+    sdk = npm.pack("sdk", tmp_path)
+
+    def wrong(*files: Path) -> str:
+        command = [npm.NODE, HERE / "lint.mjs", *files]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=LIMIT_S).stdout
+
+    assert wrong(packed, sdk) == ""
+    damaged = tmp_path / "damaged.tgz"
+    with tarfile.open(sdk) as archive, tarfile.open(damaged, "w:gz") as other:
+        for member in archive.getmembers():
+            if member.name != "package/dist/index.d.ts":
+                other.addfile(member, archive.extractfile(member))
+    assert wrong(damaged)
 
 
 def test_what_is_packed(packed: Path) -> None:
