@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,8 @@ import click
 from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.record import Domain
+from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.record import Domain, is_hash
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.lab.kept_evidence import receipts_names
 from blockchaintracer.lab.lab import Lab
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from blockchaintracer.core.verify.standing import BundleReport
 
 _FOLDER = "witnesses"
+_LARGEST = 1 << 20
 
 witness_settings_option = click.option(
     "--witness-settings", type=FILE, help="Which witnesses of time you trust. [default: witnesses.json of the lab]"
@@ -61,6 +63,28 @@ def bundle_with_times(
     except InputError as error:
         return report.beside([Check("witness", Outcome.UNKNOWN, error.message)], ()), ()
     return report.beside(_failed(times), witness.receipt_types()), times
+
+
+def receipts_of(lab: Lab, name: str) -> list[bytes]:
+    """Return the files of receipts that are kept of a record, by its id, or of a text."""
+    text = lab.domain.global_id(name) if is_hash(name) else name
+    file = lab.home.path / _FOLDER / f"{sha256(text.encode()).hexdigest()}.json"
+    return [read_limited(file, _LARGEST, "receipts of witnesses")] if file.is_file() else []
+
+
+def witnessed_by(lab: Lab, sources: Sequence[str], options: dict[str, Any]) -> Callable[[str], Sequence[Any]]:
+    """Return what gives the verified times of a text, as renewals take them."""
+
+    def witnessed(text: str) -> Sequence[Any]:
+        name = f"{_FOLDER}/{sha256(text.encode()).hexdigest()}.json"
+        folders = [lab.home.path, *map(Path, sources)]
+        if not any("://" in source for source in sources) and not any((it / name).is_file() for it in folders):
+            return ()
+        make = extra("renewal", "judge").WitnessedTime
+        said = extra("witness").times_of_text(lab.home, text, sources, _trust(lab.home, options))
+        return [make(it.not_after, it.algorithms, it.who) for it in said]
+
+    return witnessed
 
 
 def home_of(chosen: str | None) -> Home | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import agreed_option, group_option, lab_verb, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, progress_bar, recorded_line
+from blockchaintracer.cli.shown_times import receipts_of
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import counted
@@ -40,7 +43,9 @@ def command(lab: Lab, record_ids: tuple[str, ...], every: bool, again: bool, sou
     renewing = extra("renewal", "renew")
     ids = renewing.own_records(lab) if every else record_ids
     with progress_bar("hashing") as progress:
-        done, skipped = renewing.renew(lab, ids, sources=sources, again=again, progress=progress)
+        done, skipped = renewing.renew(
+            lab, ids, sources=sources, witnesses=partial(receipts_of, lab), again=again, progress=progress
+        )
     lines = []
     for renewal in done:
         lines.append(recorded_line(f"Renewal of {counted(len(renewal.renews), 'record')}", renewal.record))

@@ -40,6 +40,7 @@ from blockchaintracer.cli.shown_times import (
     home_of,
     with_times,
     witness_settings_option,
+    witnessed_by,
 )
 from blockchaintracer.cli.verified_offline import verified_offline
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
@@ -159,7 +160,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
         return _answer(report, more | times, strict, lab)
     community, before, sources = options["community"], options["before"], options["sources"]
     lab = _lab(ctx, options)
-    renewing = _Renewing(lab, sources, options["as_of"], options["broken"])
+    renewing = _Renewing(lab, sources, options)
     if target is None:
         _refuse(
             ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri", "broken", "community", *_OF_IDENTITY, *_OF_WITNESSES
@@ -440,8 +441,9 @@ def _summary(report: BundleReport) -> str:
 class _Renewing:
     """What was asked of a date and of broken hashes, and the renewals that answer it."""
 
-    def __init__(self, lab: Lab, sources: Sequence[str], as_of: str | None, broken: Sequence[str]) -> None:
-        self._lab, self._sources = lab, sources
+    def __init__(self, lab: Lab, sources: Sequence[str], options: dict[str, Any]) -> None:
+        self._lab, self._sources, as_of, broken = lab, sources, options["as_of"], options["broken"]
+        self._witnessed = witnessed_by(lab, sources, options)
         self._time = extra("renewal", "as_of").read_date(as_of) if as_of else None
         self._broken = extra("renewal", "judge").parse_broken(broken) if broken else {}
         if self._time is not None:
@@ -453,7 +455,9 @@ class _Renewing:
         has_some = any(Path(folder, "renewals").is_dir() for folder in [str(self._lab.home.path), *self._sources])
         if self._broken or has_some:
             judge = extra("renewal", "verify_renewals")
-            report, renewals = judge.of_lab(self._lab, report, self._sources, judge.Question(self._broken, self._time))
+            report, renewals = judge.of_lab(
+                self._lab, report, self._sources, judge.Question(self._broken, self._time, self._witnessed)
+            )
         more: dict[str, Any] = {"renewals": renewals} if renewals else {}
         if self._time is not None:
             limit = f"It was judged by what held at {when(self._time)}: the files are those that are here today."

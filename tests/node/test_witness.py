@@ -318,6 +318,10 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent(world: World) -
     assert world.authority.asked == asked
     assert "expected records" in world.call("witness", "add", code=2)["message"]
     assert "expected receipts" in world.call("witness", "verify", record, code=2)["message"]
+    tsa = ("--tsa", world.authority.url, "--allow-local")
+    assert "record" in world.call("witness", "add", "ee" * 32, *tsa, code=2)["message"]
+    assert "root" in world.call("witness", "add", "--root", "ee" * 32, *tsa, code=2)["message"]
+    assert world.authority.asked == asked
     # a calendar that a stranger's proof names is not asked
     world.call("witness", "add", record, "--calendar", f"{world.calendars.url}/x", "--allow-local")
     before = len(world.calendars.asked)
@@ -330,3 +334,14 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent(world: World) -
     )
     assert told["added"] == []
     world.calendars.down = False
+
+
+def test_a_renewal_that_was_witnessed(world: World) -> None:
+    """A renewal counts from the time that its witnesses show, and takes the receipts of its records along."""
+    record = world.record("renewed")
+    add = ("--tsa", world.authority.url, "--allow-local")
+    world.call("witness", "add", record, *add)
+    [renewal] = world.call("renew", record)["renewals"]
+    world.call("witness", "add", "--text", renewal["text"], *add)
+    [told] = world.call("verify", record, "--witness-settings", world.settings)["renewals"]
+    assert [time["source"].split()[0] for time in told["times"]].count("authority") == 1

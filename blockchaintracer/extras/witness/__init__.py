@@ -15,6 +15,7 @@ from blockchaintracer.extras.witness.kept_receipts import kept_receipts as kept_
 from blockchaintracer.extras.witness.record_times import bundle_times as bundle_times
 from blockchaintracer.extras.witness.record_times import receipt_types as receipt_types
 from blockchaintracer.extras.witness.record_times import times as times
+from blockchaintracer.extras.witness.record_times import times_of_text as times_of_text
 from blockchaintracer.extras.witness.stamping import Stamped as Stamped
 from blockchaintracer.extras.witness.stamping import check_receipt as check_receipt
 from blockchaintracer.extras.witness.stamping import stamp as stamp

@@ -10,7 +10,7 @@ from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Artifact, Manifest, WitnessPredicate
 from blockchaintracer.core.plain_json import canonical
-from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Link, Relation
+from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Link, Relation, normal_id
 from blockchaintracer.extras.witness.calendar_proof import whole_proof
 from blockchaintracer.extras.witness.kept_receipts import kept_receipts
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
@@ -19,10 +19,25 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.lookup import stored_or_batched
 from blockchaintracer.lab.outbox import ANCHORS
 from blockchaintracer.lab.outbox.transactions import RECORDS
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import named_parents, not_before
+
+
+def require_there(lab: Lab, record_ids: Iterable[str], roots: Iterable[str]) -> None:
+    """Refuse ids that the registry does not have and no batch of this lab holds, and roots of no batch of this lab: a
+    mistyped one would be stamped as well.
+
+    Raises:
+        InputError: naming the first.
+    """
+    for record_id in record_ids:
+        stored_or_batched(lab, record_id)
+    known = {it.write["root"] for it in lab.outbox.entries_in(lab.domain, *ANCHORS)}
+    if wrong := next((it for it in roots if normal_id(it, "root") not in known), None):
+        raise InputError(f"expected the root of a batch of this lab, got {wrong}", hint="`batch list` shows them.")
 
 
 def own_subjects(lab: Lab) -> list[StampedSubject]:

@@ -215,7 +215,8 @@ class SignedToken:
         from cryptography.exceptions import InvalidSignature
 
         attributes = {it["type"].native: it["values"] for it in signer["signed_attrs"]}
-        algorithm = signer["digest_algorithm"]["algorithm"].native
+        self.hashed: str = signer["digest_algorithm"]["algorithm"].native
+        algorithm = self.hashed
         if algorithm not in _HASHES:
             raise InputError(f"it is signed over a {algorithm} digest, which is refused")
         if len(attributes) != len(signer["signed_attrs"]) or any(len(it) != 1 for it in attributes.values()):
@@ -274,7 +275,7 @@ class SignedToken:
         margin = "it states no accuracy" if self.accuracy is None else f"give or take {self.accuracy:g} s"
         detail = f"signed {when(stated)}, {margin}, under policy {self.policy}" + (", in order" if self.ordered else "")
         until = math.ceil(self.generated + (1 if self.accuracy is None else self.accuracy))
-        return WitnessTime(who, TimeStanding.VERIFIED, detail, stated, until)
+        return WitnessTime(who, TimeStanding.VERIFIED, detail, stated, until, frozenset({"sha256", self.hashed}))
 
     def _ends_at(self, root: Certificate) -> bool:
         current, left = self.signer, list(self.others)

@@ -166,4 +166,5 @@ def _stored(registry: Registry, file: KeyFile, who: str, private: bool) -> Witne
         return WitnessTime(who, TimeStanding.CONSISTENT, detail, at, is_private=private)
     since = f", and {label(status.status)} since" if status.status is Status.RETRACTED else ""
     detail = f"recorded {when(at)}{since}, by {registry.chain.address}"
-    return WitnessTime(who, TimeStanding.VERIFIED, detail, at, at, is_private=private)
+    hashes = frozenset({"keccak256", "sha256"})
+    return WitnessTime(who, TimeStanding.VERIFIED, detail, at, at, hashes, is_private=private)

@@ -23,6 +23,7 @@ from blockchaintracer.extras.witness.add_witnesses import (
     own_subjects,
     plain_files,
     record_receipts,
+    require_there,
 )
 from blockchaintracer.extras.witness.kept_receipts import (
     all_kept,
@@ -41,6 +42,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ids = click.argument("record_ids", type=RECORD, nargs=-1, metavar="[ID]...")
 _roots = click.option("--root", "roots", multiple=True, metavar="ROOT", help="A batch by its root; repeatable.")
 _files = click.option("--file", "files", multiple=True, type=FILE, help="A bundle or another file; repeatable.")
+_texts = click.option(
+    "--text", "texts", multiple=True, metavar="TEXT", help="A text, such as `renew` prints; repeatable."
+)
 _settings_option = click.option(
     "--settings", type=FILE, help="Which witnesses are asked and trusted. [default: witnesses.json of the lab]"
 )
@@ -84,6 +88,7 @@ def command() -> None:
 @_ids
 @_roots
 @_files
+@_texts
 @click.option("--all", "every", is_flag=True, help="Every record and batch of this lab that lacks one.")
 @_calendars
 @click.option("--tsa", "authorities", multiple=True, metavar="URL", help="An authority of RFC 3161; repeatable.")
@@ -96,6 +101,7 @@ def add(
     record_ids: tuple[str, ...],
     roots: tuple[str, ...],
     files: tuple[Path, ...],
+    texts: tuple[str, ...],
     every: bool,
     calendars: tuple[str, ...],
     authorities: tuple[str, ...],
@@ -116,8 +122,10 @@ def add(
       blockchaintracer witness add --file result.proof
       blockchaintracer witness add --all --settings witnesses.json
     """
-    if every == bool(record_ids or roots or files):
-        raise InputError("expected records, roots, files or --all, and not both", hint="See `witness add --help`.")
+    if every == bool(record_ids or roots or files or texts):
+        raise InputError(
+            "expected records, roots, files, texts or --all, and not both", hint="See `witness add --help`."
+        )
     chosen = replace(WitnessSettings.of_home(lab.home, settings), allow_local=allow_local)
     if calendars or authorities:
         asked = tuple(AuthoritySetting(url) for url in authorities)
@@ -125,7 +133,8 @@ def add(
     elif not (chosen.calendars or any(it.url for it in chosen.authorities) or chosen.chains):
         chosen = replace(chosen, calendars=chosen.default_calendars)
     chosen = replace(chosen, chains=() if no_chain else chosen.chains).require_addresses()
-    subjects = own_subjects(lab) if every else _subjects(lab, record_ids, roots, files)
+    require_there(lab, [lab.parse_id(it) for it in record_ids], roots)
+    subjects = own_subjects(lab) if every else _subjects(lab, record_ids, roots, files, texts)
     new, problems = list[WitnessReceipt](), list[str]()
     groups = lacking(lab.home, subjects, chosen)
     with progress_bar("stamping") as progress:
@@ -211,9 +220,15 @@ def upgrade(
 @_ids
 @_roots
 @_files
+@_texts
 @click.option("-o", "--output", type=FOLDER, help="Write each as plain files, for the tools of others.")
 def list_receipts(
-    lab: Lab, record_ids: tuple[str, ...], roots: tuple[str, ...], files: tuple[Path, ...], output: Path | None
+    lab: Lab,
+    record_ids: tuple[str, ...],
+    roots: tuple[str, ...],
+    files: tuple[Path, ...],
+    texts: tuple[str, ...],
+    output: Path | None,
 ) -> Answer:
     """List the receipts that are kept, of some things or of all. Nothing is asked, and nothing is trusted.
 
@@ -222,7 +237,7 @@ def list_receipts(
       blockchaintracer witness list
       blockchaintracer witness list ID -o receipts     # then: ots verify SHA.txt.ots; openssl ts -verify ...
     """
-    chosen = _subjects(lab, record_ids, roots, files)
+    chosen = _subjects(lab, record_ids, roots, files, texts)
     kept = [kept_receipts(lab.home, it) for it in chosen] if chosen else [it for _, it in all_kept(lab.home)]
     receipts = [it for each in kept for it in each]
     written = plain_files(receipts, output) if output else []
@@ -243,6 +258,7 @@ def list_receipts(
 @_ids
 @_roots
 @_files
+@_texts
 @_settings_option
 @_trust_options
 @source_option
@@ -252,6 +268,7 @@ def verify(
     record_ids: tuple[str, ...],
     roots: tuple[str, ...],
     files: tuple[Path, ...],
+    texts: tuple[str, ...],
     settings: Path | None,
     sources: tuple[str, ...],
     offline: bool,
@@ -268,9 +285,9 @@ def verify(
       blockchaintracer witness verify ID --bitcoin-block HASH --from https://lab.example/published
       blockchaintracer witness verify --file result.proof --bitcoin-headers headers.txt --offline
     """
-    subjects = _subjects(lab, record_ids, roots, files)
+    subjects = _subjects(lab, record_ids, roots, files, texts)
     if not subjects:
-        raise InputError("expected records, roots or files, got none", hint="See `witness verify --help`.")
+        raise InputError("expected records, roots, files or texts, got none", hint="See `witness verify --help`.")
     chosen = _with_bitcoin(WitnessSettings.of_home(lab.home, settings), trusted["headers"], trusted["node"])
     chosen = replace(chosen, blocks=(*chosen.blocks, *trusted["blocks"]), regtest=chosen.regtest or trusted["regtest"])
     trust = WitnessTrust.of(chosen, online=not offline, roots=trusted["tsa_roots"], policies=trusted["policies"])
@@ -312,11 +329,13 @@ def _lines(found: Sequence[RecordTimes], conclusion: Conclusion) -> Iterator[str
     yield "  That a record holds, or is right: a witness says when its id was there. `verify ID` checks the record."
 
 
-def _subjects(lab: Lab, ids: Sequence[str], roots: Sequence[str], files: Sequence[Path]) -> list[StampedSubject]:
+def _subjects(
+    lab: Lab, ids: Sequence[str], roots: Sequence[str], files: Sequence[Path], texts: Sequence[str]
+) -> list[StampedSubject]:
     subjects = [StampedSubject.of_record(lab.domain, lab.parse_id(it)) for it in ids]
     subjects += [StampedSubject.of_root(lab.domain, it) for it in roots]
     subjects += [StampedSubject.of_bytes(read_limited(it, MAX_BYTES, "a file to stamp")) for it in files]
-    return [*dict.fromkeys(subjects)]
+    return [*dict.fromkeys([*subjects, *map(StampedSubject.of_text, texts)])]
 
 
 def _with_bitcoin(settings: WitnessSettings, headers: Path | None, node: str | None) -> WitnessSettings:

@@ -32,6 +32,7 @@ class WitnessTime:
         detail: why it stands so.
         time: Unix seconds that it states; None if it states none.
         not_after: Unix seconds before which the thing was there, if the receipt is verified.
+        algorithms: the hashes that it rests on.
         is_private: it rests on a private test chain, which proves nothing to others.
         unavailable: a source that would decide could not be asked.
     """
@@ -41,6 +42,7 @@ class WitnessTime:
     detail: str
     time: int | None = None
     not_after: int | None = None
+    algorithms: frozenset[str] = frozenset({"sha256"})
     is_private: bool = False
     unavailable: bool = False
 
