@@ -22,6 +22,7 @@ from unittest.mock import patch
 import rfc8785
 
 from benchmarks.hostile_renewals import renewals
+from benchmarks.hostile_witnesses import witnesses
 from blockchaintracer import Trust, verify_batch_proof, verify_bundle
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import UnknownVersion
@@ -343,6 +344,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,
     "claims": claims,
+    "witnesses": witnesses,
     "renewals": renewed_records,
     "node that forgets": nodes_that_forget,
     "node that forgets, each verb": verbs_of_nodes_that_forget,

@@ -350,13 +350,14 @@ def test_an_authority_has_to_be_one(what: str) -> None:
 
 
 def test_no_changed_byte_of_a_token_is_believed() -> None:
+    """Each byte: `python -m benchmarks.hostile witnesses`. Here the outer form, what is signed, and each algorithm."""
     counts = dict.fromkeys(TimeStanding, 0)
-    for at in range(len(TOKEN.proof)):
+    for at in (*range(0, 60), *range(60, len(TOKEN.proof), 9), 530, 744):
         data = bytearray(TOKEN.proof)
         data[at] ^= 1 << at % 8
         counts[judged(replace(TOKEN, proof=bytes(data))).standing] += 1
     assert counts[TimeStanding.VERIFIED] == counts[TimeStanding.PENDING] == 0
-    assert counts[TimeStanding.REFUSED] > 0.9 * len(TOKEN.proof)
+    assert counts[TimeStanding.REFUSED] > 0.9 * sum(counts.values())
 
 
 # -- a second chain

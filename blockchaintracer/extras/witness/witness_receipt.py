@@ -239,7 +239,11 @@ class WitnessReceipt:
         kind = receipt_kind(data)
         if kind is None:
             raise InputError(f"{where}: expected a receipt of {', '.join(WitnessKind)}, got another format")
-        return read_strictly(canonical(data), kind.form, where, lambda plain: cls._from_json(kind, plain), cls.as_json)
+        try:
+            written = canonical(data)
+        except ValueError as error:
+            raise InputError(f"{where}: expected plain JSON, got: {str(error)[:100]}") from None
+        return read_strictly(written, kind.form, where, lambda plain: cls._from_json(kind, plain), cls.as_json)
 
     @classmethod
     def _from_json(cls, kind: WitnessKind, data: dict[str, Any]) -> WitnessReceipt:
