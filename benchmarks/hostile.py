@@ -21,6 +21,7 @@ from unittest.mock import patch
 
 import rfc8785
 
+from benchmarks import hostile_words
 from benchmarks.hostile_renewals import renewals
 from benchmarks.hostile_witnesses import witnesses
 from blockchaintracer import Trust, verify_batch_proof, verify_bundle
@@ -345,6 +346,9 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "disclosure, a field": disclosure_fields,
     "claims": claims,
     "witnesses": witnesses,
+    "dnssec": lambda honest: hostile_words.dnssec(),
+    "tokens": lambda honest: hostile_words.tokens(),
+    "community": lambda honest: hostile_words.books(),
     "renewals": renewed_records,
     "node that forgets": nodes_that_forget,
     "node that forgets, each verb": verbs_of_nodes_that_forget,

@@ -119,7 +119,10 @@ def _branch(token: Token, issuer: Issuer, facts: Facts) -> Iterator[Check]:
     ref = token.text("ref")
     if issuer.provider == "gitlab" and token.text("ref_type") == "branch":
         ref = f"refs/heads/{ref}"
-    if facts.branch and ref.startswith("refs/heads/"):
+    if facts.branch and not ref.startswith("refs/heads/"):
+        # a job of a tag or a pull request can check a branch out
+        yield Check("branch", Outcome.UNKNOWN, f"the job was of {ref[:200]!r}, the record names {facts.branch!r}")
+    elif facts.branch:
         branch = ref.removeprefix("refs/heads/")
         fits = branch == facts.branch
         detail = branch if fits else f"{branch[:200]!r}, not {facts.branch!r}"
