@@ -213,8 +213,10 @@ class Reading {
       seen.add(record.id);
       return this.#record(`records[${i}]`, record);
     });
-    if (this.#nodes.unread.size) {
-      throw new BundleRefused(`nodes[${Math.min(...this.#nodes.unread)}]`, "expected a node that a proof needs, no proof does");
+    // in the order of the bundle: the first is the least
+    const [unread] = this.#nodes.unread;
+    if (unread !== undefined) {
+      throw new BundleRefused(`nodes[${unread}]`, "expected a node that a proof needs, no proof does");
     }
     const unused = Object.keys(bundle.blocks).find((name) => !this.#used.has(name as Hex));
     if (unused) throw new BundleRefused(`blocks.${unused}`, "expected a block that something rests on, nothing does");

@@ -16,6 +16,7 @@ export { verify } from "./verify.ts";
 export type { Copies, FoundRecord, Report, VerifyOptions } from "./verify.ts";
 export { Chain, openRegistry, Registry } from "./registry.ts";
 export type { Attestation, Block, Client, Group, Log, Membership } from "./registry.ts";
+export { nodeClient } from "./node-client.ts";
 export type { Batch, RecordStatus, Status } from "./storage.ts";
 export { attest, attestationAuthorization, readSignedWrites, record, recordAuthorization, relay, retract, signAttestation, signRecord, signedWrites } from "./wallet.ts";
 export type { Sent, SignedWrite, SignedWrites, Verdict as AttestedVerdict } from "./wallet.ts";

@@ -94,6 +94,7 @@ export function checkSize(value: Json, what: string): void {
   for (let count = 1; waiting.length; count++) {
     if (count > MAX_VALUES) throw new InputError(`${what}: expected at most ${MAX_VALUES} values in all`);
     const item = waiting.pop()!;
-    if (typeof item === "object" && item !== null) waiting.push(...(Object.values(item) as Json[]));
+    // one by one: a list of a stranger can have more values than a call can have arguments
+    if (typeof item === "object" && item !== null) for (const inner of Object.values(item) as Json[]) waiting.push(inner);
   }
 }

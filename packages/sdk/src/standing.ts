@@ -11,8 +11,8 @@ import { BundleRefused, InputError, Unavailable } from "./errors.ts";
 import { factoryRegistry, knownCode } from "./known-code.ts";
 import type { KnownCode } from "./known-code.ts";
 import { normalAddress, normalId } from "./record.ts";
-import { openRegistry } from "./registry.ts";
-import type { Chain, Registry } from "./registry.ts";
+import { Chain, openRegistry } from "./registry.ts";
+import type { Client, Registry } from "./registry.ts";
 import { disowned, when } from "./storage.ts";
 import type { RecordStatus } from "./storage.ts";
 
@@ -102,9 +102,10 @@ export function verifyBundle(data: Uint8Array, trust?: Trust): BundleReport {
  * Verify a proof bundle with a node of the chain in `trust`: its blocks must be canonical and final there, and today's
  * state is asked, too.
  */
-export async function verifyBundleOnChain(data: Uint8Array, trust: Trust, chain: Chain): Promise<BundleReport> {
+export async function verifyBundleOnChain(data: Uint8Array, trust: Trust, client: Client | Chain): Promise<BundleReport> {
+  if (!trust.chainId) throw new InputError("expected the chain of the node, got none", "Give trust.chainId.");
   const judged = new Standing(readBundle(data), trust);
-  return judged.report(await judged.online(chain));
+  return judged.report(await judged.online(client instanceof Chain ? client : new Chain(client)));
 }
 
 class Standing {

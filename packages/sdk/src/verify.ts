@@ -2,7 +2,7 @@
  * Verifies a record, or a file, by its digest, against a registry that the verifier chose. Existence, retraction and counts
  * come from the registry's state; a key and one read of the state prove a record. Events only help to find keys.
  */
-import { labRegistryAbi, relations } from "@blockchaintracer/contracts";
+import { kinds, labRegistryAbi, relations, subjectTypes } from "@blockchaintracer/contracts";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
 import { sha256Hex } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
@@ -145,22 +145,28 @@ class Verifier {
         this.open("recorded", `the registry stores it, and nothing here has its key: give copies, or ask an archive node`, id);
         return [];
       }
+      if (status.status === "cancelled") {
+        const detail = "its author or its group cancelled it: it can never be stored";
+        this.#checks.push({ name: "recorded", verdict: "fail", detail, record: id });
+        return [];
+      }
     }
-    const keys = await this.#keysOf(digest);
+    const keys = await this.#keysOf(digest, isFile);
     const ids = [...keys.keys()];
     const statuses = await this.#registry.statusesOf(ids);
+    const found = ids.map((id, i) => ({ id, status: statuses[i]! })).filter(({ status }) => status.recordedAt);
+    const counting = found.filter(({ status }) => !this.#groups.length || this.#groups.includes(status.group));
     const records: FoundRecord[] = [];
-    for (const [i, id] of ids.entries()) {
-      const status = statuses[i]!;
-      if (status.recordedAt && (!this.#groups.length || this.#groups.includes(status.group) || ids.length === 1)) {
-        records.push(await this.#examine(id, keys.get(id)!, status));
-      }
+    // the only one of a group that does not count is shown, and fails for that
+    for (const { id, status } of found.length === 1 ? found : counting) {
+      records.push(await this.#examine(id, keys.get(id)!, status));
     }
     if (records.length) return records;
     const name = isFile ? "records" : "recorded";
     const what = `no record ${isFile ? "of " : ""}${digest}, by ${this.#registry.address}`;
-    if (ids.length && !isFile && statuses.some((status) => status.recordedAt)) {
-      this.#checks.push({ name: "group", verdict: "fail", detail: `records of ${digest} are of groups that do not count` });
+    if (found.length) {
+      const detail = `${counted(found.length, "record")} of ${digest}, all of groups that do not count`;
+      this.#checks.push({ name: "group", verdict: "fail", detail });
     } else if (await this.#isHistoryWhole()) {
       const detail = `${what} (one that is only in a batch is verified by its bundle)`;
       this.#checks.push({ name, verdict: "fail", detail });
@@ -284,7 +290,7 @@ class Verifier {
   async #restsOn(key: RecordKey, lost: Hex[]): Promise<Hex[]> {
     const rests = new Set(key.parents.filter((link) => !isAbout(link.relation)).map((link) => link.parent));
     const about = key.parents.map((link) => link.parent).filter((parent) => !rests.has(parent));
-    if (about.length && key.kind === 3) {
+    if (about.length && key.kind === kinds.run) {
       const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
       const manifest = data && sha256Hex(data) === key.manifest ? quietly(() => parseManifest(data)) : undefined;
       const inputs = manifest?.predicate["inputs"] as { record: Hex }[] | undefined;
@@ -308,11 +314,13 @@ class Verifier {
     return logs.map(keyIn).find((key) => key && recordId(this.#domain, key) === id);
   }
 
-  async #keysOf(subject: string): Promise<Map<Hex, RecordKey>> {
+  /** Keys of records of a subject; for a file those of files alone, as a listing's digest is that of a folder. */
+  async #keysOf(subject: string, isFile: boolean): Promise<Map<Hex, RecordKey>> {
     const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
     const logs = await this.#logs([topic, null, `0x${subject}`]);
     const keys = [...(await this.#given({ subject })), ...logs.flatMap((log) => keyIn(log) ?? [])];
-    return new Map(keys.filter((key) => key.subject === subject).map((key) => [recordId(this.#domain, key), key]));
+    const fits = (key: RecordKey): boolean => key.subject === subject && (!isFile || key.subjectType === subjectTypes.file);
+    return new Map(keys.filter(fits).map((key) => [recordId(this.#domain, key), key]));
   }
 
   async #given(what: { id: Hex } | { subject: string }): Promise<RecordKey[]> {

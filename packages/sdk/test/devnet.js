@@ -1,6 +1,7 @@
 // What wallets do in a registry on a devnet, and what its verifier says then. Started by tests/node/test_sdk.py.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { createPublicClient, createWalletClient, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { labRegistryAbi, roles } from "@blockchaintracer/contracts";
@@ -113,3 +114,22 @@ await mined(await sdk.retract(alice, registry, key));
 const after = await sdk.verify(sent.id, { client, trust });
 assert.equal(after.outcome, "not verified");
 assert.deepEqual(checksOf(after, "fail"), ["retraction"]);
+
+// the same by a client of our own; answers that are too long or too late, or of another question, are no answers
+const own = sdk.nodeClient(RPC_URL);
+assert.equal((await sdk.verify(relayed.id, { client: own, trust })).outcome, "verified");
+await assert.rejects(sdk.record(bob, sdk.openRegistry(own, REGISTRY), { ...key, author: bob.account.address }), refused("MissingRole"));
+assert.equal((await sdk.verify(relayed.id, { client: sdk.nodeClient(RPC_URL, { limit: 20 }), trust })).outcome, "unavailable");
+const answering = async (body, check) => {
+  const server = createServer((request, response) => request.on("data", () => undefined).on("end", () => response.end(body)));
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  await check(sdk.nodeClient(`http://127.0.0.1:${server.address().port}`, { timeout: 300 }));
+  server.closeAllConnections();
+  server.close();
+};
+for (const body of ["", "[]", "{", '{"id":7,"result":"0x1"}', '{"id":1}', '{"id":1,"result":"0x12fzz"}', '{"id":1,"error":{"message":3}}']) {
+  await answering(body, async (bad) => assert.equal((await sdk.verify(sent.id, { client: bad, trust })).outcome, "unavailable"));
+}
+
+// of groups that do not count, said so for a file as well
+assert.deepEqual(checksOf(await sdk.verify(file, { client, trust: { ...trust, groups: [second] } }), "fail"), ["retraction", "group"]);

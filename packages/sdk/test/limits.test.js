@@ -1,0 +1,40 @@
+// Files of strangers that are as large as they may be: read or refused, and never an error of the engine.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import * as sdk from "../src/index.ts";
+
+const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+
+test("a manifest of many values", () => {
+  const result = read("manifests/result.json");
+  const withValues = (count) => {
+    result.predicate.values = { a: new Array(count).fill(0) };
+    return sdk.canonical(result);
+  };
+  assert.equal(sdk.parseManifest(withValues(200_000)).kind, 4);
+  assert.throws(() => sdk.parseManifest(withValues(300_000)), sdk.InputError);
+  assert.throws(() => sdk.parseManifest(withValues(600_000)), sdk.InputError);
+});
+
+test("a bundle of many nodes, all but a few of which nothing needs", () => {
+  const { cases } = read("../../../conformance/bundles.json");
+  const bundle = JSON.parse(cases[0].bundle);
+  const more = Array.from({ length: 300_000 }, (_, i) => `0x${i.toString(16).padStart(8, "0")}`);
+  bundle.nodes = [...more, ...bundle.nodes];
+  const refused = (error) => error instanceof sdk.BundleRefused && error.place === "nodes[0]";
+  assert.throws(() => sdk.verifyBundle(sdk.canonical(bundle)), refused);
+});
+
+test("nesting that would fill the stack", () => {
+  const deep = new TextEncoder().encode("[".repeat(1 << 19) + "]".repeat(1 << 19));
+  assert.throws(() => sdk.parseManifest(deep), sdk.InputError);
+  assert.throws(() => sdk.verifyBundle(deep), sdk.BundleRefused);
+});
+
+test("a key of many parents", () => {
+  const parents = Array.from({ length: 1024 }, (_, i) => ({ parent: `0x${i.toString(16).padStart(64, "0")}`, relation: 1 }));
+  const key = { group: 1, author: `0x${"11".repeat(20)}`, subjectType: 1, subject: "aa".repeat(32), kind: 1, manifest: "bb".repeat(32), parents };
+  assert.equal(sdk.readKey({ ...key, parents: [...parents].reverse() }).parents[5].parent, parents[5].parent);
+  assert.throws(() => sdk.readKey({ ...key, parents: [...parents, { parent: `0x${"ff".repeat(32)}`, relation: 1 }] }), sdk.InputError);
+});
