@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from blockchaintracer.cli import main
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest.predicates import IdentityStatement
+from blockchaintracer.core.record import Role
 from blockchaintracer.extras.identity.dns_proof import collect, resolver, verify
 from blockchaintracer.extras.identity.dns_txt import ANCHORS, RESOLVER
 from blockchaintracer.extras.identity.other_side import Asking, method
+from blockchaintracer.lab.lab import Lab
 from tests.support.dns_zones import DAY, NOW, Zones, name_server
 from tests.support.labs import free_port
 
@@ -78,3 +84,37 @@ def test_a_text_of_another_registry_or_group_names_nothing(text: str) -> None:
         patch.setattr("blockchaintracer.extras.identity.dns_txt._anchors", lambda: zones.anchors)
         named = dns.names(collect("example.org", zones.ask, zones.anchors, at=NOW), statement("example.org"), NOW)
     assert not named.says
+
+
+def test_a_stranger_reads_who_it_is_when_the_domain_is_gone(
+    lab: Lab, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The zone's word is recorded and published; then the name server is off, and the proof still convinces."""
+    group = lab.group(Role.RECORDER)
+    text = f"eip155:{lab.chain_id}:{lab.domain.registry.lower()}/group/{group}"
+    zones, anchors = Zones(f'"{text}"', now=int(time.time())), tmp_path / "anchors"
+    anchors.write_text("\n".join(zones.anchors))
+    # no site of the domain answers: its word is the TXT record alone
+    for name, value in ((ANCHORS, str(anchors)), ("BLOCKCHAINTRACER_WELL_KNOWN", f"http://127.0.0.1:{free_port()}")):
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, where: tuple[str, ...] = (), code: int = 0) -> Any:
+        done = CliRunner().invoke(main, [*arguments, "--json", *(where or ("--home", str(lab.home.path)))])
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout)
+
+    record = run("record", str(file))["id"]
+    claim = run("identity", "claim", "--domain", "example.org", "--for-group")
+    with name_server(zones) as port:
+        monkeypatch.setenv(RESOLVER, f"127.0.0.1:{port}")
+        checked = run("identity", "check", claim["id"], "--record", "--allow-local")
+    assert [it["state"] for it in checked["claims"]] == ["confirmed now"]
+    run("publish", record, "--to", str(tmp_path / "published"))
+    node = ("--rpc", lab.devnet.start().url, "--chain-id", str(lab.chain_id), "--registry", lab.registry.address)
+    stranger = (*node, "--home", str(tmp_path / "nobody"), "--from", str(tmp_path / "published"))
+    [holder] = run("verify", record, where=stranger)["holders"]
+    assert [it["proven"] for it in holder["seen"]] == [True]
+    # a stranger who trusts the real root alone takes nothing from this one
+    monkeypatch.delenv(ANCHORS)
+    [holder] = run("verify", record, where=stranger)["holders"]
+    assert not holder["seen"]
