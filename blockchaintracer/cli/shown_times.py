@@ -13,7 +13,7 @@ import click
 from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain, is_hash
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.lab.kept_evidence import receipts_names
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from blockchaintracer.core.verify.standing import BundleReport
 
 _FOLDER = "witnesses"
-_LARGEST = 1 << 20
 
 witness_settings_option = click.option(
     "--witness-settings", type=FILE, help="Which witnesses of time you trust. [default: witnesses.json of the lab]"
@@ -66,23 +65,33 @@ def bundle_with_times(
 
 
 def receipts_of(lab: Lab, name: str) -> list[bytes]:
-    """Return the files of receipts that are kept of a record, by its id, or of a text."""
-    text = lab.domain.global_id(name) if is_hash(name) else name
-    file = lab.home.path / _FOLDER / f"{sha256(text.encode()).hexdigest()}.json"
-    return [read_limited(file, _LARGEST, "receipts of witnesses")] if file.is_file() else []
+    """Return the receipts that are kept of a record, of a batch's root, or of a text, as renewals hash them."""
+    domain = lab.domain
+    texts = [domain.global_id(name), domain.global_root(name)] if is_hash(name) else [name]
+    if not any((lab.home.path / _FOLDER / f"{sha256(text.encode()).hexdigest()}.json").is_file() for text in texts):
+        return []
+    witness = extra("witness")
+    receipts = [it for text in texts for it in witness.kept_receipts(lab.home, witness.StampedSubject.of_text(text))]
+    return [canonical(it.as_json()) for it in receipts]
 
 
 def witnessed_by(lab: Lab, sources: Sequence[str], options: dict[str, Any]) -> Callable[[str], Sequence[Any]]:
-    """Return what gives the verified times of a text, as renewals take them."""
+    """Return what gives the verified times of a text, each with the leaf that its receipt is in a later renewal."""
 
     def witnessed(text: str) -> Sequence[Any]:
         name = f"{_FOLDER}/{sha256(text.encode()).hexdigest()}.json"
-        folders = [lab.home.path, *map(Path, sources)]
-        if not any("://" in source for source in sources) and not any((it / name).is_file() for it in folders):
+        if not any("://" in source or Path(source, name).is_file() for source in (str(lab.home.path), *sources)):
             return ()
-        make = extra("renewal", "judge").WitnessedTime
-        said = extra("witness").times_of_text(lab.home, text, sources, _trust(lab.home, options))
-        return [make(it.not_after, it.algorithms, it.who) for it in said]
+        witness, judge, trust = extra("witness"), extra("renewal", "judge"), _trust(lab.home, options)
+        subject, found = witness.StampedSubject.of_text(text), list[Any]()
+        receipts = extra("witness", "kept_receipts").found_receipts(lab.home, subject, sources)
+        for receipt in (*receipts.kept, *receipts.given):
+            leaves = judge.Evidence(witnesses=(canonical(receipt.as_json()),)).leaves()
+            for it in witness.check_receipt(receipt, trust, subject):
+                if it.standing == "verified" and it.not_after is not None:
+                    # what is stamped is a SHA-256, whatever else the witness uses
+                    found.append(judge.WitnessedTime(it.not_after, it.algorithms | {"sha256"}, it.who, proofs=leaves))
+        return found
 
     return witnessed
 

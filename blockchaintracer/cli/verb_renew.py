@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import click
 
@@ -26,16 +29,32 @@ _SHOWN = 10
 @click.option("--all", "every", is_flag=True, help="Every record of this lab that has something new to renew.")
 @click.option("--again", is_flag=True, help="Also what an earlier renewal covers already.")
 @source_option
-def command(lab: Lab, record_ids: tuple[str, ...], every: bool, again: bool, sources: tuple[str, ...]) -> Answer:
+@click.option("--calendar", "calendars", multiple=True, metavar="URL", help="A calendar that stamps it; repeatable.")
+@click.option("--tsa", "authorities", multiple=True, metavar="URL", help="An authority that stamps it; repeatable.")
+@click.option("--allow-local", is_flag=True, help="Let these be http, and in a private network.")
+def command(
+    lab: Lab,
+    record_ids: tuple[str, ...],
+    every: bool,
+    again: bool,
+    sources: tuple[str, ...],
+    calendars: tuple[str, ...],
+    authorities: tuple[str, ...],
+    allow_local: bool,
+) -> Answer:
     """Hash everything that records commit to again, by SHA-512 and SHA3-256, and record the root.
 
     A record rests on SHA-256 and Keccak-256. A renewal that was there before one of them is broken keeps the record
     good: `verify ID --broken sha256:DATE`. What is not here cannot be renewed and is named.
 
+    The chain witnesses a renewal by Keccak-256. Calendars and authorities, those of witnesses.json or those that you
+    name, stamp the roots of every renewal that is kept here and lacks one: they count when Keccak-256 is broken.
+
     \b
     Examples:
       blockchaintracer renew ID
-      blockchaintracer renew --all
+      blockchaintracer renew --all                 # by cron: what has something new, and stamps that are lacking
+      blockchaintracer renew ID --tsa https://tsa.example/tsr
       blockchaintracer renew ID --from https://lab.example/published
     """
     if every == bool(record_ids):
@@ -46,6 +65,7 @@ def command(lab: Lab, record_ids: tuple[str, ...], every: bool, again: bool, sou
         done, skipped = renewing.renew(
             lab, ids, sources=sources, witnesses=partial(receipts_of, lab), again=again, progress=progress
         )
+    stamped, problems = _stamp(lab, calendars, authorities, allow_local)
     lines = []
     for renewal in done:
         lines.append(recorded_line(f"Renewal of {counted(len(renewal.renews), 'record')}", renewal.record))
@@ -55,4 +75,30 @@ def command(lab: Lab, record_ids: tuple[str, ...], every: bool, again: bool, sou
             lines.append(f"  Partial, what is not here is not renewed: {plain(', '.join(missing[:_SHOWN]))}{more}")
     if skipped:
         lines.append(f"{counted(len(skipped), 'record')} had nothing new to renew: --again renews all the same.")
-    return Answer({"renewals": as_json(done), "skipped": skipped}, *(lines or ["No record to renew."]))
+    if stamped:
+        lines.append(f"{counted(stamped, 'receipt')} over the roots; `witness upgrade` completes those of calendars.")
+    data = {"renewals": as_json(done), "skipped": skipped, "receipts": stamped, "problems": problems}
+    notes = [f"Not stamped: {plain(problem)}" for problem in problems]
+    return Answer(data, *(lines or ["No record to renew."]), notes=notes, exit_code=3 if problems else 0)
+
+
+def _stamp(lab: Lab, calendars: Sequence[str], authorities: Sequence[str], allow_local: bool) -> tuple[int, list[str]]:
+    """Have the roots of every renewal that is kept here stamped by the witnesses that it lacks. Returns how many
+    receipts came, and why others did not."""
+    if not (calendars or authorities or (lab.home.path / "witnesses.json").is_file()):
+        return 0, []
+    witness, settings = extra("witness"), extra("witness", "witness_settings")
+    chosen = replace(witness.WitnessSettings.of_home(lab.home), chains=())
+    chosen = replace(chosen, allow_local=True) if allow_local else chosen
+    if calendars or authorities:
+        asked = tuple(settings.AuthoritySetting(url) for url in authorities)
+        chosen = replace(chosen, calendars=tuple(calendars), authorities=asked)
+    kept = extra("renewal", "renew").kept_renewals(lab)
+    subjects = [witness.StampedSubject.of_text(it.root_text) for it in kept]
+    receipts, problems = list[Any](), list[str]()
+    for lacks, those in extra("witness", "add_witnesses").lacking(lab.home, subjects, chosen):
+        done = witness.stamp(those, lacks)
+        receipts += done.receipts
+        problems += done.problems
+    witness.keep_receipts(lab.home, receipts)
+    return len(receipts), problems

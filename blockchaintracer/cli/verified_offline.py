@@ -11,6 +11,7 @@ import click
 
 from blockchaintracer.cli import extra
 from blockchaintracer.cli.render import progress_bar
+from blockchaintracer.cli.shown_times import witnessed_by
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Report
@@ -47,14 +48,20 @@ def verified_offline(
     renewing = extra("renewal", "verify_renewals")
     evidence = {file.id: judge.Evidence.of_file(file) for file in files}
     standing = offline.standing_of(domain, sources, trust)
-    known = lambda renewal: judge.Standing(*found) if (found := standing(renewal.id)) else None  # noqa: E731
+
+    def known(renewal: Any) -> Any:
+        if (found := standing(renewal.id)) is None:
+            return None
+        stored_at, block, file = found
+        return judge.Standing(stored_at, 0, block, judge.Evidence.of_file(file).leaves())
+
     report, renewals = renewing.with_renewals(
         report,
         domain,
         renewing.folders_of(sources),
         offline.copies_of(sources, progress),
         known,
-        renewing.Question(broken, time),
+        renewing.Question(broken, time, witnessed_by(lab, sources, options)),
         evidence,
     )
     more: dict[str, Any] = {"renewals": renewals} if renewals else {}

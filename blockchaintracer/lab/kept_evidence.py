@@ -24,8 +24,8 @@ def receipts_names(domain: Domain, record_id: str, root: str | None = None) -> l
 
 
 def kept_evidence(home: Path, record_ids: Iterable[str]) -> dict[str, Path]:
-    """Return the files that are about records, by their names from the lab's folder on: those that name one of the ids,
-    and those about the roots of a renewal that does."""
+    """Return the files that are about records, or about the batches with these roots, by their names from the lab's
+    folder on: those that name one of the ids or roots, and those about the roots of a renewal that does."""
     wanted = {record_id.encode() for record_id in record_ids}
     found: dict[str, Path] = {}
     # renewals first: a witness may have stamped the root of one

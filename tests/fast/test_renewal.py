@@ -115,14 +115,16 @@ def chain(day: str) -> WitnessedTime:
     return WitnessedTime(read_date(f"{day}T00:00:00Z"), CHAIN, "the chain", ("sha3-256",))
 
 
+TOKEN = {f"witness/{'5' * 64}": hashed([b"what an authority signed"])}
+
+
 def stamp(day: str) -> WitnessedTime:
-    return WitnessedTime(read_date(f"{day}T00:00:00Z"), STAMP, "an authority")
+    return WitnessedTime(read_date(f"{day}T00:00:00Z"), STAMP, "an authority", proofs=TOKEN)
 
 
 FIRST = made(HashTree({leaf(1): hashed([b"one"])}), RECORD.id)
-SECOND = made(
-    HashTree({leaf(1): hashed([b"one"]), **{name: hashed([data]) for name, data in FIRST.parts.items()}}), RECORD.id
-)
+OF_FIRST = {name: hashed([data]) for name, data in FIRST.parts.items()}
+SECOND = made(HashTree({leaf(1): hashed([b"one"]), **OF_FIRST, **TOKEN}), RECORD.id)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +181,11 @@ def test_a_second_renewal_goes_on_where_the_first_breaks() -> None:
     both = parse_broken(["keccak256:2038-01-01", "sha256:2045-01-01"])
     first, second = renewal(FIRST, stamp("2036-01-01")), renewal(SECOND, other)
     assert not any(check.verdict is Outcome.FAIL for check in checks_of(RECORD, [first, second], both))
+    # without the token the stamp of 2036 could be forged from 2045 on
+    blind = renewal(made(HashTree({leaf(1): hashed([b"one"]), **OF_FIRST}), RECORD.id), other)
+    assert any(check.verdict is Outcome.FAIL for check in checks_of(RECORD, [first, blind], both))
+    unproven = renewal(FIRST, replace(stamp("2036-01-01"), proofs={}))
+    assert any(check.verdict is Outcome.FAIL for check in checks_of(RECORD, [unproven, second], both))
     apart = renewal(made(HashTree({leaf(1): hashed([b"one"])}, (leaf(5),)), RECORD.id), other)
     assert any(check.verdict is Outcome.FAIL for check in checks_of(RECORD, [first, apart], both))
     assert any(check.verdict is Outcome.FAIL for check in checks_of(RECORD, [first], both))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from blockchaintracer.cli import main
+from blockchaintracer.cli.shown_times import receipts_of
+from blockchaintracer.core.formats import WITNESS_SETTINGS
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify import copies
 from blockchaintracer.extras.renewal.renew import kept_renewals, own_records, renew
@@ -23,6 +26,7 @@ from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
+from tests.support.authority import authority
 from tests.support.labs import again, shared_lab
 
 
@@ -210,3 +214,39 @@ def test_a_stranger_finds_it_where_the_record_was_published(story: Story, tmp_pa
     file.write_bytes(json.dumps(data).encode())
     done = CliRunner().invoke(main, [*arguments, "--home", str(tmp_path / "none"), "--json"])
     assert done.exit_code == 1, "a damaged renewal that was handed in is a failed check"
+
+
+@pytest.fixture(scope="module")
+def stamped(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Path]]:
+    """A copy of the lab whose renewal an authority (`openssl ts`) has stamped, and what a verifier trusts."""
+    folder = tmp_path_factory.mktemp("stamped")
+    lab = copy_of(story, folder)
+    with authority(folder) as real:
+        arguments = ["renew", story.data, "--tsa", real.url, "--allow-local", "--home", str(lab.home.path), "--json"]
+        done = CliRunner().invoke(main, arguments)
+        told = json.loads(done.output.splitlines()[-1])
+        assert (told["receipts"], told["problems"], told["skipped"]) == (1, [], [story.data]), told
+        trust = {"authorities": [{"certificate": str(real.root)}]}
+        (folder / "trust.json").write_text(json.dumps({**WITNESS_SETTINGS.header(), **trust}))
+        yield lab, folder / "trust.json"
+
+
+def test_an_authority_saves_what_the_chain_cannot(story: Story, stamped: tuple[Lab, Path], tmp_path: Path):
+    """The chain breaks with Keccak-256. An authority's stamp rests on SHA-256, and counts for who trusts its root."""
+    lab, trust = stamped
+    trusting = ["--witness-settings", str(trust)]
+    for words, exit_code in (
+        (["--broken", "keccak256:2090-01-01", *trusting], 0),
+        (["--broken", "keccak256:2090-01-01"], 1),
+        (["--broken", "keccak256:2020-01-01", *trusting], 1),
+        (["--broken", "keccak256:2090-01-01", "--broken", "sha256:2091-01-01", *trusting], 1),
+        (["--broken", "sha256:2090-01-01", *trusting], 0),
+    ):
+        assert verified(lab, story.data, *words)["exit"] == exit_code, words
+    publish(lab, story.data, tmp_path / "published")
+    assert len([*(tmp_path / "published" / "witnesses").iterdir()]) == 1
+    # a second renewal carries the stamp on: its leaf is the receipt
+    ((second,), _) = renew(lab, [story.data], witnesses=partial(receipts_of, lab), again=True)
+    (file,) = (it for it in kept_renewals(lab) if it.id == second.record.id)
+    assert sum(name.startswith("witness/") for name in file.tree.leaves) == 1
+    assert sum(name.startswith("receipt/") for name in file.tree.leaves) == 2

@@ -151,16 +151,19 @@ def copies_of(sources: Sequence[str], progress: Progress | None = None) -> Copie
     return FolderCopies([source for source in sources if "://" not in source], progress)
 
 
-def standing_of(domain: Domain, sources: Sequence[str], trust: Trust) -> Callable[[str], tuple[int, int, str] | None]:
-    """Return what tells when a record was stored, that nothing tells of its retraction, and by what; None if no block
-    that is trusted holds its receipt."""
+def standing_of(
+    domain: Domain, sources: Sequence[str], trust: Trust
+) -> Callable[[str], tuple[int, str, KeyFile] | None]:
+    """Return what tells when a record was stored, by which block and by which file; None if no block that is trusted
+    holds its receipt."""
     blocks = TrustedBlocks(domain.chain_id, trust)
 
-    def standing(record_id: str) -> tuple[int, int, str] | None:
+    def standing(record_id: str) -> tuple[int, str, KeyFile] | None:
         files, _, _ = published_proofs(domain, sources, record_id, in_source)
-        for place in (place for file in files if file.id == record_id for place in places_of(file)):
-            if blocks.check(place.header).verdict is Outcome.PASS:
-                return place.header.timestamp, 0, f"block {place.header.number}, which you trust"
+        for file in (it for it in files if it.id == record_id):
+            for place in places_of(file):
+                if blocks.check(place.header).verdict is Outcome.PASS:
+                    return place.header.timestamp, f"block {place.header.number}, which you trust", file
         return None
 
     return standing

@@ -154,7 +154,7 @@ def export_registry(
     keys = _keys(logs)
     proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
     proven = dict(_key_files(lab, keys, proofs, logs))
-    ids = {*keys, *(proof.id for proof in proofs)}
+    ids = {*keys, *(name for proof in proofs for name in (proof.id, proof.root))}
     objects = _Objects(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
     for digest in _named(logs):
         objects.add(digest)

@@ -38,12 +38,15 @@ class WitnessedTime:
         algorithms: the hashes that it rests on.
         source: who says so.
         roots: the roots of the tree that it binds, each by itself.
+        proofs: the leaves that a later renewal must have, so that this time still counts when what it rests on breaks.
+            Without any it never does.
     """
 
     time: int
     algorithms: frozenset[str]
     source: str
     roots: tuple[str, ...] = ("sha512", "sha3-256")
+    proofs: Mapping[str, Pair] = field(default_factory=dict, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -52,11 +55,13 @@ class WitnessedTime:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of a renewal's own record: when it was recorded and retracted (0 for not), and by whom."""
+    """What is known of a renewal's own record: when it was recorded and retracted (0 for not), by whom, and by which
+    leaves of a later renewal that could still be shown."""
 
     recorded_at: int
     retracted_at: int
     source: str
+    proofs: Mapping[str, Pair] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def _compared(
     if standing and standing.recorded_at:
         # the record's subject is the root by SHA3-256; the root by SHA-512 hangs on its manifest's SHA-256
         by_chain = frozenset({"keccak256", "sha3-256"})
-        times.append(WitnessedTime(standing.recorded_at, by_chain, standing.source, ("sha3-256",)))
+        times.append(WitnessedTime(standing.recorded_at, by_chain, standing.source, ("sha3-256",), standing.proofs))
     retracted = standing.retracted_at if standing else 0
     return Renewal(
         id=renewal.id,
@@ -230,29 +235,30 @@ def _check(record: RecordView, renewal: Renewal) -> Check:
 
 
 def _rescue(
-    renewals: Sequence[Renewal], broken: Broken, until: int, before: Renewal | None = None
+    renewals: Sequence[Renewal], broken: Broken, until: int, before: tuple[Renewal, WitnessedTime] | None = None
 ) -> list[tuple[Renewal, str, WitnessedTime]]:
     """Return the chain of renewals of which the first was there before `until`, each of the next renews the one before
     it before what that rests on was broken, and the last rests on nothing that is broken. Empty if there is none."""
     for renewal in renewals:
-        if before and not _covers(renewal, before):
+        if before and not _covers(renewal, *before):
             continue
         for time in sorted(renewal.times, key=lambda it: it.time):
             for root in time.roots if time.time < until else ():
                 weak = [broken[it] for it in time.algorithms | {root} if it in broken]
                 if not weak:
                     return [(renewal, root, time)]
-                if rest := _rescue(renewals, broken, min(weak), renewal):
+                if rest := _rescue(renewals, broken, min(weak), (renewal, time)):
                     return [(renewal, root, time), *rest]
     return []
 
 
-def _covers(renewal: Renewal, earlier: Renewal) -> bool:
-    """Whether a renewal has all that an earlier one commits to, as that is here."""
-    if renewal.file is None or earlier.file is None or renewal.id == earlier.id:
+def _covers(renewal: Renewal, earlier: Renewal, time: WitnessedTime) -> bool:
+    """Whether a renewal has all that an earlier one commits to, and what shows when that was there: else the time could
+    be forged once its hash is broken."""
+    if renewal.file is None or earlier.file is None or renewal.id == earlier.id or not time.proofs:
         return False
-    leaves = renewal.file.tree.leaves
-    return all(leaves.get(name) == hashed([data]) for name, data in earlier.file.parts.items())
+    needed = {name: hashed([data]) for name, data in earlier.file.parts.items()} | dict(time.proofs)
+    return needed.items() <= renewal.file.tree.leaves.items()
 
 
 def _first(renewal: Renewal) -> str:

@@ -29,7 +29,7 @@ class Evidence:
     Args:
         receipts: of the transactions that stored it or anchored its batch.
         batches: root and Merkle path of each batch that holds it.
-        witnesses: the bytes of each file of a witness.
+        witnesses: the RFC 8785 bytes of each receipt of a witness.
     """
 
     receipts: tuple[Inclusion, ...] = ()
@@ -50,6 +50,10 @@ class Evidence:
         for root, path in self.batches:
             yield f"batch/{normal_id(root)}", canonical({"root": root, "path": list(path)})
         yield from ((f"witness/{hashlib.sha256(data).hexdigest()}", data) for data in self.witnesses)
+
+    def leaves(self) -> dict[str, Pair]:
+        """Return the leaves."""
+        return {name: hashed([data]) for name, data in self.parts()}
 
 
 NOTHING = Evidence()
@@ -72,7 +76,7 @@ class Parts:
 def parts_of(domain: Domain, key: RecordKey, copies: Copies, evidence: Evidence = NOTHING) -> Parts:
     """Hash everything that a record commits to and that is here."""
     parts = Parts({f"key/{domain.record_id(key)}": hashed([key_bytes(domain, key)])})
-    parts.here |= {name: hashed([data]) for name, data in evidence.parts()}
+    parts.here |= evidence.leaves()
     data, _ = copies.read_bytes(key.manifest, MAX_BYTES)
     if data is None:
         parts.missing.add(f"object/{key.manifest}")

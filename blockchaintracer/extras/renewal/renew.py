@@ -31,7 +31,7 @@ _TOGETHER = 1000
 _LEAVES = 400_000
 Progress = Callable[[int], None]
 WitnessFiles = Callable[[str], Sequence[bytes]]
-"""Gives the files of the witnesses of a record id, or of the text of a renewal's roots."""
+"""Gives the receipts of the witnesses of a record id, of a batch's root, or of the text of a renewal's roots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +95,7 @@ def renew(
     for record_id in dict.fromkeys(lab.parse_id(record_id) for record_id in record_ids):
         record = stored_or_batched(lab, record_id)
         earlier = tuple(it for it in kept if record_id in it.renews)
-        stamped = [data for each in (record_id, *(it.root_text for it in earlier)) for data in witnesses(each)]
-        evidence = _evidence(lab, record, tuple(stamped), blocks)
+        evidence = _evidence(lab, record, witnesses, blocks)
         parts = parts_of(lab.domain, record.key, copies, evidence)
         if (name := f"object/{record.key.manifest}") in parts.missing:
             raise InputError(
@@ -106,7 +105,12 @@ def renew(
         if not again and any(parts.here.items() <= it.tree.leaves.items() for it in earlier):
             skipped.append(record_id)
             continue
-        parts.add(Parts({name: hashed([data]) for it in earlier for name, data in it.parts.items()}))
+        for it in earlier:
+            with suppress(ChainUnavailable, InputError):  # an earlier one may wait, or be a stranger's
+                parts.add(
+                    Parts(_evidence(lab, stored_or_batched(lab, it.id), witnesses, blocks, it.root_text).leaves())
+                )
+            parts.add(Parts({name: hashed([data]) for name, data in it.parts.items()}))
         if ids and (len(ids) == _TOGETHER or len(part.here) + len(parts.here) > _LEAVES):
             done.append(_record(lab, part, ids))
             part, ids = Parts(), []
@@ -123,8 +127,9 @@ def kept_renewals(lab: Lab) -> list[RenewalFile]:
 def _evidence(
     lab: Lab,
     record: RecordView,
-    witnesses: tuple[bytes, ...],
+    witnesses: WitnessFiles,
     blocks: dict[str, BlockReceipts],
+    *texts: str,
 ) -> Evidence:
     transactions, batches = [record.transaction], []
     if proof := find_proof(lab, record.id):
@@ -136,7 +141,8 @@ def _evidence(
         # a node that gives no receipts takes away nothing else
         with suppress(ChainUnavailable, InputError):
             receipts.append(inclusion_of(lab.registry, transaction, blocks))
-    return Evidence(tuple(receipts), tuple(batches), witnesses)
+    told = [data for text in (record.id, *(root for root, _ in batches), *texts) for data in witnesses(text)]
+    return Evidence(tuple(receipts), tuple(batches), tuple(told))
 
 
 def _record(lab: Lab, parts: Parts, ids: Sequence[str]) -> Renewed:
