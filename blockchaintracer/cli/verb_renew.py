@@ -70,6 +70,7 @@ def command(
     for renewal in done:
         lines.append(recorded_line(f"Renewal of {counted(len(renewal.renews), 'record')}", renewal.record))
         lines.append(f"  {counted(renewal.leaves, 'leaf').replace('leafs', 'leaves')}, kept in {renewal.file}")
+        lines.append(f"  For witnesses of its time: blockchaintracer witness add --text {renewal.text}")
         if missing := renewal.missing:
             more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
             lines.append(f"  Partial, what is not here is not renewed: {plain(', '.join(missing[:_SHOWN]))}{more}")

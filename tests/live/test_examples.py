@@ -66,6 +66,12 @@ def test_a_stranger_sees_who_two_members_and_their_group_are(lab, tmp_path):
             assert told in printed
 
 
+def test_a_record_has_three_witnesses_of_its_time(lab):
+    printed = run("examples.witness.witnesses", lab, ROOT)
+    assert "asked      opentimestamps, rfc3161, registry" in printed
+    assert len(re.findall(r"^verified   (authority|record|Bitcoin block)", printed, re.MULTILINE)) == 3
+
+
 def test_the_verbs_are_the_same_by_apes_door(lab, tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1,2\n3,4\n")
