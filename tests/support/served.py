@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ class Served:
     """The server over an index file of the made-up registry, which nothing follows.
 
     Args:
+        open_index: opens the index to read; by default the file.
         limits: of `Readers`.
 
     Attributes:
@@ -30,14 +32,14 @@ class Served:
         log: the lines of the access log.
     """
 
-    def __init__(self, path: Path, **limits: Any) -> None:
+    def __init__(self, path: Path, open_index: Callable[[], Any] | None = None, **limits: Any) -> None:
         published = Published(None, path.parent / "nothing")
         lab: Any = None
         self.follower = Follower(lab, lambda: None, published, 1)  # type: ignore[arg-type, return-value]
         self.follower.state = State(has_followed=True)
         self.log: list[str] = []
         limits = {"threads": 2, "seconds": 10, **limits}
-        self.readers = Readers(lambda: ReadOnlyIndex(path), **limits)
+        self.readers = Readers(open_index or (lambda: ReadOnlyIndex(path)), **limits)
         self.app = make_app(Answers(MADE_UP, published), self.readers, self.follower, self.log.append)
         self.client = TestClient(self.app, raise_server_exceptions=False)
 

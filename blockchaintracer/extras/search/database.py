@@ -156,6 +156,17 @@ class Index:
         """Whether free text is looked up in a full-text index; without FTS5 all manifests are read."""
         return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = 'texts'"))
 
+    def match(self, words: Sequence[str], facets: Sequence[str] = ()) -> tuple[str, str]:
+        """Return the condition of the table ``texts`` that words and facets make, with ``{}`` for its value; and the
+        value. A word that ends in ``*`` stands for all that begin so."""
+        text = f"{{name description body}} : ({' AND '.join(map(_fts_word, words))})"
+        return "texts MATCH {}", f"{text} AND facets : ({' AND '.join(facets)})" if facets else text
+
+    def comparable(self, value: str = "''") -> str:
+        """Return an expression of SQL, of a number or a text, as it is compared with the value of a fact. Numbers come
+        before the empty text, and texts after it."""
+        return value
+
     # -- following the chain
 
     def sync(self, registry: Registry, store: Store, *, rescan: bool = False) -> SyncReport:
@@ -662,7 +673,8 @@ class Describer:
             self._db.executemany(
                 "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in fields.values)
             )
-            self._db.execute("INSERT INTO cids SELECT ?1, ?2 WHERE ?1 IS NOT NULL", (fields.cid, pk))
+            if fields.cid is not None:
+                self._db.execute("INSERT INTO cids VALUES (?, ?)", (fields.cid, pk))
             if self._has_full_text:
                 facets = " ".join(facet_words(registry, kind, group, author))
                 self._db.execute(
@@ -676,6 +688,11 @@ class Describer:
             row = self._db.execute("SELECT pk FROM names WHERE name = ?", (name,)).fetchone()
             self._names[name] = row[0]
         return self._names[name]
+
+
+def _fts_word(word: str) -> str:
+    quoted = word.rstrip("*").replace('"', '""')
+    return f'"{quoted}"' + ("*" if word.endswith("*") else "")
 
 
 def facet_words(registry: int, kind: int | None, group: int | None, author: bytes | None) -> list[str]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import RAW
@@ -106,17 +105,15 @@ def query(
 # -- arguments
 
 
-def _place(index: Index, after: str, registry: Registry | Domain | None, sort: str | None) -> tuple[Any, int]:
-    """The sort value and the number of the record after which a page begins."""
+def _place(index: Index, after: str, registry: Registry | Domain | None, sort: str | None) -> int:
+    """The number of the record after which a page begins."""
     if registry is None:
         raise InputError("expected a registry beside the record that a page begins after, got none")
     number = required_number(index, after, registry)
-    if sort is None:
-        return None, number
-    value = "SELECT f.value FROM facts f JOIN names n ON n.pk = f.name WHERE f.record = ? AND n.name = ?"
-    if not (rows := index.rows(value, (number, sort))):
+    value = "SELECT 1 FROM facts f JOIN names n ON n.pk = f.name WHERE f.record = ? AND n.name = ?"
+    if sort is not None and not index.rows(value, (number, sort)):
         raise InputError(f"expected a record with {sort}, after which the page begins, got {after}", hint="Begin anew.")
-    return rows[0][0], number
+    return number
 
 
 def _words(text: str | None) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ STATUS = {
 @dataclass(frozen=True)
 class Search:
     """The conditions of a search; `sort` is a field's name, or None for the order of time. What is found comes after
-    the place `after`: sort value and number of a record."""
+    the record with the number `after`."""
 
     words: tuple[str, ...]
     kind: int | None
@@ -55,7 +55,7 @@ class Search:
     conditions: tuple[Condition, ...]
     sort: str | None
     descending: bool
-    after: tuple[Any, int] | None = None
+    after: int | None = None
 
 
 class Statement:
@@ -94,16 +94,20 @@ class Statement:
             terms.append(self._match() if by_text else self._text_of_record())
         if search.sort is not None:
             source += "" if by_value else " CROSS JOIN facts s ON s.record = r.pk"
-            terms += [f"s.name = {self._name(search.sort)}", "s.value < ''"]
+            terms += [f"s.name = {self._name(search.sort)}", f"s.value < {self._index.comparable()}"]
             key, order = "s.value", ["s.value", "s.record"]
         if search.after is not None:
-            place = [self._bind(part) for part in search.after if part is not None]
+            after = self._bind(search.after)
+            place = [after]
+            if search.sort is not None:
+                value = f"SELECT value FROM facts WHERE record = {after} AND name = {self._name(search.sort)}"  # noqa: S608
+                place.insert(0, f"({value})")
             terms.append(f"({', '.join(order)}) {'<' if search.descending else '>'} ({', '.join(place)})")
         direction = "DESC" if search.descending else "ASC"
         rows = self._index.rows(
             f"SELECT {key}, r.pk FROM {source} WHERE {' AND '.join(terms)}"  # noqa: S608 -- all values are bound
             f" ORDER BY {', '.join(f'{column} {direction}' for column in order)}"
-            f" LIMIT {self._bind(-1 if limit is None else limit)} OFFSET {self._bind(offset)}",
+            f" LIMIT {self._bind(2**62 if limit is None else limit)} OFFSET {self._bind(offset)}",
             self._values,
         )
         return [(row[0], row[1]) for row in rows]
@@ -114,7 +118,7 @@ class Statement:
         return f":{name}"
 
     def _is_few(self, select: str, most: int) -> bool:
-        count = f"SELECT count(*) FROM ({select} LIMIT {self._bind(most)})"  # noqa: S608 -- all values are bound
+        count = f"SELECT count(*) FROM ({select} LIMIT {self._bind(most)}) AS few"  # noqa: S608 -- all values are bound
         return int(self._index.rows(count, self._values)[0][0]) < most
 
     # -- conditions as SQL about the record r
@@ -154,19 +158,20 @@ class Statement:
         """The full text's own condition, which narrows down by registry, kind, group and author as well."""
         search = self._search
         facets = facet_words(self._registry_number, search.kind, search.group, search.author)
-        value = f"{{name description body}} : ({self._words()}) AND facets : ({' AND '.join(facets)})"
-        return " AND ".join([f"texts MATCH {self._bind(value)}", *self._times("texts.rowid")[1:]])
+        condition, value = self._index.match(self._words(), facets)
+        return " AND ".join([condition.format(self._bind(value)), *self._times("texts.rowid")[1:]])
 
     def _text_of_record(self) -> str:
         if self._index.has_full_text:
-            match = self._bind(f"{{name description body}} : ({self._words()})")
-            return f"EXISTS (SELECT 1 FROM texts WHERE texts MATCH {match} AND rowid = r.pk)"  # noqa: S608
+            condition, value = self._index.match(self._words())
+            return f"EXISTS (SELECT 1 FROM texts WHERE {condition.format(self._bind(value))} AND rowid = r.pk)"  # noqa: S608
         document = "lower((SELECT json FROM documents WHERE pk = r.document))"
         words = [word.rstrip("*").lower() for word in self._search.words]
         return " AND ".join(f"instr({document}, {self._bind(word)}) > 0" for word in words)
 
-    def _words(self) -> str:
-        return " AND ".join(_fts_word(word) for word in self._search.words)
+    def _words(self) -> list[str]:
+        """The words; what may be the beginning of a git commit is looked for as one."""
+        return [f"{word}*" if re.fullmatch(r"[0-9a-f]{7,39}", word) else word for word in self._search.words]
 
     def _conditions(self) -> tuple[list[str], list[str]]:
         """The conditions that few records meet, each as a SELECT of their numbers; and terms for all others."""
@@ -201,14 +206,14 @@ class Statement:
     def _compared(self, comparisons: Sequence[Compare]) -> str:
         """Comparisons of the one field of ``f``. Numbers sort before texts, so each is kept among its own."""
         terms = [f"f.name = {self._name(comparisons[0].field)}"]
-        terms += [f"f.value {comparison.operator} {self._bind(comparison.value)}" for comparison in comparisons]
+        terms += [f"f.value {it.operator} {self._index.comparable(self._bind(it.value))}" for it in comparisons]
         # only where no comparison bounds that side itself: SQLite goes through an index by the first bound it is given
         texts = {comparison.operator for comparison in comparisons if isinstance(comparison.value, str)}
         numbers = {comparison.operator for comparison in comparisons if not isinstance(comparison.value, str)}
         if texts and not texts & {"=", ">", ">="}:
-            terms.append("f.value >= ''")
+            terms.append(f"f.value >= {self._index.comparable()}")
         if numbers and not numbers & {"=", "<", "<="}:
-            terms.append("f.value < ''")
+            terms.append(f"f.value < {self._index.comparable()}")
         return " AND ".join(terms)
 
     def _name(self, field: str) -> str:
@@ -252,9 +257,3 @@ def _of_one_field(condition: Condition) -> list[Compare]:
     comparisons = [term for term in terms if isinstance(term, Compare)]
     is_one = len(comparisons) == len(terms) and len({comparison.field for comparison in comparisons}) == 1
     return comparisons if is_one else []
-
-
-def _fts_word(word: str) -> str:
-    prefix = word.endswith("*") or re.fullmatch(r"[0-9a-f]{7,39}", word)
-    quoted = word.rstrip("*").replace('"', '""')
-    return f'"{quoted}"' + ("*" if prefix else "")

@@ -63,6 +63,7 @@ class Follower:
 
     def __post_init__(self) -> None:
         self._ends = threading.Event()
+        self._mark: list[tuple[Any, ...]] = []
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
     def start(self) -> None:
@@ -99,19 +100,17 @@ class Follower:
 
     def _read(self) -> State:
         with self.open_index() as index:
-            known = _mark(index)
             try:
                 report = index.sync(self.lab.registry, self.published.store)
             finally:
-                # what was written before a failure is served, too
-                if _mark(index) != known:
+                # by this sync, also if it failed half-way, or by another server that writes to the same index
+                if (mark := _mark(index)) != self._mark:
+                    self._mark = mark
                     self.state = replace(self.state, generation=self.state.generation + 1)
-        changed = bool(report.events or report.manifests or report.rebuilt)
         for message in [*report.unexpected, *([report.rebuilt] if report.rebuilt else [])]:
             self.say(message)
         return replace(
             self.state,
-            generation=self.state.generation + changed,
             facts=registry_facts(self.lab),
             gap=report.gap and report.gap.replace(self.lab.chain.address, "the node"),
             has_followed=True,
@@ -119,6 +118,16 @@ class Follower:
 
 
 def _mark(index: Index) -> list[tuple[Any, ...]]:
+    """What changes with everything that is written to an index."""
+    missing = "SELECT count(*), (SELECT max(pk) FROM documents) FROM documents WHERE json IS NULL AND problem IS NULL"
     with suppress(BlockchainTracerError):
-        return [tuple(row) for row in index.rows("SELECT chain_id, address, block FROM registries")]
+        return [
+            tuple(row)
+            for select in (
+                "SELECT r.pk, b.number, b.hash FROM registries r JOIN blocks b ON b.registry = r.pk"
+                " AND b.number = r.block ORDER BY r.pk",
+                missing,
+            )
+            for row in index.rows(select)
+        ]
     return []

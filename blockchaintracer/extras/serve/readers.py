@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
@@ -26,14 +26,12 @@ class Busy(BlockchainTracerError):
     """More is asked than can be answered in time."""
 
 
-class Snapshots(Protocol):
-    """An index that answers one question from one state."""
-
-    def snapshot(self, seconds: float) -> Any:
-        """Return a context inside which `rows` reads one state, for so many seconds."""
-
-    def close(self) -> None:
-        """Close it."""
+def takes_long() -> Busy:
+    """Return the error of a question that can't be answered in time."""
+    return Busy(
+        "expected a question that is answered in time, got one that takes longer",
+        hint="Ask for less: a shorter time, a group, a kind, a subject or fewer words.",
+    )
 
 
 class ReadOnlyIndex(Index):
@@ -63,10 +61,7 @@ class ReadOnlyIndex(Index):
             yield
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
-                raise Busy(
-                    "expected a question that is answered in time, got one that takes longer",
-                    hint="Ask for less: a shorter time, a group, a kind, a subject or fewer words.",
-                ) from None
+                raise takes_long() from None
             raise Busy("the index can't be read now", hint="Try again in a moment.") from None
         except sqlite3.DatabaseError:
             raise Busy("the index is damaged, and is built anew", hint="Try again in some minutes.") from None
@@ -128,8 +123,13 @@ class Readers:
         index = getattr(self._here, "index", None)
         if index is None:
             index = self._here.index = self._open()
-        with index.snapshot(self._seconds):
-            return question(index)
+        try:
+            with index.snapshot(self._seconds):
+                return question(index)
+        finally:
+            if getattr(index, "is_lost", False):
+                # the next question opens it again
+                self._here.index = None
 
     def close(self) -> None:
         """End the threads."""

@@ -6,6 +6,7 @@ import hashlib
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.serve.answers import Answers
 from blockchaintracer.extras.serve.app import make_app
 from blockchaintracer.extras.serve.follower import Follower
-from blockchaintracer.extras.serve.published import Published, published_folder
+from blockchaintracer.extras.serve.postgresql import PostgresIndex
+from blockchaintracer.extras.serve.published import Published
 from blockchaintracer.extras.serve.readers import Readers, ReadOnlyIndex
 from blockchaintracer.lab.lab import Lab
 
@@ -27,25 +29,75 @@ CONNECTIONS = 512
 _GRACE_S = 3
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the index for a published folder is: what another folder shows is in another file or schema.
+
+    Args:
+        folder: of SQLite's files.
+        database: address of a PostgreSQL database, or None for SQLite.
+    """
+
+    published: Published
+    folder: Path
+    database: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file or schema."""
+        shown = self.published.folder
+        return f"served_{hashlib.sha256(str(shown).encode()).hexdigest()[:16] if shown else 'chain'}"
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / f"{self.name}.sqlite"
+
+    def open(self) -> Index:
+        """Open the index to write to; made on first use."""
+        return PostgresIndex(self.database, self.name) if self.database else Index(self._file)
+
+    def open_to_read(self) -> ReadOnlyIndex | PostgresIndex:
+        """Open the index to read."""
+        if self.database:
+            return PostgresIndex(self.database, self.name, to_read=True)
+        return ReadOnlyIndex(self._file)
+
+    def withdraw(self) -> None:
+        """Delete an index that holds a manifest which is published no more: it is built anew from the chain."""
+        with self.open() as index:
+            held = [row[0].hex() for row in index.rows("SELECT digest FROM documents WHERE json IS NOT NULL")]
+            if all(self.published.store.has(digest) for digest in held):
+                return
+            if isinstance(index, PostgresIndex):
+                index.drop()
+                return
+        try:
+            for suffix in ("", "-wal", "-shm"):
+                self._file.with_name(self._file.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the index {self._file} can't be deleted: {error.strerror}") from error
+
+
 def serve(
-    lab: Lab, folder: Path | None, listener: socket.socket, every: float, ready: Callable[[Path | None], None]
+    lab: Lab,
+    place: Place,
+    listener: socket.socket,
+    every: float,
+    ready: Callable[[], None],
 ) -> None:
     """Serve until the process is told to stop.
 
     Args:
-        folder: the published folder that was chosen, or None.
         listener: listens already.
-        ready: is told the folder that is shown.
+        ready: is called when questions are answered.
     """
-    published = Published(published_folder(lab, folder), lab.home.served / "nothing")
-    path = index_path(lab, published)
-    withdraw(path, published)
-    follower = Follower(lab, lambda: Index(path), published, every, lab.say)
-    readers = Readers(lambda: ReadOnlyIndex(path), threads=THREADS, seconds=SECONDS)
-    app = make_app(Answers(lab.domain, published), readers, follower)
-    with Index(path):
-        # made now: the readers make no file
-        ready(published.folder)
+    place.withdraw()
+    follower = Follower(lab, place.open, place.published, every, lab.say)
+    readers = Readers(place.open_to_read, threads=THREADS, seconds=SECONDS)
+    app = make_app(Answers(lab.domain, place.published), readers, follower)
+    with place.open():
+        # made now: the readers make nothing
+        ready()
     follower.start()
     try:
         with suppress(KeyboardInterrupt):
@@ -69,24 +121,3 @@ def settings(app: Any) -> uvicorn.Config:
         h11_max_incomplete_event_size=16_384,
         timeout_graceful_shutdown=_GRACE_S,
     )
-
-
-def index_path(lab: Lab, published: Published) -> Path:
-    """Return the file of the index for a published folder: what another folder shows is in another file."""
-    name = hashlib.sha256(str(published.folder).encode()).hexdigest()[:16] if published.folder else "chain"
-    return lab.home.served / f"{name}.sqlite"
-
-
-def withdraw(path: Path, published: Published) -> None:
-    """Delete an index that holds a manifest which is published no more: it is built anew from the chain."""
-    if not path.exists():
-        return
-    with Index(path) as index:
-        held = [row[0].hex() for row in index.rows("SELECT digest FROM documents WHERE json IS NOT NULL")]
-    if all(published.store.has(digest) for digest in held):
-        return
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"the index {path} can't be deleted: {error.strerror}") from error
