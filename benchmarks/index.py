@@ -25,8 +25,8 @@ from blockchaintracer.core.chain import Block, Registry, load_artifact
 from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.extras.search.database import Describer, Writer
-from blockchaintracer.extras.search.logs import Log, Span
 from blockchaintracer.lab.chain.batching import connect
+from blockchaintracer.lab.chain.logs import Log, Span
 from blockchaintracer.lab.store.store import Store
 
 ADDRESS = "0x" + "ab" * 20

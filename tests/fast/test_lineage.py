@@ -19,7 +19,7 @@ from blockchaintracer.extras.lineage import Edge, LineageGraph, downstream, line
 from blockchaintracer.extras.lineage.lineage_graph import MOST_RETRACTED
 from blockchaintracer.extras.search import Index, query, retraction
 from blockchaintracer.extras.search.database import Describer, Writer
-from blockchaintracer.extras.search.logs import Log, Span
+from blockchaintracer.lab.chain.logs import Log, Span
 
 BLOCK = b"\x01" * 32
 Parents = Sequence[str | tuple[str, int]]

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks.index import fill
 from blockchaintracer.extras.search import Index, Row, query
-from blockchaintracer.extras.serve import answers, readers
-from blockchaintracer.extras.serve.follower import State
+from blockchaintracer.extras.serve import readers, registry_answers
+from blockchaintracer.extras.serve.follower import Following
 from tests.support.json_forms import problems, snake_names
 from tests.support.served import MADE_UP, Served
 
@@ -98,21 +98,21 @@ def test_a_tag_is_of_one_address_and_one_state(server: Served) -> None:
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert server.get("records?limit=2", **{"If-None-Match": tag}).status_code == 200
     before = server.follower.state
-    server.follower.state = State(generation=before.generation + 1, has_followed=True)
+    server.follower.state = Following(generation=before.generation + 1, has_followed=True)
     assert server.get("records?limit=1", **{"If-None-Match": tag}).status_code == 200
     # while something is written, an answer may be of a state in between
-    server.follower.state = State(is_settled=False, has_followed=True)
+    server.follower.state = Following(is_settled=False, has_followed=True)
     assert "etag" not in server.get("records?limit=1").headers
     server.follower.state = before
 
 
 def test_what_is_not_known_is_said(server: Served) -> None:
     before = server.follower.state
-    server.follower.state = State(silent_since=1_767_225_600, problem="no node answers")
+    server.follower.state = Following(silent_since=1_767_225_600, problem="no node answers")
     health = server.get("health").json()
     assert (health["status"], health["problem"]) == ("stale", "no node answers")
     assert (health["asOf"]["nodeSilentSince"], health["asOf"]["complete"]) == ("2026-01-01T00:00:00Z", None)
-    server.follower.state = State(has_followed=True, gap="the node forgot")
+    server.follower.state = Following(has_followed=True, gap="the node forgot")
     as_of = server.get("records?status=disputed").json()["asOf"]
     assert (as_of["complete"], as_of["gap"]) == (False, "the node forgot")
     server.follower.state = before
@@ -219,10 +219,10 @@ def test_a_lineage_is_bounded_and_says_so(server: Served, rows: list[Row], monke
     whole = next(answer for answer in asked if len(answer["nodes"]) > 10)
     assert {node["moreRetracted"] for node in whole["nodes"]} <= {True, False}
     retracted = {node["id"] for node in whole["nodes"] if node["retractedAncestors"]}
-    monkeypatch.setattr(answers, "MAX_NODES", 5)
+    monkeypatch.setattr(registry_answers, "MAX_NODES", 5)
     short = server.get(f"records/{whole['root']}/lineage?depth=10").json()
     assert (len(short["nodes"]), short["isComplete"]) == (6, False)
-    monkeypatch.setattr(answers, "MAX_FOLLOWED", 3)
+    monkeypatch.setattr(registry_answers, "MAX_FOLLOWED", 3)
     fewer = server.get(f"records/{whole['root']}/lineage?depth=10").json()
     assert {node["moreRetracted"] for node in fewer["nodes"]} == {None}
     assert retracted >= {node["id"] for node in fewer["nodes"] if node["retractedAncestors"]}

@@ -9,7 +9,7 @@ import pytest
 from blockchaintracer.core.chain import Block
 from blockchaintracer.core.record import to_hex
 from blockchaintracer.extras.search.database import Index, Writer
-from blockchaintracer.extras.search.logs import Log, Span
+from blockchaintracer.lab.chain.logs import Log, Span
 
 pytestmark = pytest.mark.fast
 

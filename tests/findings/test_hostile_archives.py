@@ -28,7 +28,7 @@ from blockchaintracer.extras.archive.contents import (
 from blockchaintracer.extras.archive.form import header
 from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
 from blockchaintracer.extras.archive.writer import write_archive
-from blockchaintracer.extras.search.logs import Event
+from blockchaintracer.lab.chain.logs import Event
 
 pytestmark = pytest.mark.fast
 

@@ -31,9 +31,9 @@ from blockchaintracer.core.manifest import (
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, from_hex
 from blockchaintracer.extras.lineage import downstream, lineage
 from blockchaintracer.extras.search import Index, logs, query, verdicts
-from blockchaintracer.extras.search.logs import spans
 from blockchaintracer.extras.search.schema import RECORD_INDEXES
 from blockchaintracer.lab.chain.batching import connect
+from blockchaintracer.lab.chain.logs import spans
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab_folder import Home

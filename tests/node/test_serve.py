@@ -21,7 +21,7 @@ from blockchaintracer.core.record import Kind, Verdict
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.serve.follower import Follower
-from blockchaintracer.extras.serve.published import Published
+from blockchaintracer.extras.serve.published import PublishedFolder
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.groups import create_group
@@ -181,7 +181,7 @@ def test_without_a_folder_only_the_chain_is_shown_and_withdrawn_manifests_go(sto
 def test_a_node_that_does_not_answer_is_told_with_the_time(story: Story, tmp_path: Path) -> None:
     told: list[str] = []
     path = story.lab.home.served / "followed.sqlite"
-    published = Published(None, tmp_path / "nothing")
+    published = PublishedFolder(None, tmp_path / "nothing")
     follower = Follower(again(story.lab), lambda: Index(path), published, 1, told.append)
     follower.follow()
     state = follower.state

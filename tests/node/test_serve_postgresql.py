@@ -19,8 +19,8 @@ from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.extras.serve import readers
 from blockchaintracer.extras.serve.postgresql import PostgresIndex
-from blockchaintracer.extras.serve.published import Published
-from blockchaintracer.extras.serve.server import Place
+from blockchaintracer.extras.serve.published import PublishedFolder
+from blockchaintracer.extras.serve.server import IndexPlace
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import shared_lab, typed
@@ -127,12 +127,12 @@ def test_what_a_record_rests_on_by_its_manifest(database: str, tmp_path: Path) -
 
 def test_a_question_that_takes_too_long(database: str, filled: tuple[Served, Served, list[str]]) -> None:
     with PostgresIndex(database, "served_filled", to_read=True) as index:
-        with index.snapshot(0.05), pytest.raises(readers.Busy, match="answered in time"):
+        with index.snapshot(0.05), pytest.raises(readers.Unanswered, match="answered in time"):
             index.rows("SELECT pg_sleep(5)")
         with index.snapshot(5):
             assert index.rows("SELECT 1 AS one")[0]["one"] == 1
         # nothing can be written by what reads
-        with index.snapshot(5), pytest.raises(readers.Busy, match="ReadOnlySqlTransaction"):
+        with index.snapshot(5), pytest.raises(readers.Unanswered, match="ReadOnlySqlTransaction"):
             index.rows("DELETE FROM records")
 
 
@@ -153,10 +153,10 @@ def test_it_follows_a_chain_as_the_file_does(database: str, tmp_path: Path) -> N
         (tmp_path / "hidden").write_text("y")
         record_content(lab, Kind.DATASET, tmp_path / "hidden", name="hidden strain")
         publish(lab, shown.id, tmp_path / "published")
-        published = Published(tmp_path / "published", tmp_path / "nothing")
+        published = PublishedFolder(tmp_path / "published", tmp_path / "nothing")
         tables = []
         for url in (None, database):
-            place = Place(published, tmp_path, url)
+            place = IndexPlace(published, tmp_path, url)
             with place.open() as index:
                 index.sync(lab.registry, published.store)
                 report = index.sync(lab.registry, published.store)

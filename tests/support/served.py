@@ -10,11 +10,11 @@ from starlette.testclient import TestClient
 
 from benchmarks.index import ADDRESS
 from blockchaintracer.core.record import Domain
-from blockchaintracer.extras.serve.answers import Answers
 from blockchaintracer.extras.serve.app import make_app
-from blockchaintracer.extras.serve.follower import Follower, State
-from blockchaintracer.extras.serve.published import Published
+from blockchaintracer.extras.serve.follower import Follower, Following
+from blockchaintracer.extras.serve.published import PublishedFolder
 from blockchaintracer.extras.serve.readers import Readers, ReadOnlyIndex
+from blockchaintracer.extras.serve.registry_answers import Answers
 
 MADE_UP = Domain(1, ADDRESS)
 """The registry of `benchmarks.index.fill`."""
@@ -33,10 +33,10 @@ class Served:
     """
 
     def __init__(self, path: Path, open_index: Callable[[], Any] | None = None, **limits: Any) -> None:
-        published = Published(None, path.parent / "nothing")
+        published = PublishedFolder(None, path.parent / "nothing")
         lab: Any = None
         self.follower = Follower(lab, lambda: None, published, 1)  # type: ignore[arg-type, return-value]
-        self.follower.state = State(has_followed=True)
+        self.follower.state = Following(has_followed=True)
         self.log: list[str] = []
         limits = {"threads": 2, "seconds": 10, **limits}
         self.readers = Readers(open_index or (lambda: ReadOnlyIndex(path)), **limits)

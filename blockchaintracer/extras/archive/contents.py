@@ -12,7 +12,7 @@ from blockchaintracer.core.formats import ARCHIVE
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Address, Hash
 from blockchaintracer.core.plain_json import canonical, parse_json
-from blockchaintracer.extras.search.logs import Event
+from blockchaintracer.lab.chain.logs import Event
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _EVENT = re.compile(

@@ -40,9 +40,9 @@ from blockchaintracer.extras.archive.self_description import describing
 from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive, write_folder
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
-from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_spans
 from blockchaintracer.lab.bundle.export_proof import factory_settings
 from blockchaintracer.lab.chain.batching import connect
+from blockchaintracer.lab.chain.logs import Event, Log, Span, decoded, raw_spans
 from blockchaintracer.lab.chain.receipts import BlockReceipts, inclusion_of
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import output, placing, write_kept

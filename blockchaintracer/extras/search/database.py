@@ -16,8 +16,8 @@ from blockchaintracer.core.chain import Block, Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.record import Domain, from_hex, to_hex
 from blockchaintracer.extras.search import schema
-from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
+from blockchaintracer.lab.chain.logs import Log, Span, spans
 from blockchaintracer.lab.files import CORRUPT, UNWRITABLE, in_memory, is_among, is_in_memory, locked, open_database
 from blockchaintracer.lab.store.store import Store
 

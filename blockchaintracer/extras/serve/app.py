@@ -16,10 +16,10 @@ from starlette.middleware.cors import CORSMiddleware
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.extras.search import STATUSES
 from blockchaintracer.extras.serve import openapi
-from blockchaintracer.extras.serve.answers import Answers, NotFound
 from blockchaintracer.extras.serve.exchange import PROBLEM, Exchange, problem
 from blockchaintracer.extras.serve.follower import Follower
-from blockchaintracer.extras.serve.readers import Busy, Readers
+from blockchaintracer.extras.serve.readers import Readers, Unanswered
+from blockchaintracer.extras.serve.registry_answers import Answers, NotFound
 
 VERSION = "1.0.0"
 """Of the interface, not of the package."""
@@ -208,7 +208,7 @@ def _add_refusals(app: FastAPI) -> None:
     async def refuse(request: Request, error: BlockchainTracerError) -> Response:
         status = 404 if isinstance(error, NotFound) else 400 if isinstance(error, InputError) else 503
         more = {"Retry-After": "2"} if status == 503 else {}
-        if not isinstance(error, InputError | Busy):
+        if not isinstance(error, InputError | Unanswered):
             return _problem(503, "the index can't be read now", "Try again in a moment.", more)
         return _problem(status, error.message, error.hint, more)
 

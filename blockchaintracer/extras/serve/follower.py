@@ -12,7 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.extras.search import Index
-from blockchaintracer.extras.serve.published import Published
+from blockchaintracer.extras.serve.published import PublishedFolder
 from blockchaintracer.lab.handover import registry_facts
 from blockchaintracer.lab.lab import Lab
 
@@ -20,7 +20,7 @@ PROBLEM = "the chain can't be followed now: what is served is of the block named
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Following:
     """What the last reading of the chain gave.
 
     Args:
@@ -54,10 +54,10 @@ class Follower:
 
     lab: Lab
     open_index: Callable[[], Index]
-    published: Published
+    published: PublishedFolder
     every: float
     say: Callable[[str], None] = lambda message: None
-    state: State = State()
+    state: Following = Following()
     nonce: str = field(default_factory=lambda: secrets.token_hex(4))
     """Generations are counted by each process: tags of another process must not equal this one's."""
 
@@ -98,7 +98,7 @@ class Follower:
         is_same = replace(state, generation=before.generation, is_settled=True) == before
         self.state = replace(state, generation=state.generation + (not is_same), is_settled=True)
 
-    def _read(self) -> State:
+    def _read(self) -> Following:
         with self.open_index() as index:
             try:
                 report = index.sync(self.lab.registry, self.published.store)

@@ -22,7 +22,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.extras.search import Index, schema
 from blockchaintracer.extras.search.database import SyncReport
-from blockchaintracer.extras.serve.readers import Busy, takes_long
+from blockchaintracer.extras.serve.readers import Unanswered, takes_long
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.store import Store
 
@@ -255,7 +255,7 @@ class PostgresIndex(Index):
                 raise takes_long() from None
             reason = f"the database can't be used now ({type(error).__name__})"
             hint = "Look whether it runs, and whether its user may use and make schemas."
-            raise (Busy if self._to_read else StoreError)(reason, hint=hint) from None
+            raise (Unanswered if self._to_read else StoreError)(reason, hint=hint) from None
 
     @property
     def is_lost(self) -> bool:

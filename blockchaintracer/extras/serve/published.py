@@ -24,7 +24,7 @@ MAX_NAMES = 1_000
 """Published files of one record that are named."""
 
 
-class Published:
+class PublishedFolder:
     """A published folder, or None: then nothing is published, and only the chain is shown.
 
     Args:

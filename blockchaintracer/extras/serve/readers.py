@@ -22,13 +22,13 @@ _STEPS = 20_000
 """Steps of SQLite's machine from one look at the clock to the next: about a millisecond."""
 
 
-class Busy(BlockchainTracerError):
+class Unanswered(BlockchainTracerError):
     """More is asked than can be answered in time."""
 
 
-def takes_long() -> Busy:
+def takes_long() -> Unanswered:
     """Return the error of a question that can't be answered in time."""
-    return Busy(
+    return Unanswered(
         "expected a question that is answered in time, got one that takes longer",
         hint="Ask for less: a shorter time, a group, a kind, a subject or fewer words.",
     )
@@ -51,7 +51,8 @@ class ReadOnlyIndex(Index):
             db.execute("PRAGMA cache_size = -65536")
             db.execute("PRAGMA mmap_size = 2147483648")
         except (OSError, sqlite3.Error) as error:
-            raise Busy(f"the index can't be read now ({type(error).__name__})", hint="Try again in a moment.") from None
+            reason = f"the index can't be read now ({type(error).__name__})"
+            raise Unanswered(reason, hint="Try again in a moment.") from None
         return inode, db
 
     @override
@@ -62,9 +63,9 @@ class ReadOnlyIndex(Index):
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_INTERRUPT:
                 raise takes_long() from None
-            raise Busy("the index can't be read now", hint="Try again in a moment.") from None
+            raise Unanswered("the index can't be read now", hint="Try again in a moment.") from None
         except sqlite3.DatabaseError:
-            raise Busy("the index is damaged, and is built anew", hint="Try again in some minutes.") from None
+            raise Unanswered("the index is damaged, and is built anew", hint="Try again in some minutes.") from None
 
     @contextmanager
     def snapshot(self, seconds: float) -> Iterator[None]:
@@ -74,7 +75,7 @@ class ReadOnlyIndex(Index):
                 self.close()
                 self._inode, self._db = self._connect()
         except OSError:
-            raise Busy("the index is built anew", hint="Try again in some minutes.") from None
+            raise Unanswered("the index is built anew", hint="Try again in some minutes.") from None
         ends = time.monotonic() + seconds
         self._db.set_progress_handler(lambda: time.monotonic() > ends, _STEPS)
         try:
@@ -109,10 +110,10 @@ class Readers:
         """Ask a question of one state of the index.
 
         Raises:
-            Busy: if too many wait, or the question takes too long.
+            Unanswered: if too many wait, or the question takes too long.
         """
         if self._asked >= self._most:
-            raise Busy("expected fewer questions at once, got more than can wait", hint="Try again in a moment.")
+            raise Unanswered("expected fewer questions at once, got more than can wait", hint="Try again in a moment.")
         self._asked += 1
         try:
             return await asyncio.wrap_future(self._pool.submit(self._answer, question))

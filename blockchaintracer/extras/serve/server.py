@@ -14,12 +14,12 @@ import uvicorn
 
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.extras.search import Index
-from blockchaintracer.extras.serve.answers import Answers
 from blockchaintracer.extras.serve.app import make_app
 from blockchaintracer.extras.serve.follower import Follower
 from blockchaintracer.extras.serve.postgresql import PostgresIndex
-from blockchaintracer.extras.serve.published import Published
+from blockchaintracer.extras.serve.published import PublishedFolder
 from blockchaintracer.extras.serve.readers import Readers, ReadOnlyIndex
+from blockchaintracer.extras.serve.registry_answers import Answers
 from blockchaintracer.lab.lab import Lab
 
 THREADS = 4
@@ -30,7 +30,7 @@ _GRACE_S = 3
 
 
 @dataclass(frozen=True)
-class Place:
+class IndexPlace:
     """Where the index for a published folder is: what another folder shows is in another file or schema.
 
     Args:
@@ -38,7 +38,7 @@ class Place:
         database: address of a PostgreSQL database, or None for SQLite.
     """
 
-    published: Published
+    published: PublishedFolder
     folder: Path
     database: str | None = None
 
@@ -80,7 +80,7 @@ class Place:
 
 def serve(
     lab: Lab,
-    place: Place,
+    place: IndexPlace,
     listener: socket.socket,
     every: float,
     ready: Callable[[], None],

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from blockchaintracer.cli.options import FOLDER, lab_verb
 from blockchaintracer.cli.render import Answer
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.serve.published import Published, published_folder
+from blockchaintracer.extras.serve.published import PublishedFolder, published_folder
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require
 
@@ -62,12 +62,12 @@ def command(lab: Lab, folder: Path | None, host: str, port: int, every: float, d
     """
     require("fastapi", "serve")
     require("uvicorn", "serve")
-    from blockchaintracer.extras.serve.server import Place, serve
+    from blockchaintracer.extras.serve.server import IndexPlace, serve
 
     if database is not None:
         _check_database(database, click.get_current_context().get_parameter_source("database"))
-    published = Published(published_folder(lab, folder), lab.home.served / "nothing")
-    place = Place(published, lab.home.served, database)
+    published = PublishedFolder(published_folder(lab, folder), lab.home.served / "nothing")
+    place = IndexPlace(published, lab.home.served, database)
     # a port that is taken is told before anything is read
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]

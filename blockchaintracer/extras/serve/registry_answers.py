@@ -14,9 +14,9 @@ from blockchaintracer.extras.lineage import lineage
 from blockchaintracer.extras.search import Index, Row, query, retraction, verdicts
 from blockchaintracer.extras.search.rows import record_key, records, required_number, utc
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
-from blockchaintracer.extras.serve.follower import State
-from blockchaintracer.extras.serve.published import Published
-from blockchaintracer.extras.serve.readers import Busy
+from blockchaintracer.extras.serve.follower import Following
+from blockchaintracer.extras.serve.published import PublishedFolder
+from blockchaintracer.extras.serve.readers import Unanswered
 from blockchaintracer.lab.global_ids import with_global_ids
 
 MAX_NODES = 200
@@ -40,9 +40,9 @@ class Answers:
     """Answers about one registry."""
 
     domain: Domain
-    published: Published
+    published: PublishedFolder
 
-    def as_of(self, index: Index, state: State) -> dict[str, Any]:
+    def as_of(self, index: Index, state: Following) -> dict[str, Any]:
         """Say up to which block an answer holds, and whether all before it is known."""
         select = (
             "SELECT b.number, b.hash, b.time FROM registries g"
@@ -50,7 +50,7 @@ class Answers:
         )
         rows = index.rows(select, (self.domain.chain_id, self.domain.registry))
         if not rows:
-            raise Busy("the registry has not been read yet", hint=state.problem or "Try again in a moment.")
+            raise Unanswered("the registry has not been read yet", hint=state.problem or "Try again in a moment.")
         [(number, block_hash, time)] = rows
         silent = state.silent_since
         return {
@@ -63,7 +63,7 @@ class Answers:
             "nodeSilentSince": utc(silent) if silent else None,
         }
 
-    def registry(self, index: Index, state: State) -> dict[str, Any]:
+    def registry(self, index: Index, state: Following) -> dict[str, Any]:
         """Describe the registry, as `registry show`, and up to which block it is known."""
         network = network_by_chain_id(self.domain.chain_id)
         facts = dict.fromkeys(("owner", "offeredTo", "openGroupCreation", "successor"))
@@ -71,7 +71,7 @@ class Answers:
         place = {"registry": self.domain.registry, "chainId": self.domain.chain_id}
         return {**known, **place, "network": network.name if network else None, "asOf": self.as_of(index, state)}
 
-    def health(self, index: Index, state: State) -> dict[str, Any]:
+    def health(self, index: Index, state: Following) -> dict[str, Any]:
         """Say whether the index follows its chain."""
         status = "ok" if state.has_followed and state.silent_since is None else "stale"
         return {"status": status, "problem": state.problem, "asOf": self.as_of(index, state)}
@@ -179,7 +179,7 @@ class Answers:
         try:
             return index.registry_numbers(self.domain)
         except InputError:
-            raise Busy("the registry has not been read yet", hint="Try again in a moment.") from None
+            raise Unanswered("the registry has not been read yet", hint="Try again in a moment.") from None
 
     def _number(self, index: Index, record_id: str) -> int:
         self._numbers(index)
