@@ -3,10 +3,7 @@ everything with an attack. Chromium comes by npm, locked beside this file."""
 
 from __future__ import annotations
 
-import json
-import os
 import platform
-import subprocess
 import sys
 from contextlib import chdir
 from dataclasses import dataclass
@@ -20,17 +17,12 @@ from blockchaintracer.extras.report import gather, make
 from blockchaintracer.extras.report.documentation import Documentation
 from blockchaintracer.lab.lab import Lab
 from tests.findings.test_reports_of_hostile_records import FIELDS, HOSTILE
-from tests.support.labs import ROOT, shared_lab, typed
-from tools import npm
+from tests.live.browser.chromium import drive
+from tests.support.labs import shared_lab, typed
 
-HERE = Path(__file__).resolve().parent
 PHONE, DESKTOP = 390, 1280
 ATTACK = """<!doctype html><p style="width: 2000px"><img src="http://127.0.0.1:9/seen.png"><script>alert(1)</script>"""
 """What the others would be if anything in them worked."""
-FONTS = """<?xml version="1.0"?>
-<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir></fontconfig>
-"""
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the Chromium of npm is for Linux on x86-64"
@@ -65,26 +57,8 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Opened]:
     folder = tmp_path_factory.mktemp("pages")
     with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         files = written(lab, folder)
-    npm.install(HERE)
-    unpacked = ROOT / ".build" / "browser"
-    unpacked.mkdir(parents=True, exist_ok=True)
-    # what Chromium is linked with comes along, too, and is unpacked where the package sees a Lambda
-    unpacking = {"TMPDIR": str(unpacked), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"}
-    # the fonts, too; the package's own list of folders names /tmp/fonts, wherever they were unpacked
-    fonts = folder / "fonts.conf"
-    fonts.write_text(FONTS.format(fonts=unpacked / "fonts", cache=folder / "cache"))
-    unpacking["FONTCONFIG_FILE"] = str(fonts)
-    done = subprocess.run(
-        [npm.NODE, HERE / "open.mjs"],
-        input=json.dumps({"files": [str(file) for file in files], "widths": [PHONE, DESKTOP]}),
-        cwd=HERE,
-        env=os.environ | unpacking,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return {file.name: Opened(**told) for file, told in zip(files, json.loads(done.stdout), strict=True)}
+    told = drive("open.mjs", {"files": [str(file) for file in files], "widths": [PHONE, DESKTOP]}, folder)
+    return {file.name: Opened(**each) for file, each in zip(files, told, strict=True)}
 
 
 def written(lab: Lab, folder: Path) -> list[Path]:
