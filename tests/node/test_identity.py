@@ -113,6 +113,11 @@ def test_an_orcid_holder_from_claim_to_revocation(
     run("identity", "revoke", claim["id"], "--reason", "left the lab")
     assert states(run("verify", record)) == states(run("verify", record, *ASK)) == ["revoked"]
     run("query", "--by", f"orcid:{ORCID}", code=2)
+    call(lab.devnet.start().port, "evm_setNextBlockTimestamp", hex(lab.chain.head().timestamp + 5))
+    later = run("record", str(new_file(tmp_path)))["id"]
+    marked = "the record is later than the revocation"
+    told = [typed("verify", each, home=lab.home.path).stdout for each in (record, later)]
+    assert [marked in text for text in told] == [False, True]
     done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published)
     assert f"ORCID {ORCID} (revoked on" in done.stdout
     assert done.returncode == 0
@@ -229,6 +234,7 @@ def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: st
         (Evidence(evidence.domain, evidence.holder, (Entry(key, forged),)).to_bytes(), "is not signed by"),
         (good.replace(ORCID.encode(), OTHER.encode()), "expected urn:blockchaintracer:identities:v1"),
         (good[:-1], "expected JSON"),
+        (good.replace(b'"id":"0x', b'"id":"0x0', 1), "expected urn"),
         (b"{}", "expected urn"),
     ):
         name.write_bytes(data)
@@ -237,6 +243,10 @@ def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: st
         assert answer["outcome"] == "not verified"
         assert [it["name"] for it in answer["checks"] if it["verdict"] == "fail"] == ["identity"]
         assert reason in done.stdout
+        # the same bytes in the lab's own folder are told, and make nothing of a record
+        (lab.home.path / file_name(evidence.holder)).write_bytes(data)
+        assert run("verify", record)["outcome"] == "verified"
+        assert states(run("verify", record)) == ["refused"]
     run("identity", "revoke", claim["id"], "--reason", "a test")
 
 

@@ -42,7 +42,9 @@ def holder_of(domain: Domain, statement: IdentityStatement) -> str:
 
 def title(statement: IdentityStatement) -> str:
     """Return how people call the identifier: ``ORCID 0000-0002-1825-0097``."""
-    told = f"{TITLES[statement.scheme]} {statement.identifier}"
+    # every name in its one form is ASCII; another is shown so that nobody takes it for one
+    name = statement.identifier if statement.identifier.isascii() else ascii(statement.identifier)
+    told = f"{TITLES[statement.scheme]} {name}"
     of = ens_chain(int(statement.chain_id)) if statement.scheme == "ens" else 1
     return told if of == 1 else f"{told} (of chain {of}: a test network)"
 

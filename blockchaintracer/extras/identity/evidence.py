@@ -18,7 +18,7 @@ from blockchaintracer.lab.files import locked, write_whole
 from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, file_name
 from blockchaintracer.lab.lab_folder import Home
 
-MAX_RECORDS = 500
+MAX_RECORDS = 200
 PAGE_LIMIT = 1 << 17
 """Bytes of a page that a file holds at most. A larger one is in the published objects alone."""
 

@@ -179,22 +179,21 @@ def of_names(
     others = [*handed]
     for name in names:
         evidence = [("a proof", it) for it in others if it.holder == name]
-        try:
-            for where, data in kept_files(lab.home, sources, name):
+        for where, data in kept_files(lab.home, sources, name):
+            try:
                 evidence.append((where, Evidence.parse(data, where or "the lab's own file of identities")))
-        except InputError as error:
-            given.append(_damaged(lab.domain, name, error))
+            except InputError as error:
+                given.append(_damaged(name, where, error))
         given += _holders(lab, name, evidence, frozenset(groups), sources, asking, wanted)
     return tuple(given)
 
 
-def _damaged(domain: Domain, name: str, error: InputError) -> Holder:
+def _damaged(name: str, where: str, error: InputError) -> Holder:
     kind, _, tail = name.rpartition("/")
     group = int(tail) if kind.endswith("group") else None
     account = tail if group is None else "0x" + "00" * 20
-    return Holder(
-        "", "", "a file of identities", REFUSED, account, group, "", "", reason=error.message, where="file", forged=True
-    )
+    about = ("", "", "a file of identities", REFUSED, account, group, "", "")
+    return Holder(*about, reason=error.message, where=where, forged=True)
 
 
 def _holders(

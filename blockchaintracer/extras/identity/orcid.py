@@ -45,7 +45,7 @@ def _texts(person: dict[str, Any]) -> Iterator[str]:
         entries = person.get(group)
         listed = entries.get(name) if isinstance(entries, dict) else None
         for entry in listed if isinstance(listed, list) else ():
-            if not isinstance(entry, dict) or entry.get("visibility") != "public":
+            if not isinstance(entry, dict) or str(entry.get("visibility")).lower() != "public":
                 continue
             given = [entry.get("external-id-value")]
             given += [it.get("value") for key in ("url", "external-id-url") if isinstance(it := entry.get(key), dict)]
