@@ -19,6 +19,7 @@ from blockchaintracer.core.record import Role
 from blockchaintracer.extras.identity.confirm import claim_entry, keep, name_of
 from blockchaintracer.extras.identity.ens import KEY, namehash
 from blockchaintracer.extras.identity.evidence import Entry, Evidence
+from blockchaintracer.extras.identity.holders import of_names
 from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.groups import create_group, invite, join
 from blockchaintracer.lab.kept_identities import file_name, holder_name
@@ -248,6 +249,40 @@ def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: st
         assert run("verify", record)["outcome"] == "verified"
         assert states(run("verify", record)) == ["refused"]
     run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
+def test_what_a_group_saw_is_of_the_claim_recorded_and_not_taken_back(
+    lab: Lab, run: Any, sides: OtherSides, record: str
+) -> None:
+    first = run("identity", "claim", "--orcid", ORCID)
+    second = run("identity", "claim", "--orcid", ORCID)
+    sides.orcid(ORCID, f"https://orcid.org/x#{first['names'][1]}")
+    seen = run("identity", "check", second["id"], "--record", "--allow-local")["claims"][0]["recorded"]
+    name = holder_name(lab.domain, account=lab.signer.address)
+    entries = {
+        lab.domain.record_id(it.key): it
+        for it in Evidence.parse((lab.home.path / file_name(name)).read_bytes(), "it").entries
+    }
+
+    def told(*chosen: Entry) -> list[str]:
+        (lab.home.path / file_name(name)).unlink(missing_ok=True)
+        return [it.state for it in of_names(lab, [name], handed=[Evidence(lab.domain, name, chosen)])]
+
+    claim, other, document = (entries[it["id"]] for it in (second, first, seen))
+    assert told(claim, document) == ["seen"]
+    assert told(other, document) == ["never confirmed"], "it is a check of another claim"
+    key = type(claim.key)(**{it: getattr(claim.key, it) for it in claim.key.__slots__} | {"group": 9})
+    assert told(Entry(key, claim.manifest)) == ["refused"], "nobody recorded it"
+    unrecorded = type(document.key)(**{it: getattr(document.key, it) for it in document.key.__slots__} | {"group": 9})
+    assert told(claim, Entry(unrecorded, document.manifest)) == ["never confirmed"]
+    without = Entry(document.key, document.manifest)
+    assert told(claim, without) == ["seen"]
+    run("identity", "revoke", first["id"], "--reason", "a test")
+    # an equal name was revoked: the page names the account alone, and without the page nobody knows
+    assert sorted(told(claim, other, document)) == sorted(told(claim, other, without)) == ["never confirmed", "revoked"]
+    run("retract", seen["id"], "--reason", "a test", "--yes")
+    assert told(claim, document) == told(claim, without) == ["never confirmed"]
+    run("identity", "revoke", second["id"], "--reason", "a test")
 
 
 def test_a_bundle_carries_the_claims(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
