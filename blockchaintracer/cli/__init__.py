@@ -57,7 +57,7 @@ VERBS = {
     "status": (None, "The state of your lab, or of one record."),
     "store": (None, "What lies in the lab's store; remove what nothing needs."),
     "verify": (None, "Check a record, a file or a transaction."),
-    "witness": ("witness", "Times by others than the record's own chain."),
+    "witness": (None, "Times by others than the record's own chain."),
 }
 """Each verb: the extra that it belongs to, or None for a verb of the lab in this folder; and what it does."""
 

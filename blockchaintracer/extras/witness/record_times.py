@@ -74,14 +74,6 @@ def times_of_subjects(
     return replace(start, witnesses=tuple(said), problems=tuple(problems), failed=tuple(failed))
 
 
-def times_of_text(home: Home, text: str, sources: Sequence[str], trust: WitnessTrust) -> tuple[WitnessTime, ...]:
-    """Return the verified times of a text, such as that of a renewal's roots."""
-    subject = StampedSubject.of_text(text)
-    times = times_of_subjects(home, [subject], sources, trust, RecordTimes(text, None, None))
-    said = times.witnesses if times else ()
-    return tuple(it for it in said if it.standing is TimeStanding.VERIFIED)
-
-
 def refusal(time: WitnessTime) -> str:
     """Say why a receipt is refused."""
     return f"the receipt of {time.who} is refused: {time.detail}"

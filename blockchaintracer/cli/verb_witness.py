@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, FOLDER, VerbGroup, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, table
@@ -17,26 +19,9 @@ from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.record import counted
 from blockchaintracer.core.verify.bundle import MAX_BYTES
 from blockchaintracer.core.verify.outcomes import Conclusion
-from blockchaintracer.extras.witness.add_witnesses import (
-    lab_of_chain,
-    lacking,
-    own_subjects,
-    plain_files,
-    record_receipts,
-    require_there,
-)
-from blockchaintracer.extras.witness.kept_receipts import (
-    all_kept,
-    keep_receipts,
-    kept_receipts,
-)
-from blockchaintracer.extras.witness.record_times import times_of_subjects
-from blockchaintracer.extras.witness.stamping import check_receipt, stamp, upgrade_receipts
-from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
-from blockchaintracer.extras.witness.witness_settings import AuthoritySetting, WitnessSettings, WitnessTrust
-from blockchaintracer.extras.witness.witness_time import RecordTimes, TimeStanding
 from blockchaintracer.lab.lab import Lab
 
+_witness = partial(extra, "witness")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ids = click.argument("record_ids", type=RECORD, nargs=-1, metavar="[ID]...")
@@ -50,6 +35,41 @@ _settings_option = click.option(
 )
 _calendars = click.option("--calendar", "calendars", multiple=True, metavar="URL", help="A calendar; repeatable.")
 _local = click.option("--allow-local", is_flag=True, help="Let services be http, and in a private network.")
+
+
+def _things(function: F) -> F:
+    """Add what a sub-verb is about; its function gets them as `things`."""
+
+    @wraps(function)
+    def with_things(
+        lab: Lab,
+        record_ids: Sequence[str],
+        roots: Sequence[str],
+        files: Sequence[Path],
+        texts: Sequence[str],
+        **given: Any,
+    ) -> Any:
+        return function(lab, _Things([lab.parse_id(it) for it in record_ids], roots, files, texts), **given)
+
+    return _ids(_roots(_files(_texts(with_things))))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class _Things:
+    """What is stamped: records and batches of the lab's registry, files, and other texts."""
+
+    ids: Sequence[str]
+    roots: Sequence[str]
+    files: Sequence[Path]
+    texts: Sequence[str]
+
+    def subjects(self, lab: Lab) -> list[Any]:
+        """Return each once."""
+        make = _witness().StampedSubject
+        subjects = [make.of_record(lab.domain, it) for it in self.ids]
+        subjects += [make.of_root(lab.domain, it) for it in self.roots]
+        subjects += [make.of_bytes(read_limited(it, MAX_BYTES, "a file to stamp")) for it in self.files]
+        return [*dict.fromkeys([*subjects, *map(make.of_text, self.texts)])]
 
 
 def _trust_options(function: F) -> F:
@@ -85,10 +105,7 @@ def command() -> None:
 
 
 @command.lab_verb(writes=True)
-@_ids
-@_roots
-@_files
-@_texts
+@_things
 @click.option("--all", "every", is_flag=True, help="Every record and batch of this lab that lacks one.")
 @_calendars
 @click.option("--tsa", "authorities", multiple=True, metavar="URL", help="An authority of RFC 3161; repeatable.")
@@ -98,10 +115,7 @@ def command() -> None:
 @_local
 def add(
     lab: Lab,
-    record_ids: tuple[str, ...],
-    roots: tuple[str, ...],
-    files: tuple[Path, ...],
-    texts: tuple[str, ...],
+    things: _Things,
     every: bool,
     calendars: tuple[str, ...],
     authorities: tuple[str, ...],
@@ -122,30 +136,30 @@ def add(
       blockchaintracer witness add --file result.proof
       blockchaintracer witness add --all --settings witnesses.json
     """
-    if every == bool(record_ids or roots or files or texts):
+    if every == (things != _Things([], (), (), ())):
         raise InputError(
             "expected records, roots, files, texts or --all, and not both", hint="See `witness add --help`."
         )
-    chosen = replace(WitnessSettings.of_home(lab.home, settings), allow_local=allow_local)
+    chosen = replace(_witness().WitnessSettings.of_home(lab.home, settings), allow_local=allow_local)
     if calendars or authorities:
-        asked = tuple(AuthoritySetting(url) for url in authorities)
+        asked = tuple(_witness().AuthoritySetting(url) for url in authorities)
         chosen = replace(chosen, calendars=calendars, authorities=asked, chains=())
     elif not (chosen.calendars or any(it.url for it in chosen.authorities) or chosen.chains):
         chosen = replace(chosen, calendars=chosen.default_calendars)
     chosen = replace(chosen, chains=() if no_chain else chosen.chains).require_addresses()
-    require_there(lab, [lab.parse_id(it) for it in record_ids], roots)
-    subjects = own_subjects(lab) if every else _subjects(lab, record_ids, roots, files, texts)
-    new, problems = list[WitnessReceipt](), list[str]()
-    groups = lacking(lab.home, subjects, chosen)
+    _witness().require_there(lab, things.ids, things.roots)
+    subjects = _witness().own_subjects(lab) if every else things.subjects(lab)
+    new, problems = list[Any](), list[str]()
+    groups = _witness().lacking(lab.home, subjects, chosen)
     with progress_bar("stamping") as progress:
         for lacks, of in groups:
-            done = stamp(of, lacks, [lab_of_chain(lab, it) for it in lacks.chains])
-            keep_receipts(lab.home, done.receipts)
+            done = _witness().stamp(of, lacks, [_witness().lab_of_chain(lab, it) for it in lacks.chains])
+            _witness().keep_receipts(lab.home, done.receipts)
             new += done.receipts
             problems += done.problems
             progress(len(of))
     with_all = len(subjects) - sum(len(of) for _, of in groups)
-    recorded = record_receipts(lab, new) if to_record else []
+    recorded = _witness().record_receipts(lab, new) if to_record else []
     data = {
         "subjects": [{"subject": str(it), "sha256": it.sha256} for it in subjects],
         "added": [{"subject": str(it.subject), "kind": it.kind.value} for it in new],
@@ -153,7 +167,7 @@ def add(
         "problems": problems,
         "records": recorded,
     }
-    counts = {kind: sum(it.kind is kind for it in new) for kind in WitnessKind}
+    counts = {kind: sum(it.kind is kind for it in new) for kind in _witness().WitnessKind}
     named = ", ".join(f"{number} of {kind}" for kind, number in counts.items() if number)
     return Answer(
         data,
@@ -163,7 +177,7 @@ def add(
         *(f"Recorded as {it.kind} {it.id}" for it in recorded),
         *(
             ["`blockchaintracer witness upgrade` asks the calendars later."]
-            if counts[WitnessKind.OPENTIMESTAMPS]
+            if counts[_witness().WitnessKind.OPENTIMESTAMPS]
             else []
         ),
         notes=[f"No receipt: {plain(problem)}" for problem in problems],
@@ -196,15 +210,19 @@ def upgrade(
       blockchaintracer witness upgrade
       blockchaintracer witness upgrade ID --bitcoin-rpc http://127.0.0.1:8332
     """
-    chosen = replace(WitnessSettings.of_home(lab.home, settings), allow_local=allow_local)
+    chosen = replace(_witness().WitnessSettings.of_home(lab.home, settings), allow_local=allow_local)
     chosen = replace(chosen, calendars=(*chosen.calendars, *calendars))
-    trust = WitnessTrust.of(_with_bitcoin(chosen, headers, node), online=True)
-    mine = [StampedSubject.of_record(lab.domain, it) for it in record_ids]
-    kept = [kept_receipts(lab.home, it) for it in mine] if mine else [it for _, it in all_kept(lab.home)]
+    trust = _witness().WitnessTrust.of(_with_bitcoin(chosen, headers, node), online=True)
+    mine = [_witness().StampedSubject.of_record(lab.domain, it) for it in record_ids]
+    kept = (
+        [_witness().kept_receipts(lab.home, it) for it in mine]
+        if mine
+        else [it for _, it in _witness().all_kept(lab.home)]
+    )
     waiting = [it for receipts in kept for it in receipts if _is_waiting(it)]
-    done = upgrade_receipts(waiting, chosen, trust)
+    done = _witness().upgrade_receipts(waiting, chosen, trust)
     changed = [it for it in done if it.new != it.old]
-    keep_receipts(lab.home, [it.new for it in changed], instead=[it.old for it in changed])
+    _witness().keep_receipts(lab.home, [it.new for it in changed], instead=[it.old for it in changed])
     complete = sum(it.complete for it in done)
     problems = [*dict.fromkeys(problem for it in done for problem in it.problems)]
     data = {"asked": len(done), "complete": complete, "waiting": len(done) - complete, "problems": problems}
@@ -217,17 +235,11 @@ def upgrade(
 
 
 @command.lab_verb("list")
-@_ids
-@_roots
-@_files
-@_texts
+@_things
 @click.option("-o", "--output", type=FOLDER, help="Write each as plain files, for the tools of others.")
 def list_receipts(
     lab: Lab,
-    record_ids: tuple[str, ...],
-    roots: tuple[str, ...],
-    files: tuple[Path, ...],
-    texts: tuple[str, ...],
+    things: _Things,
     output: Path | None,
 ) -> Answer:
     """List the receipts that are kept, of some things or of all. Nothing is asked, and nothing is trusted.
@@ -237,13 +249,17 @@ def list_receipts(
       blockchaintracer witness list
       blockchaintracer witness list ID -o receipts     # then: ots verify SHA.txt.ots; openssl ts -verify ...
     """
-    chosen = _subjects(lab, record_ids, roots, files, texts)
-    kept = [kept_receipts(lab.home, it) for it in chosen] if chosen else [it for _, it in all_kept(lab.home)]
+    chosen = things.subjects(lab)
+    kept = (
+        [_witness().kept_receipts(lab.home, it) for it in chosen]
+        if chosen
+        else [it for _, it in _witness().all_kept(lab.home)]
+    )
     receipts = [it for each in kept for it in each]
-    written = plain_files(receipts, output) if output else []
+    written = _witness().plain_files(receipts, output) if output else []
     rows, data = list[list[str]](), list[dict[str, Any]]()
     for receipt in receipts:
-        said = check_receipt(receipt, WitnessTrust())
+        said = _witness().check_receipt(receipt, _witness().WitnessTrust())
         data.append({"subject": str(receipt.subject), "kind": receipt.kind.value, "from": receipt.source or None})
         data[-1] |= {"tree": receipt.branch.size if receipt.branch else None, "says": [it.as_json() for it in said]}
         rows += [[str(receipt.subject), receipt.kind.value, plain(it.who), it.standing.value] for it in said]
@@ -255,20 +271,14 @@ def list_receipts(
 
 
 @command.lab_verb()
-@_ids
-@_roots
-@_files
-@_texts
+@_things
 @_settings_option
 @_trust_options
 @source_option
 @click.option("--offline", is_flag=True, help="Ask no node, also not those of the settings.")
 def verify(
     lab: Lab,
-    record_ids: tuple[str, ...],
-    roots: tuple[str, ...],
-    files: tuple[Path, ...],
-    texts: tuple[str, ...],
+    things: _Things,
     settings: Path | None,
     sources: tuple[str, ...],
     offline: bool,
@@ -285,21 +295,23 @@ def verify(
       blockchaintracer witness verify ID --bitcoin-block HASH --from https://lab.example/published
       blockchaintracer witness verify --file result.proof --bitcoin-headers headers.txt --offline
     """
-    subjects = _subjects(lab, record_ids, roots, files, texts)
+    subjects = things.subjects(lab)
     if not subjects:
         raise InputError("expected records, roots, files or texts, got none", hint="See `witness verify --help`.")
-    chosen = _with_bitcoin(WitnessSettings.of_home(lab.home, settings), trusted["headers"], trusted["node"])
+    chosen = _with_bitcoin(_witness().WitnessSettings.of_home(lab.home, settings), trusted["headers"], trusted["node"])
     chosen = replace(chosen, blocks=(*chosen.blocks, *trusted["blocks"]), regtest=chosen.regtest or trusted["regtest"])
-    trust = WitnessTrust.of(chosen, online=not offline, roots=trusted["tsa_roots"], policies=trusted["policies"])
+    trust = _witness().WitnessTrust.of(
+        chosen, online=not offline, roots=trusted["tsa_roots"], policies=trusted["policies"]
+    )
     found = [_times(lab, subject, sources, trust) for subject in subjects]
     conclusion = _conclusion(found)
     data = {"outcome": conclusion.value, "verified": conclusion.verified, "times": [it.as_json() for it in found]}
     return Answer(data, *_lines(found, conclusion), exit_code=conclusion.exit_code)
 
 
-def _times(lab: Lab, subject: StampedSubject, sources: Sequence[str], trust: WitnessTrust) -> RecordTimes:
-    start = RecordTimes(str(subject), None, None)
-    if times := times_of_subjects(lab.home, [subject], sources, trust, start):
+def _times(lab: Lab, subject: Any, sources: Sequence[str], trust: Any) -> Any:
+    start = _witness().RecordTimes(str(subject), None, None)
+    if times := _witness().times_of_subjects(lab.home, [subject], sources, trust, start):
         return times
     raise InputError(
         f"expected receipts of {subject}, got none",
@@ -307,16 +319,16 @@ def _times(lab: Lab, subject: StampedSubject, sources: Sequence[str], trust: Wit
     )
 
 
-def _conclusion(found: Sequence[RecordTimes]) -> Conclusion:
+def _conclusion(found: Sequence[Any]) -> Conclusion:
     said = [it for times in found for it in times.witnesses]
-    if any(it.standing is TimeStanding.REFUSED for it in said) or any(it.failed for it in found):
+    if any(it.standing is _witness().TimeStanding.REFUSED for it in said) or any(it.failed for it in found):
         return Conclusion.NOT_VERIFIED
-    if all(any(it.standing is TimeStanding.VERIFIED for it in times.witnesses) for times in found):
+    if all(any(it.standing is _witness().TimeStanding.VERIFIED for it in times.witnesses) for times in found):
         return Conclusion.VERIFIED
     return Conclusion.UNAVAILABLE if any(it.unavailable for it in said) else Conclusion.CONSISTENT
 
 
-def _lines(found: Sequence[RecordTimes], conclusion: Conclusion) -> Iterator[str]:
+def _lines(found: Sequence[Any], conclusion: Conclusion) -> Iterator[str]:
     from blockchaintracer.cli.render import verdict_line
 
     yield verdict_line(conclusion, f"{counted(len(found), 'thing')} with receipts.")
@@ -329,20 +341,12 @@ def _lines(found: Sequence[RecordTimes], conclusion: Conclusion) -> Iterator[str
     yield "  That a record holds, or is right: a witness says when its id was there. `verify ID` checks the record."
 
 
-def _subjects(
-    lab: Lab, ids: Sequence[str], roots: Sequence[str], files: Sequence[Path], texts: Sequence[str]
-) -> list[StampedSubject]:
-    subjects = [StampedSubject.of_record(lab.domain, lab.parse_id(it)) for it in ids]
-    subjects += [StampedSubject.of_root(lab.domain, it) for it in roots]
-    subjects += [StampedSubject.of_bytes(read_limited(it, MAX_BYTES, "a file to stamp")) for it in files]
-    return [*dict.fromkeys([*subjects, *map(StampedSubject.of_text, texts)])]
-
-
-def _with_bitcoin(settings: WitnessSettings, headers: Path | None, node: str | None) -> WitnessSettings:
+def _with_bitcoin(settings: Any, headers: Path | None, node: str | None) -> Any:
     return replace(settings, headers=str(headers) if headers else settings.headers, node=node or settings.node)
 
 
-def _is_waiting(receipt: WitnessReceipt) -> bool:
-    return receipt.kind is WitnessKind.OPENTIMESTAMPS and any(
-        it.standing is TimeStanding.PENDING for it in check_receipt(receipt, WitnessTrust())
+def _is_waiting(receipt: Any) -> bool:
+    return receipt.kind is _witness().WitnessKind.OPENTIMESTAMPS and any(
+        it.standing is _witness().TimeStanding.PENDING
+        for it in _witness().check_receipt(receipt, _witness().WitnessTrust())
     )
