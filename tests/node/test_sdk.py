@@ -12,14 +12,14 @@ import tarfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import rfc8785
 
 from blockchaintracer import Trust, verify_bundle
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
-from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.manifest import Predicate, parse_manifest
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.lab.attest import retract
@@ -104,11 +104,19 @@ def test_bundles_are_judged_as_python_does() -> None:
 
 def manifests() -> Iterator[bytes]:
     """The examples beside the SDK's tests, and each with one field changed; FAULTS=1: all of them."""
-    for name in ("run", "dataset", "result", "reference", "renewal", "identity-claim"):
-        plain = json.loads((SDK / "test" / "manifests" / f"{name}.json").read_text())
+    for file in sorted((SDK / "test" / "manifests").glob("*.json")):
+        plain = json.loads(file.read_text())
         yield rfc8785.dumps(plain)
         step = 1 if os.environ.get("FAULTS") else 7
         yield from (written(changed) for _, changed in islice(changes(plain), 0, None, step))
+
+
+def test_each_predicate_has_an_example() -> None:
+    """So that the SDK reads what Python writes: a new predicate needs its rules there, and an example here."""
+    read = [
+        parse_manifest(rfc8785.dumps(json.loads(file.read_text()))) for file in (SDK / "test" / "manifests").iterdir()
+    ]
+    assert {type(manifest.predicate) for manifest in read} == {*get_args(Predicate)}
 
 
 def test_manifests_are_judged_as_python_does() -> None:

@@ -103,6 +103,7 @@ function subjectOf(predicate: JsonObject, kind: string): string | undefined {
     const text = globalId({ chainId: BigInt(field("chainId")), registry: field("registry") }, field("recordId"));
     return sha256Hex(utf8ToBytes(text));
   }
+  if (kind === "witness") return (predicate["receipt"] as JsonObject)["sha256"] as string;
   if (kind === "renewal") return (predicate["roots"] as JsonObject)["sha3-256"] as string;
   if (kind === "identity-claim") {
     const said = predicate["statement"] as { chainId: string; registry: string; signedAt: string; group?: number };

@@ -372,6 +372,18 @@ const renewal = object(
   ascends,
 );
 
+const witness = object(
+  {
+    ...lineage,
+    name: line,
+    subjectType: oneOf("file"),
+    witness: text(/^[a-z0-9]{1,32}$/, "who gave the receipt, 1 to 32 small letters and digits"),
+    stamped: text(/^[!-~]{1,512}$/, "1 to 512 visible ASCII characters"),
+    receipt: artifact,
+  },
+  ascends,
+);
+
 const identityClaim = object(
   {
     ...lineage,
@@ -408,8 +420,8 @@ const OF_KIND: Record<string, Rule | undefined> = {
   reference,
   renewal,
   "identity-claim": identityClaim,
+  witness,
   // kinds that this version has no predicate for
-  witness: undefined,
   evaluation: undefined,
 };
 
