@@ -31,9 +31,9 @@ from blockchaintracer.core.manifest import Manifest
 from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.bundle import read_bundle
-from blockchaintracer.extras.identity import claims as identity
 from blockchaintracer.extras.identity import confirm, holders, other_side
-from blockchaintracer.extras.identity.evidence import Entry, Evidence
+from blockchaintracer.extras.identity import identity_claims as identity
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.extras.identity.other_side import Asking
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.bundle.export_proof import export_proof
@@ -225,7 +225,7 @@ _ORCID = "0000-0002-1825-0097"
 
 
 def _holders_of(lab: Lab, name: str, data: bytes) -> tuple[holders.Holder, ...]:
-    return holders.of_names(lab, [name], handed=[Evidence.parse(data, "it")])
+    return holders.of_names(lab, [name], handed=[IdentityEvidence.parse(data, "it")])
 
 
 def _claim_outcome(lab: Lab, name: str, data: bytes, true: tuple[holders.Holder, ...]) -> str:
@@ -258,7 +258,7 @@ def _statements(lab: Lab, said: IdentityStatement) -> Iterator[tuple[str, Identi
         yield field, type(said).from_plain(said.to_json() | {field: value})
 
 
-def _replayed(lab: Lab, entry: Entry, other: IdentityStatement) -> str:
+def _replayed(lab: Lab, entry: IdentityRecord, other: IdentityStatement) -> str:
     predicate = entry.manifest.predicate
     manifest = Manifest.of(
         Kind.IDENTITY_CLAIM, type(predicate).from_plain(predicate.to_json() | {"statement": other.to_json()})

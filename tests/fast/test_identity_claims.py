@@ -18,8 +18,8 @@ from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.record import Domain, Kind, RecordKey
 from blockchaintracer.extras import identity
-from blockchaintracer.extras.identity.claims import check_claim, names
-from blockchaintracer.extras.identity.page import judge_page, page
+from blockchaintracer.extras.identity.identity_claims import check_claim, names
+from blockchaintracer.extras.identity.identity_page import judge_page, page
 
 MEMBER = Account.from_key(b"\1" * 32)
 REGISTRY = "0x" + "12" * 20

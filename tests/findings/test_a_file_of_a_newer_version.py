@@ -59,8 +59,8 @@ from blockchaintracer.core.verify.standing import stand
 from blockchaintracer.extras.archive.contents import parse_head
 from blockchaintracer.extras.check.claims import read_claims
 from blockchaintracer.extras.frameworks.training_state import _read
-from blockchaintracer.extras.identity.evidence import Evidence
-from blockchaintracer.extras.identity.page import read_page
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence
+from blockchaintracer.extras.identity.identity_page import read_page
 from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt, read_receipts_file
 from blockchaintracer.extras.witness.witness_settings import WitnessSettings
 from blockchaintracer.lab.bounties import read_terms
@@ -200,7 +200,7 @@ READERS: dict[str, Callable[[Path, int], object]] = {
     "PRIVATE_VALUES": private_values,
     "PRIVATE_CONTENT": json_bytes(PRIVATE_CONTENT, ContentOpening.from_bytes),
     "ENCRYPTION_NOTE": json_file(ENCRYPTION_NOTE, _read_note),
-    "IDENTITIES": json_bytes(IDENTITIES, lambda data: Evidence.parse(data, "it")),
+    "IDENTITIES": json_bytes(IDENTITIES, lambda data: IdentityEvidence.parse(data, "it")),
     "IDENTITY_PAGE": json_bytes(IDENTITY_PAGE, read_page),
     "TRAINING_STATE": json_bytes(TRAINING_STATE, _read),
     "predicate:run": lambda path, version: parse_manifest(

@@ -11,11 +11,11 @@ import pytest
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.record import Domain
 from blockchaintracer.extras.identity import ror
-from blockchaintracer.extras.identity.claims import check_claim, require_timely
 from blockchaintracer.extras.identity.identifiers import normal, parse_identifier
 from blockchaintracer.extras.identity.identifiers import ror as ror_id
+from blockchaintracer.extras.identity.identity_claims import check_claim, require_timely
+from blockchaintracer.extras.identity.identity_page import page
 from blockchaintracer.extras.identity.other_side import Asking, methods
-from blockchaintracer.extras.identity.page import page
 from tests.fast.test_identity_claims import DOMAIN, MEMBER, REGISTRY, key_of, manifest_of, signed, statement
 from tests.support.other_sides import other_sides
 

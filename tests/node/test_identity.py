@@ -18,8 +18,8 @@ from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Role
 from blockchaintracer.extras.identity.confirm import claim_entry, keep, name_of
 from blockchaintracer.extras.identity.ens import KEY, namehash
-from blockchaintracer.extras.identity.evidence import Entry, Evidence
 from blockchaintracer.extras.identity.holders import of_names
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.groups import create_group, invite, join
 from blockchaintracer.lab.kept_identities import file_name, holder_name
@@ -226,13 +226,16 @@ def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: st
     name = folder / file_name(holder_name(lab.domain, account=lab.signer.address))
     good = name.read_bytes()
     assert stranger(lab, tmp_path / "nobody", "verify", record, "--from", str(folder)).returncode == 0
-    evidence = Evidence.parse(good, "it")
+    evidence = IdentityEvidence.parse(good, "it")
     entry = next(it for it in evidence.entries if lab.domain.record_id(it.key) == claim["id"])
     signature = entry.manifest.predicate.signature  # type: ignore[union-attr]
     forged = Manifest.of(entry.manifest.kind, changed(entry, signature=signature[:-4] + "ff1b"))
     key = type(entry.key)(**{it: getattr(entry.key, it) for it in entry.key.__slots__} | {"manifest": forged.digest()})
     for data, reason in (
-        (Evidence(evidence.domain, evidence.holder, (Entry(key, forged),)).to_bytes(), "is not signed by"),
+        (
+            IdentityEvidence(evidence.domain, evidence.holder, (IdentityRecord(key, forged),)).to_bytes(),
+            "is not signed by",
+        ),
         (good.replace(ORCID.encode(), OTHER.encode()), "expected urn:blockchaintracer:identities:v1"),
         (good[:-1], "expected JSON"),
         (good.replace(b'"id":"0x', b'"id":"0x0', 1), "expected urn"),
@@ -261,21 +264,21 @@ def test_what_a_group_saw_is_of_the_claim_recorded_and_not_taken_back(
     name = holder_name(lab.domain, account=lab.signer.address)
     entries = {
         lab.domain.record_id(it.key): it
-        for it in Evidence.parse((lab.home.path / file_name(name)).read_bytes(), "it").entries
+        for it in IdentityEvidence.parse((lab.home.path / file_name(name)).read_bytes(), "it").entries
     }
 
-    def told(*chosen: Entry) -> list[str]:
+    def told(*chosen: IdentityRecord) -> list[str]:
         (lab.home.path / file_name(name)).unlink(missing_ok=True)
-        return [it.state for it in of_names(lab, [name], handed=[Evidence(lab.domain, name, chosen)])]
+        return [it.state for it in of_names(lab, [name], handed=[IdentityEvidence(lab.domain, name, chosen)])]
 
     claim, other, document = (entries[it["id"]] for it in (second, first, seen))
     assert told(claim, document) == ["seen"]
     assert told(other, document) == ["never confirmed"], "it is a check of another claim"
     key = type(claim.key)(**{it: getattr(claim.key, it) for it in claim.key.__slots__} | {"group": 9})
-    assert told(Entry(key, claim.manifest)) == ["refused"], "nobody recorded it"
+    assert told(IdentityRecord(key, claim.manifest)) == ["refused"], "nobody recorded it"
     unrecorded = type(document.key)(**{it: getattr(document.key, it) for it in document.key.__slots__} | {"group": 9})
-    assert told(claim, Entry(unrecorded, document.manifest)) == ["never confirmed"]
-    without = Entry(document.key, document.manifest)
+    assert told(claim, IdentityRecord(unrecorded, document.manifest)) == ["never confirmed"]
+    without = IdentityRecord(document.key, document.manifest)
     assert told(claim, without) == ["seen"]
     run("identity", "revoke", first["id"], "--reason", "a test")
     # an equal name was revoked: the page names the account alone, and without the page nobody knows
@@ -356,16 +359,16 @@ def new_file(folder: Path) -> Path:
     return path
 
 
-def statement_of(entry: Entry) -> Any:
+def statement_of(entry: IdentityRecord) -> Any:
     return entry.manifest.predicate.statement  # type: ignore[union-attr]
 
 
-def changed(entry: Entry, **fields: Any) -> Any:
+def changed(entry: IdentityRecord, **fields: Any) -> Any:
     predicate = entry.manifest.predicate
     return type(predicate).from_plain(predicate.to_json() | fields)
 
 
-def signed_by(lab: Lab, entry: Entry, **fields: Any) -> Manifest:
+def signed_by(lab: Lab, entry: IdentityRecord, **fields: Any) -> Manifest:
     """A claim as another's, of fields that the client would refuse, signed by this lab."""
     said = type(statement_of(entry)).from_plain(statement_of(entry).to_json() | fields)
     signature = lab.signer.sign_typed_data(said.typed_data())
@@ -376,8 +379,8 @@ def published(lab: Lab, claim: str, folder: Path) -> None:
     """What somebody publishes of a claim."""
     record = lab.registry.find_record(claim)
     assert record
-    entry = Entry(record.key, parse_manifest(lab.store.get_bytes(record.key.manifest)))
-    evidence = Evidence(lab.domain, name_of(lab, statement_of(entry)), (entry,))
+    entry = IdentityRecord(record.key, parse_manifest(lab.store.get_bytes(record.key.manifest)))
+    evidence = IdentityEvidence(lab.domain, name_of(lab, statement_of(entry)), (entry,))
     path = folder / file_name(evidence.holder)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(evidence.to_bytes())

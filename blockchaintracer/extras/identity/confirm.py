@@ -14,10 +14,10 @@ from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, Id
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.identity import ror
-from blockchaintracer.extras.identity.claims import holder_of, title
-from blockchaintracer.extras.identity.evidence import Entry, Evidence, keep
 from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, of_names
 from blockchaintracer.extras.identity.identifiers import parse_identifier
+from blockchaintracer.extras.identity.identity_claims import holder_of, title
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord, keep
 from blockchaintracer.extras.identity.other_side import Asking, Named
 from blockchaintracer.lab.attest import Written, retract
 from blockchaintracer.lab.drafts import Recorded
@@ -31,7 +31,7 @@ from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedClaim:
     """What the other side of a claim said, and the record of it.
 
     Args:
@@ -51,7 +51,7 @@ def check(
     sources: Sequence[str] = (),
     institution: str | None = None,
     record_it: bool = False,
-) -> list[Checked]:
+) -> list[CheckedClaim]:
     """Ask the other sides of claims.
 
     Args:
@@ -72,13 +72,13 @@ def check(
             told = ror.names(data, institution, holder.identifier) if data else Named(False, "ROR has no such record")
         if record_it and holder.state == CONFIRMED:
             recorded = _record(lab, entry, asking, told)
-        done.append(Checked(holder, recorded, told))
+        done.append(CheckedClaim(holder, recorded, told))
     return done
 
 
 def chosen(
     lab: Lab, claims: Sequence[str], sources: Sequence[str], asking: Asking | None = None
-) -> list[tuple[Holder, Entry]]:
+) -> list[tuple[Holder, IdentityRecord]]:
     """Return claims by the ids of their records or by identifiers, all that are known here if none is named."""
     wanted = [parse_identifier(text) if ":" in text and "/" not in text else lab.parse_id(text) for text in claims]
     names = known_names(lab)
@@ -111,7 +111,7 @@ def _published_names(lab: Lab, source: str) -> Iterator[str]:
     from pathlib import Path
 
     for path in sorted(Path(source, "identities").glob("*.json"))[:1000] if Path(source).is_dir() else ():
-        evidence = Evidence.parse(path.read_bytes(), str(path))
+        evidence = IdentityEvidence.parse(path.read_bytes(), str(path))
         if (evidence.domain.chain_id, evidence.domain.registry.lower()) == (
             lab.domain.chain_id,
             lab.domain.registry.lower(),
@@ -119,16 +119,16 @@ def _published_names(lab: Lab, source: str) -> Iterator[str]:
             yield evidence.holder
 
 
-def _entries(lab: Lab, names: Sequence[str], sources: Sequence[str]) -> dict[str, Entry]:
+def _entries(lab: Lab, names: Sequence[str], sources: Sequence[str]) -> dict[str, IdentityRecord]:
     return {
         lab.domain.record_id(entry.key): entry
         for name in names
         for where, data in kept_files(lab.home, sources, name)
-        for entry in Evidence.parse(data, where or "the lab's own file").entries
+        for entry in IdentityEvidence.parse(data, where or "the lab's own file").entries
     }
 
 
-def claim_entry(lab: Lab, record_id: str, sources: Sequence[str] = ()) -> Entry:
+def claim_entry(lab: Lab, record_id: str, sources: Sequence[str] = ()) -> IdentityRecord:
     """Return the claim of a record of the registry.
 
     Raises:
@@ -139,12 +139,12 @@ def claim_entry(lab: Lab, record_id: str, sources: Sequence[str] = ()) -> Entry:
     data, why = StoredCopies(lab.store, sources).read_bytes(record.key.manifest, MAX_BYTES)
     if data is None:
         raise StoreError(f"expected the manifest of {record_id}, got none: {why}", hint="Name where it is: --from.")
-    entry = Entry(record.key, parse_manifest(data))
+    entry = IdentityRecord(record.key, parse_manifest(data))
     statement_of(entry)
     return entry
 
 
-def statement_of(entry: Entry) -> IdentityStatement:
+def statement_of(entry: IdentityRecord) -> IdentityStatement:
     """Return the statement of a claim. Raises InputError if the record is of another kind."""
     if not isinstance(entry.manifest.predicate, IdentityClaimPredicate):
         raise InputError("expected the record of an identity claim, got another kind", hint="`identity list`.")
@@ -156,17 +156,17 @@ def name_of(lab: Lab, said: IdentityStatement) -> str:
     return holder_of(lab.domain, said)
 
 
-def keep_claim(lab: Lab, recorded: Recorded) -> Entry:
+def keep_claim(lab: Lab, recorded: Recorded) -> IdentityRecord:
     """Keep a claim that was just recorded, or waits, in the lab's folder."""
     for entry in lab.outbox.entries_about(recorded.id):
         if entry.write.fields.get("key") is not None and entry.write.record_id == recorded.id:
-            made = Entry(entry.write.key, parse_manifest(lab.store.get_bytes(recorded.manifest)))
+            made = IdentityRecord(entry.write.key, parse_manifest(lab.store.get_bytes(recorded.manifest)))
             keep(lab.home, lab.domain, name_of(lab, statement_of(made)), made)
             return made
     raise InputError(f"expected the record {recorded.id} in the outbox, got none")
 
 
-def _record(lab: Lab, entry: Entry, asking: Asking, institution: Named | None) -> Recorded:
+def _record(lab: Lab, entry: IdentityRecord, asking: Asking, institution: Named | None) -> Recorded:
     """Record what names a claim now: the page is asked for once more, so that what is kept is what is judged."""
     said = statement_of(entry)
     claim = lab.domain.record_id(entry.key)
@@ -190,7 +190,7 @@ def _record(lab: Lab, entry: Entry, asking: Asking, institution: Named | None) -
     )
     for waiting in lab.outbox.entries_about(recorded.id):
         if waiting.write.record_id == recorded.id:
-            document = Entry(waiting.write.key, parse_manifest(lab.store.get_bytes(recorded.manifest)), data)
+            document = IdentityRecord(waiting.write.key, parse_manifest(lab.store.get_bytes(recorded.manifest)), data)
             keep(lab.home, lab.domain, name_of(lab, said), entry, document)
             break
     return recorded

@@ -9,8 +9,8 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.predicates import IdentityStatement
+from blockchaintracer.extras.identity.identity_page import MAX_NAMES, read_object
 from blockchaintracer.extras.identity.other_side import Asking, Named, get
-from blockchaintracer.extras.identity.page import MAX_NAMES, read_object
 from blockchaintracer.extras.identity.well_known import site
 
 PATH = "/.well-known/did-configuration.json"

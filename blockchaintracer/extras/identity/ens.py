@@ -14,8 +14,8 @@ from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import checksummed, to_hex
 from blockchaintracer.extras.identity.identifiers import ens_chain
+from blockchaintracer.extras.identity.identity_page import judge_page
 from blockchaintracer.extras.identity.other_side import LIMIT, Asking, Named
-from blockchaintracer.extras.identity.page import judge_page
 
 if TYPE_CHECKING:
     from blockchaintracer.core.chain import Chain

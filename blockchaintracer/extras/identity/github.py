@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from blockchaintracer.core.manifest.predicates import IdentityStatement
+from blockchaintracer.extras.identity.identity_page import judge_page
 from blockchaintracer.extras.identity.other_side import Asking, Named, base_address, get
-from blockchaintracer.extras.identity.page import judge_page
 
 VARIABLE, SERVICE = "BLOCKCHAINTRACER_GITHUB", "https://raw.githubusercontent.com"
 FILE = "blockchaintracer.json"

@@ -16,8 +16,8 @@ from blockchaintracer.core.record import Domain, Kind, Relation, checksummed
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.locate import check_key
 from blockchaintracer.core.verify.outcomes import Outcome
-from blockchaintracer.extras.identity.claims import check_claim, holder_of, require_timely, speaks_for, title
-from blockchaintracer.extras.identity.evidence import Entry, Evidence
+from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, require_timely, speaks_for, title
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
 from blockchaintracer.lab.kept_identities import holders_of, kept_files
 from blockchaintracer.lab.lab import Lab
@@ -30,7 +30,7 @@ CHECKED = "identityCheck"
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenClaim:
     """That a group recorded that it saw the other side name a claim. It is the word of that group.
 
     Args:
@@ -78,7 +78,7 @@ class Holder:
     record: str
     claimed_at: int | None = None
     revoked_at: int | None = None
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[SeenClaim, ...] = ()
     asked: str = ""
     reason: str = ""
     where: str = ""
@@ -146,7 +146,7 @@ def holders(
     *,
     sources: Sequence[str] = (),
     asking: Asking | None = None,
-    handed: Iterable[Evidence] = (),
+    handed: Iterable[IdentityEvidence] = (),
 ) -> tuple[Holder, ...]:
     """Return who stands behind records, by the claims in the lab's folder, in sources and in what was handed in.
 
@@ -165,7 +165,7 @@ def of_names(
     *,
     sources: Sequence[str] = (),
     asking: Asking | None = None,
-    handed: Iterable[Evidence] = (),
+    handed: Iterable[IdentityEvidence] = (),
     wanted: Callable[[Holder], bool] = lambda holder: True,
 ) -> tuple[Holder, ...]:
     """Return the holders of accounts and groups, which are named as `holder_name` does.
@@ -181,7 +181,7 @@ def of_names(
         evidence = [("a proof", it) for it in others if it.holder == name]
         for where, data in kept_files(lab.home, sources, name):
             try:
-                evidence.append((where, Evidence.parse(data, where or "the lab's own file of identities")))
+                evidence.append((where, IdentityEvidence.parse(data, where or "the lab's own file of identities")))
             except InputError as error:
                 given.append(_damaged(name, where, error))
         given += _holders(lab, name, evidence, frozenset(groups), sources, asking, wanted)
@@ -199,7 +199,7 @@ def _damaged(name: str, where: str, error: InputError) -> Holder:
 def _holders(
     lab: Lab,
     name: str,
-    evidence: list[tuple[str, Evidence]],
+    evidence: list[tuple[str, IdentityEvidence]],
     groups: frozenset[int],
     sources: Sequence[str],
     asking: Asking | None,
@@ -236,13 +236,13 @@ def is_same(ours: Domain, other: Domain) -> bool:
     return (ours.chain_id, ours.registry.lower()) == (other.chain_id, other.registry.lower())
 
 
-def _values(entry: Entry) -> dict[str, Any]:
+def _values(entry: IdentityRecord) -> dict[str, Any]:
     predicate = entry.manifest.predicate
     return predicate.values if isinstance(predicate, RecordPredicate) and entry.key.kind == Kind.DOCUMENT else {}
 
 
 def _claim(
-    lab: Lab, name: str, record: str, where: str, entry: Entry, groups: frozenset[int], sources: Sequence[str]
+    lab: Lab, name: str, record: str, where: str, entry: IdentityRecord, groups: frozenset[int], sources: Sequence[str]
 ) -> Holder:
     """Judge a claim by itself and by the registry's state. What stands is not confirmed yet."""
     predicate = entry.manifest.predicate
@@ -273,7 +273,9 @@ def _claim(
     return replace(holder, unknown=f"whether an equal statement was revoked, or its key lost: {gap}") if gap else holder
 
 
-def _require_own_key(lab: Lab, entry: Entry, recorded_at: int, groups: frozenset[int], sources: Sequence[str]) -> None:
+def _require_own_key(
+    lab: Lab, entry: IdentityRecord, recorded_at: int, groups: frozenset[int], sources: Sequence[str]
+) -> None:
     copies, author = StoredCopies(lab.store, sources), checksummed(entry.key.author)
     for group in sorted({entry.key.group, *groups}):
         for check in check_key(lab.registry, copies, group, author, recorded_at):
@@ -281,7 +283,7 @@ def _require_own_key(lab: Lab, entry: Entry, recorded_at: int, groups: frozenset
                 raise InputError(f"it was made with a key that was lost or stolen: {check.detail}")
 
 
-def _revoked_at(lab: Lab, entry: Entry, record: str) -> int | None:
+def _revoked_at(lab: Lab, entry: IdentityRecord, record: str) -> int | None:
     """Return when a claim was revoked: also one that is recorded again, whose statement has the digest of one that was
     retracted."""
     ids = [
@@ -295,8 +297,8 @@ def _revoked_at(lab: Lab, entry: Entry, record: str) -> int | None:
 def _confirmed(
     lab: Lab,
     holder: Holder,
-    entry: Entry,
-    checks: list[tuple[str, Entry]],
+    entry: IdentityRecord,
+    checks: list[tuple[str, IdentityRecord]],
     asking: Asking | None,
     named_only: bool,
 ) -> Holder:
@@ -356,15 +358,20 @@ def _strict(named: Named, named_only: bool) -> Named:
     return named
 
 
-def _is_check_of(lab: Lab, entry: Entry, document: Entry) -> bool:
+def _is_check_of(lab: Lab, entry: IdentityRecord, document: IdentityRecord) -> bool:
     told, claim = _values(document)[CHECKED], lab.domain.record_id(entry.key)
     linked = any(it.parent == claim and it.relation == Relation.CONFIRMS for it in document.key.parents)
     return linked and isinstance(told, dict)
 
 
 def _seen(
-    entry: Entry, said: IdentityStatement, record: str, document: Entry, stored: RecordStatus, named_only: bool
-) -> Seen | None:
+    entry: IdentityRecord,
+    said: IdentityStatement,
+    record: str,
+    document: IdentityRecord,
+    stored: RecordStatus,
+    named_only: bool,
+) -> SeenClaim | None:
     """Return what a group recorded that it saw of a claim, None if that does not stand."""
     told, page = _values(document)[CHECKED], document.page
     if not stored.exists or stored.retracted_at or (page is None and named_only):
@@ -378,7 +385,7 @@ def _seen(
     own = document.key.group == entry.key.group
     named = str(told.get("method"))[:40]
     proven = page is not None and way is not None and way.proves
-    return Seen(document.key.group, stored.recorded_at, record, named, own, page is not None, proven)
+    return SeenClaim(document.key.group, stored.recorded_at, record, named, own, page is not None, proven)
 
 
 def by_identifier(lab: Lab, scheme: str, identifier: str, sources: Sequence[str] = ()) -> tuple[Holder, ...]:
@@ -392,7 +399,7 @@ def known_names(lab: Lab) -> list[str]:
     names = []
     for path in sorted((lab.home.path / "identities").glob("*.json")):
         with suppress(InputError, OSError):
-            evidence = Evidence.parse(path.read_bytes(), str(path))
+            evidence = IdentityEvidence.parse(path.read_bytes(), str(path))
             if is_same(evidence.domain, lab.domain):
                 names.append(evidence.holder)
     return names

@@ -10,9 +10,9 @@ from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain
 from blockchaintracer.core.verify.bundle import ProvenBundle
 from blockchaintracer.core.verify.outcomes import Check, Outcome
-from blockchaintracer.extras.identity.claims import check_claim, holder_of, title
-from blockchaintracer.extras.identity.evidence import Evidence
 from blockchaintracer.extras.identity.holders import SIGNED, Holder, is_same
+from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, title
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence
 from blockchaintracer.lab.kept_identities import holder_name
 
 
@@ -28,7 +28,7 @@ def judged(bundle: ProvenBundle) -> tuple[list[Check], list[Holder]]:
         if what != "identity" or not IDENTITIES.names(item["type"]):
             continue
         try:
-            evidence = Evidence.parse(canonical(item), "a list of identities")
+            evidence = IdentityEvidence.parse(canonical(item), "a list of identities")
             if evidence.holder not in about or not is_same(evidence.domain, domain):
                 raise InputError("it is about no author or group of these records")
             for entry in evidence.entries:

@@ -7,8 +7,8 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.predicates import IdentityStatement
+from blockchaintracer.extras.identity.identity_page import read_object
 from blockchaintracer.extras.identity.other_side import Asking, Named, base_address, get, judge
-from blockchaintracer.extras.identity.page import read_object
 
 VARIABLE, SERVICE = "BLOCKCHAINTRACER_ORCID", "https://pub.orcid.org"
 _LISTS = {"researcher-urls": "researcher-url", "external-identifiers": "external-identifier"}

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.fetch import FetchError, fetch, new_session
 from blockchaintracer.core.manifest.predicates import IdentityStatement
-from blockchaintracer.extras.identity.claims import names as names_of
+from blockchaintracer.extras.identity.identity_claims import names as names_of
 from blockchaintracer.lab.store.redirects import no_password
 
 if TYPE_CHECKING:

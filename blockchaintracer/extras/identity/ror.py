@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.identity.identifiers import ror
+from blockchaintracer.extras.identity.identity_page import read_object
 from blockchaintracer.extras.identity.other_side import Asking, Named, base_address, get
-from blockchaintracer.extras.identity.page import read_object
 
 VARIABLE, SERVICE = "BLOCKCHAINTRACER_ROR", "https://api.ror.org"
 

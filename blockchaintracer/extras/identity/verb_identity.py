@@ -14,14 +14,14 @@ from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, state_line, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json
-from blockchaintracer.extras.identity.claims import claim as make_claim
-from blockchaintracer.extras.identity.claims import names, title
-from blockchaintracer.extras.identity.confirm import Checked, chosen, keep_claim, revoke
+from blockchaintracer.extras.identity.confirm import CheckedClaim, chosen, keep_claim, revoke
 from blockchaintracer.extras.identity.confirm import check as ask_other_sides
 from blockchaintracer.extras.identity.holders import CONFIRMED
 from blockchaintracer.extras.identity.identifiers import SCHEMES
+from blockchaintracer.extras.identity.identity_claims import claim as make_claim
+from blockchaintracer.extras.identity.identity_claims import names, title
+from blockchaintracer.extras.identity.identity_page import page
 from blockchaintracer.extras.identity.other_side import Asking, methods
-from blockchaintracer.extras.identity.page import page
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
 
@@ -128,11 +128,11 @@ def check(
     )
 
 
-def _json(done: Checked) -> dict[str, Any]:
+def _json(done: CheckedClaim) -> dict[str, Any]:
     return {**done.holder.as_json(), "recorded": as_json(done.recorded), "institution": as_json(done.institution)}
 
 
-def _lines(done: Checked) -> Iterator[str]:
+def _lines(done: CheckedClaim) -> Iterator[str]:
     yield from map(plain, done.holder.lines())
     if done.holder.state == CONFIRMED:
         yield f"  {plain(done.holder.asked)}"

@@ -24,7 +24,7 @@ PAGE_LIMIT = 1 << 17
 
 
 @dataclass(frozen=True)
-class Entry:
+class IdentityRecord:
     """A record about a claim, or the claim: its key, manifest, and the page that its subject is the SHA-256 of."""
 
     key: RecordKey
@@ -37,7 +37,7 @@ class Entry:
         return {"key": self.key.as_json(), "manifest": self.manifest.to_json(), **page}
 
     @classmethod
-    def from_json(cls, data: Any) -> Entry:
+    def from_json(cls, data: Any) -> IdentityRecord:
         """Read what `as_json` wrote, of any origin. The manifest is the one that the key commits to."""
         key = RecordKey.from_json(data["key"])
         manifest = parse_manifest(canonical(data["manifest"]))
@@ -50,12 +50,12 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class IdentityEvidence:
     """What is kept of an account or a group of a registry."""
 
     domain: Domain
     holder: str
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[IdentityRecord, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values: the entries once each, by the id of their record."""
@@ -69,7 +69,7 @@ class Evidence:
         return canonical(self.as_json())
 
     @classmethod
-    def parse(cls, data: bytes, where: str) -> Evidence:
+    def parse(cls, data: bytes, where: str) -> IdentityEvidence:
         """Read a file of any origin. Nothing of it is believed yet.
 
         Raises:
@@ -80,24 +80,25 @@ class Evidence:
         return read_strictly(data, IDENTITIES, where, cls._from_json, cls.as_json)
 
     @classmethod
-    def _from_json(cls, data: dict[str, Any]) -> Evidence:
+    def _from_json(cls, data: dict[str, Any]) -> IdentityEvidence:
         domain = Domain(unsigned(int(data["chainId"]), 256), checksummed(data["registry"]))
         if len(data["records"]) > MAX_RECORDS:
             raise InputError(f"expected at most {MAX_RECORDS} records, got {len(data['records'])}")
-        return cls(domain, str(data["holder"]), tuple(map(Entry.from_json, data["records"])))
+        return cls(domain, str(data["holder"]), tuple(map(IdentityRecord.from_json, data["records"])))
 
 
-def keep(home: Home, domain: Domain, holder: str, *entries: Entry) -> None:
+def keep(home: Home, domain: Domain, holder: str, *entries: IdentityRecord) -> None:
     """Add records to what the lab's folder keeps of an account or a group."""
     path = home.path / file_name(holder)
     home.make()
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with locked(home.path / f"{FOLDER}.lock"):
-        known = Evidence.parse(path.read_bytes(), str(path)).entries if path.exists() else ()
+        known = IdentityEvidence.parse(path.read_bytes(), str(path)).entries if path.exists() else ()
         slim = [
-            entry if len(entry.page or b"") <= PAGE_LIMIT else Entry(entry.key, entry.manifest) for entry in entries
+            entry if len(entry.page or b"") <= PAGE_LIMIT else IdentityRecord(entry.key, entry.manifest)
+            for entry in entries
         ]
-        data = Evidence(domain, holder, (*known, *slim)).to_bytes()
+        data = IdentityEvidence(domain, holder, (*known, *slim)).to_bytes()
         parse_json(data, str(path))
         if len(data) > LIMIT:
             raise InputError(f"{path} would have more than {LIMIT} bytes", hint="Remove what you don't need of it.")
