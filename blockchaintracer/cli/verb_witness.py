@@ -14,7 +14,7 @@ from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, FOLDER, VerbGroup, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, table
-from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.record import counted
 from blockchaintracer.core.verify.bundle import MAX_BYTES
@@ -213,18 +213,16 @@ def upgrade(
     chosen = replace(_witness().WitnessSettings.of_home(lab.home, settings), allow_local=allow_local)
     chosen = replace(chosen, calendars=(*chosen.calendars, *calendars))
     trust = _witness().WitnessTrust.of(_with_bitcoin(chosen, headers, node), online=True)
-    mine = [_witness().StampedSubject.of_record(lab.domain, it) for it in record_ids]
-    kept = (
-        [_witness().kept_receipts(lab.home, it) for it in mine]
-        if mine
-        else [it for _, it in _witness().all_kept(lab.home)]
-    )
-    waiting = [it for receipts in kept for it in receipts if _is_waiting(it)]
+    mine = [_witness().StampedSubject.of_record(lab.domain, lab.parse_id(it)) for it in record_ids]
+    receipts, damaged = _kept(lab, mine)
+    # what is complete is made short when headers are there that the user trusts
+    can_shorten = bool(trust.bitcoin.by_height or trust.bitcoin.node)
+    waiting = [it for it in receipts if _is_waiting(it) or (can_shorten and it.is_long)]
     done = _witness().upgrade_receipts(waiting, chosen, trust)
     changed = [it for it in done if it.new != it.old]
     _witness().keep_receipts(lab.home, [it.new for it in changed], instead=[it.old for it in changed])
     complete = sum(it.complete for it in done)
-    problems = [*dict.fromkeys(problem for it in done for problem in it.problems)]
+    problems = [*damaged, *dict.fromkeys(problem for it in done for problem in it.problems)]
     data = {"asked": len(done), "complete": complete, "waiting": len(done) - complete, "problems": problems}
     return Answer(
         data,
@@ -249,13 +247,7 @@ def list_receipts(
       blockchaintracer witness list
       blockchaintracer witness list ID -o receipts     # then: ots verify SHA.txt.ots; openssl ts -verify ...
     """
-    chosen = things.subjects(lab)
-    kept = (
-        [_witness().kept_receipts(lab.home, it) for it in chosen]
-        if chosen
-        else [it for _, it in _witness().all_kept(lab.home)]
-    )
-    receipts = [it for each in kept for it in each]
+    receipts, damaged = _kept(lab, things.subjects(lab))
     written = _witness().plain_files(receipts, output) if output else []
     rows, data = list[list[str]](), list[dict[str, Any]]()
     for receipt in receipts:
@@ -267,6 +259,8 @@ def list_receipts(
         {"receipts": data, "written": written},
         table("Receipts", ["of", "kind", "witness", ""], rows),
         *(f"Wrote {name}" for name in written),
+        notes=[plain(problem) for problem in damaged],
+        exit_code=NotVerified.exit_code if damaged else 0,
     )
 
 
@@ -317,6 +311,14 @@ def _times(lab: Lab, subject: Any, sources: Sequence[str], trust: Any) -> Any:
         f"expected receipts of {subject}, got none",
         hint="`witness add` asks for some; --from names a published store that has them.",
     )
+
+
+def _kept(lab: Lab, subjects: Sequence[Any]) -> tuple[list[Any], list[str]]:
+    """Return the receipts that are kept of some things, of everything if none is named, and which files are damaged."""
+    if not subjects:
+        every: tuple[list[Any], list[str]] = _witness().all_kept(lab.home)
+        return every
+    return [it for subject in subjects for it in _witness().kept_receipts(lab.home, subject)], []
 
 
 def _conclusion(found: Sequence[Any]) -> Conclusion:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion, read_limited
@@ -40,10 +39,15 @@ def kept_receipts(home: Home, subject: StampedSubject) -> tuple[WitnessReceipt, 
     return read_receipts_file(read_limited(file, MAX_FILE, "receipts"), str(file), subject)
 
 
-def all_kept(home: Home) -> Iterator[tuple[Path, tuple[WitnessReceipt, ...]]]:
-    """List every file of receipts that is kept, with its receipts."""
+def all_kept(home: Home) -> tuple[list[WitnessReceipt], list[str]]:
+    """Return every receipt that is kept, and which files are damaged."""
+    receipts, problems = list[WitnessReceipt](), list[str]()
     for file in sorted((home.path / FOLDER).glob("*.json")):
-        yield file, read_receipts_file(read_limited(file, MAX_FILE, "receipts"), str(file))
+        try:
+            receipts += read_receipts_file(read_limited(file, MAX_FILE, "receipts"), str(file))
+        except InputError as error:
+            problems.append(error.message)
+    return receipts, problems
 
 
 def keep_receipts(home: Home, receipts: Iterable[WitnessReceipt], *, instead: Iterable[WitnessReceipt] = ()) -> int:

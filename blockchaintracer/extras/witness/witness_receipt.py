@@ -210,6 +210,11 @@ class WitnessReceipt:
         return self.branch.root(self.subject.sha256) if self.branch else self.subject.sha256
 
     @property
+    def is_long(self) -> bool:
+        """Whether it is of calendars and has no header: with one that is trusted, only the way to its block is kept."""
+        return self.kind is WitnessKind.OPENTIMESTAMPS and not self.headers
+
+    @property
     def registry_of_record(self) -> tuple[int, str]:
         """Chain and registry that the record of a second chain names."""
         record = parse_json(self.proof, "a record of a second chain")
