@@ -106,6 +106,7 @@ def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (("seal", "verdict", data["globalId"], "reviewed", "--rpc", other.rpc), there),
         (("attest", run["globalId"], "reviewed", "--rpc", other.rpc), there),
         (("check", "results.yaml"), {}),
+        (("ci-token", "check", run["globalId"]), {"code": 2}),
         (("retract", run["globalId"], "--reason", "wrong", "--yes"), {}),
     ]
     for words, more in reading:
@@ -141,5 +142,6 @@ def _small() -> Iterator[tuple[str, ...]]:
         ("registry", "show"),
         ("new", "--list"),
         ("deploy", "--dry-run"),
+        ("community", "list"),
     )
     yield "group", "invite", "0x" + "11" * 20, "--role", "reviewer"

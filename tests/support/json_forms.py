@@ -10,7 +10,7 @@ from typing import Any
 
 from blockchaintracer.core.record import GlobalId
 
-SHA256 = {"subject", "manifest", "sha256", "digest", "reason", "listing", "missing"}
+SHA256 = {"subject", "manifest", "sha256", "digest", "reason", "listing", "missing", "fingerprint"}
 """Names of fields that are a SHA-256."""
 _HEX = re.compile(r"(0x)?([0-9a-fA-F]{64}|[0-9a-fA-F]{40})")
 _GIT = {"commit", "head", "tree", "blob"}
