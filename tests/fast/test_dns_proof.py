@@ -144,6 +144,41 @@ def test_a_key_that_the_zone_above_does_not_name_is_refused() -> None:
         proof_of(zones)
 
 
+def test_a_zone_beside_it_names_no_keys_of_another() -> None:
+    """Whoever has evil.org signs a DS record of example.org with it: the zone is no one above."""
+    zones = Zones()
+    evil, zones.leaf = Zone("evil.org."), Zone("example.org.")
+    zones.leaf.add(OWNER, "TXT", '"stolen"')
+    zones.top.add("evil.org.", "DS", evil.ds())
+    del zones.top.sets[name("example.org."), dns.rdatatype.DS]
+    evil.add("example.org.", "DS", zones.leaf.ds())
+    zones.root.sets |= evil.sets
+    with pytest.raises(NotVerified, match="which is no zone above"):
+        proof_of(zones)
+
+
+def test_revoked_keys_and_keys_that_another_zone_signed_are_refused() -> None:
+    with pytest.raises(NotVerified, match="no DS record"):
+        proof_of(Zones(flags=257 | 0x80))
+    with pytest.raises(NotVerified, match="no DS record"):
+        proof_of(Zones(flags=1))
+    zones = Zones()
+    zones.leaf.sets.pop((name("example.org."), dns.rdatatype.DNSKEY))
+    zones.leaf.add("example.org.", "DNSKEY", zones.leaf.key, signer="org.")
+    with pytest.raises(NotVerified, match="not signed by the zone itself"):
+        proof_of(zones)
+
+
+def test_a_set_that_the_chain_does_not_need_is_refused() -> None:
+    zones = Zones()
+    zones.root.add("evil.", "DS", Zone("evil.").ds())
+    sets = [*dns_proof._parsed(proof_of(zones))]
+    records, signatures = zones.root.sets[name("evil."), dns.rdatatype.DS]
+    sets.insert(5, dns_proof._Signed(name("evil."), dns.rdatatype.DS, [*records], signatures))
+    with pytest.raises(NotVerified, match="has more than that"):
+        verify(b"".join(line for signed in sets for line in signed.lines()), "example.org", zones.anchors, at=NOW)
+
+
 def test_each_byte_of_a_proof_is_bound(zones: Zones) -> None:
     proof = proof_of(zones)
     for at in range(0, len(proof), 7):

@@ -153,6 +153,17 @@ def test_keys_of_one_book_do_not_sign_another(
         read_book(canonical({**ours, "book": evil}), now=NOW)
 
 
+def test_the_first_root_is_version_one(keepers: Keepers) -> None:
+    plain = json.loads(signed(keepers))
+    root = Metadata.from_dict(plain["roots"][0])
+    root.signed.version = 2
+    root.signatures.clear()
+    for name in ("alice", "bob"):
+        root.sign(make_book._signer(keepers.folder / f"{name}.pem", None), append=True)
+    with pytest.raises(NotVerified, match="says that it is version 2"):
+        read_book(canonical({**plain, "roots": [root.to_dict()]}), now=NOW)
+
+
 def test_each_changed_byte_is_refused(keepers: Keepers) -> None:
     data = signed(keepers)
     honest = keepers.read()

@@ -40,6 +40,7 @@ class Zone:
     ds_digest: DSDigest = DSDigest.SHA256
     start: int = NOW - DAY
     end: int = NOW + 13 * DAY
+    flags: int = 257
     sets: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -49,15 +50,22 @@ class Zone:
             self.private = ed25519.Ed25519PrivateKey.generate()
         else:
             self.private = ec.generate_private_key(ec.SECP256R1())
-        self.key = dns.dnssec.make_dnskey(self.private.public_key(), self.algorithm, flags=257)
+        self.key = dns.dnssec.make_dnskey(self.private.public_key(), self.algorithm, flags=self.flags)
         self.add(self.origin, "DNSKEY", self.key)
 
     def ds(self) -> Any:
         policy = dns.dnssec.allow_all_policy
         return dns.dnssec.make_ds(name(self.origin), self.key, self.ds_digest, policy=policy)
 
-    def add(self, owner: str, kind: str, *records: Any, signed_as: str | None = None) -> None:
-        """Add and sign a set. `signed_as`: the owner that is signed, such as a wildcard."""
+    def add(
+        self, owner: str, kind: str, *records: Any, signed_as: str | None = None, signer: str | None = None
+    ) -> None:
+        """Add and sign a set.
+
+        Args:
+            signed_as: the owner that is signed, such as a wildcard.
+            signer: the zone that the signature names, if it is not this one.
+        """
         read = [
             record if not isinstance(record, str) else dns.rdata.from_text("IN", kind, record) for record in records
         ]
@@ -66,7 +74,7 @@ class Zone:
         signature = dns.dnssec.sign(
             signed,
             self.private,
-            name(self.origin),
+            name(signer or self.origin),
             self.key,
             inception=self.start,
             expiration=self.end,
