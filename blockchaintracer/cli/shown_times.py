@@ -82,18 +82,36 @@ def witnessed_by(lab: Lab, sources: Sequence[str], options: dict[str, Any]) -> C
         name = f"{_FOLDER}/{sha256(text.encode()).hexdigest()}.json"
         if not any("://" in source or Path(source, name).is_file() for source in (str(lab.home.path), *sources)):
             return ()
-        witness, judge, trust = extra("witness"), extra("renewal", "judge"), _trust(lab.home, options)
-        subject, found = witness.StampedSubject.of_text(text), list[Any]()
+        subject = extra("witness").StampedSubject.of_text(text)
         receipts = extra("witness", "kept_receipts").found_receipts(lab.home, subject, sources)
-        for receipt in (*receipts.kept, *receipts.given):
-            leaves = judge.Evidence(witnesses=(canonical(receipt.as_json()),)).leaves()
-            for it in witness.check_receipt(receipt, trust, subject):
-                if it.standing == "verified" and it.not_after is not None:
-                    # what is stamped is a SHA-256, whatever else the witness uses
-                    found.append(judge.WitnessedTime(it.not_after, it.algorithms | {"sha256"}, it.who, proofs=leaves))
-        return found
+        return _judged((*receipts.kept, *receipts.given), subject, _trust(lab.home, options))
 
     return witnessed
+
+
+def roots_in_bundle(report: BundleReport, options: dict[str, Any], home: Home | None) -> Callable[[str], Sequence[Any]]:
+    """Return what gives the verified times of the roots of a renewal, by the receipts in a bundle."""
+    if not any(what == "witness" for what, _ in report.bundle.evidence):
+        return lambda text: ()
+    receipts, _ = extra("witness", "record_times").bundle_receipts(report.bundle)
+
+    def witnessed(text: str) -> Sequence[Any]:
+        subject = extra("witness").StampedSubject.of_text(text)
+        return _judged([it for it in receipts if it.subject == subject], subject, _trust(home, options))
+
+    return witnessed
+
+
+def _judged(receipts: Sequence[Any], subject: Any, trust: Any) -> list[Any]:
+    """Return the verified times of receipts as renewals take them, each with the leaf that the receipt is."""
+    judge, found = extra("renewal", "judge"), list[Any]()
+    for receipt in receipts:
+        leaves = judge.Evidence(witnesses=(canonical(receipt.as_json()),)).leaves()
+        for it in extra("witness").check_receipt(receipt, trust, subject):
+            if it.standing == "verified" and it.not_after is not None:
+                # what is stamped is a SHA-256, whatever else the witness uses
+                found.append(judge.WitnessedTime(it.not_after, it.algorithms | {"sha256"}, it.who, proofs=leaves))
+    return found
 
 
 def home_of(chosen: str | None) -> Home | None:

@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from blockchaintracer.cli import extra
+from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
 from blockchaintracer.cli.communities_shown import (
     community_words,
     groups_of_bundle,
@@ -145,7 +146,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
             "before",
             "tracking_uri",
             "key",
-            *_OF_A_DATE,
+            "as_of",
             *_OF_IDENTITY,
         )
         return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
@@ -274,7 +275,7 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
     if kind is ProofKind.BUNDLE:
         _refuse(ctx, "a proof bundle", "sources", "strict", "key_files")
         return _bundle(ctx, file, content, data, options)
-    _refuse(ctx, str(kind), *_OF_BLOCKS, *_OF_WITNESSES, "community")
+    _refuse(ctx, str(kind), *_OF_BLOCKS, *_OF_WITNESSES, "community", "broken")
     sources, group = options["sources"], options["of_group"]
     if kind is ProofKind.BATCH and not _chooses_chain(ctx, options):
         _refuse(ctx, f"{kind} without a chain", *_OF_NODES, why=": it is compared with what the node says")
@@ -321,16 +322,16 @@ def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path]
     with progress_bar("hashing", data) as progress:
         report = stand(bundle, trust, ask, data, progress)
     report, times = bundle_with_times(report, content, options, home)
+    report, renewals = bundle_with_renewals(report, data, options, home)
     report, holders = bundle_with_holders(report)
     groups = {record.key.group for record in bundle.records}
     said, notes = community_words(home, domain, groups) if home else ((), [])
     who = [*(line for it in holders for line in it.lines()), *(line for word in said for line in word.lines()), *notes]
-    more = {
-        name: as_json(shown) for name, shown in (("times", times), ("holders", holders), ("communities", said)) if shown
-    }
+    beside = {"times": times, "holders": holders, "communities": said, "renewals": renewals}
+    more = {name: as_json(shown) for name, shown in beside.items() if shown}
     return Answer(
         {**bundle_json(bundle), **report.as_json(), **more, "code": report.code, "file": str(file)},
-        *_bundle_lines(report, file, times, who),
+        *_bundle_lines(report, file, times, who, [line for it in renewals for line in it.lines()]),
         exit_code=report.conclusion.exit_code,
     )
 
@@ -383,7 +384,9 @@ def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, C
 _CHOOSE = "Name one: --network NAME, --rpc URL with --chain-id N, --trust-block HASH, or --checkpoints FILE."
 
 
-def _bundle_lines(report: BundleReport, file: Path, times: Sequence[Any], who: Sequence[str]) -> Iterator[str]:
+def _bundle_lines(
+    report: BundleReport, file: Path, times: Sequence[Any], who: Sequence[str], renewed: Sequence[str]
+) -> Iterator[str]:
     bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
     yield verdict_line(report.conclusion, _summary(report), private=report.private)
     yield ""
@@ -397,8 +400,9 @@ def _bundle_lines(report: BundleReport, file: Path, times: Sequence[Any], who: S
     for check in report.checks:
         yield _line(check) + (f" ({check.record})" if check.record and len(bundle.records) > 1 else "")
     yield from ("", "Who", *(hanging("  ", plain(line)) for line in who)) if who else ()
-    if lines := [(it, line) for it in times for line in it.lines()]:
-        yield from ("", "When")
+    lines = [(it, line) for it in times for line in it.lines()]
+    if lines or renewed:
+        yield from ("", "When", *(hanging("  ", plain(line)) for line in renewed))
         yield from (hanging("  ", plain(f"{it.subject}: {line}" if len(times) > 1 else line)) for it, line in lines)
     yield ""
     yield "What this does not prove"

@@ -11,6 +11,8 @@ from blockchaintracer.core.record import Domain
 
 FOLDERS = ("identities", "witnesses", "renewals")
 """In the lab's folder, in what is published and in archives."""
+RENEWAL_ROOT = "urn:blockchaintracer:renewal-root:"
+"""How the text of a renewal's roots begins, which witnesses stamp."""
 _MAX_BYTES = 256 << 20
 _ID = re.compile(rb"0x[0-9a-f]{64}|sha3-256:[0-9a-f]{64}")
 _ROOT = re.compile(rb'"sha3-256":"([0-9a-f]{64})"')

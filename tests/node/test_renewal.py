@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from click.testing import CliRunner
 
 from blockchaintracer.cli import main
@@ -250,3 +251,42 @@ def test_an_authority_saves_what_the_chain_cannot(story: Story, stamped: tuple[L
     (file,) = (it for it in kept_renewals(lab) if it.id == second.record.id)
     assert sum(name.startswith("witness/") for name in file.tree.leaves) == 1
     assert sum(name.startswith("receipt/") for name in file.tree.leaves) == 2
+
+
+def test_a_bundle_carries_renewals_and_their_stamps(story: Story, stamped: tuple[Lab, Path], tmp_path: Path):
+    lab, trust = stamped
+    (tmp_path / "data.csv").write_text("x\n1\n")
+    ids = [story.data, kept_renewals(lab)[0].id]
+
+    def proven(bundle: Path, *words: str) -> dict[str, Any]:
+        shown = [str(tmp_path / "data.csv"), "--network", "devnet", "--home", str(lab.home.path)]
+        done = CliRunner().invoke(main, ["verify", "--proof", str(bundle), *shown, *words, "--json"])
+        return {**json.loads(done.output.splitlines()[-1]), "exit": done.exit_code}
+
+    for number, those in enumerate((ids[:1], ids)):
+        file = tmp_path / f"{number}.proof"
+        done = CliRunner().invoke(main, ["export-proof", *those, "-o", str(file), "--home", str(lab.home.path)])
+        assert done.exit_code == 0, done.output
+        answer = proven(file)
+        assert (answer["exit"], "pass" in outcome(answer, "renewal")) == (0, bool(number)), answer
+        # of the renewal's own record the second bundle alone tells
+        assert proven(file, "--broken", "sha256:2090-01-01")["exit"] == 1 - number
+        assert proven(file, "--broken", "keccak256:2090-01-01", "--witness-settings", str(trust))["exit"] == 0
+        assert proven(file, "--broken", "keccak256:2090-01-01")["exit"] == 1
+    assert (tmp_path / "0.proof").stat().st_size < 25_000
+    whole = json.loads((tmp_path / "0.proof").read_bytes())
+    for change in ("tree", "key", "other"):
+        bundle = json.loads(json.dumps(whole))
+        if change == "tree":
+            bundle["renewals"][0]["tree"] = bundle["renewals"][0]["tree"].replace("0", "1", 1)
+        elif change == "key":
+            bundle["renewals"][0]["key"]["group"] += 1
+        else:
+            (tmp_path / "data.csv").write_text("x\n2\n")
+        (tmp_path / "changed.proof").write_bytes(rfc8785.dumps(bundle))
+        answer = proven(tmp_path / "changed.proof")
+        if change == "key":
+            # the stamp is over the roots: what fits them is renewed, and by whom nobody shows
+            assert [it["isRecorded"] for it in answer["renewals"] if it["group"] == 2] == [False]
+        else:
+            assert answer["exit"] == 1, change

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import RENEWAL_TREE
+from blockchaintracer.lab.kept_evidence import RENEWAL_ROOT
 
 MAX_TREE_BYTES = 128 << 20
 """Of the text of a tree: 500,000 leaves."""
@@ -37,7 +38,7 @@ def hashed(blocks: Iterable[bytes]) -> Pair:
 
 def root_text(roots: Pair) -> str:
     """Return the text of both roots, which witnesses stamp: whoever has the tree can write it again."""
-    return f"urn:blockchaintracer:renewal-root:v1:sha2-512:{roots[0].hex()}:sha3-256:{roots[1].hex()}"
+    return f"{RENEWAL_ROOT}v1:sha2-512:{roots[0].hex()}:sha3-256:{roots[1].hex()}"
 
 
 @dataclass(frozen=True)

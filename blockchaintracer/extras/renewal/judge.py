@@ -76,6 +76,7 @@ class Renewal:
         left_out: of what is here and not in the tree.
         missing: what its author could not hash, of this record.
         retracted_at: Unix seconds, 0 if it stands.
+        is_recorded: whether its own record is known to be stored: else who made it is the word of whoever gave it.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Renewal:
     left_out: tuple[str, ...]
     missing: tuple[str, ...]
     retracted_at: int = 0
+    is_recorded: bool = True
     file: RenewalFile | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -97,7 +99,18 @@ class Renewal:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        shown = ("id", "record", "group", "author", "retracted_at", "same", "different", "left_out", "missing")
+        shown = (
+            "id",
+            "record",
+            "group",
+            "author",
+            "retracted_at",
+            "is_recorded",
+            "same",
+            "different",
+            "left_out",
+            "missing",
+        )
         values: dict[str, Any] = {camel_case(name): as_json(getattr(self, name)) for name in shown}
         return values | {"times": [time.as_json() for time in self.times], "complete": self.is_complete}
 
@@ -192,6 +205,7 @@ def _compared(
         left_out=tuple(name for name in here if name not in leaves),
         missing=tuple(name for name in renewal.tree.missing if name in here or name in not_here),
         retracted_at=retracted if as_of is None or retracted <= as_of else 0,
+        is_recorded=bool(standing and standing.recorded_at),
         file=renewal,
     )
 
@@ -225,12 +239,13 @@ def checks_of(record: RecordView, renewals: Sequence[Renewal], broken: Broken, a
 
 
 def _check(record: RecordView, renewal: Renewal) -> Check:
-    outcome = Outcome.PASS if renewal.is_complete else Outcome.UNKNOWN
+    outcome = Outcome.PASS if renewal.is_complete and renewal.times else Outcome.UNKNOWN
     if renewal.different and not renewal.retracted_at:
         # what another group says of a record's content decides nothing
         outcome = Outcome.FAIL if renewal.group == record.group else Outcome.UNKNOWN
     values = {"renewal": renewal.id, "different": list(renewal.different), "leftOut": list(renewal.left_out)}
-    detail = f"by {renewal.id} for group {renewal.group}: {renewal.told()}"
+    whose = f"for group {renewal.group}" if renewal.is_recorded else "whose record is not shown here"
+    detail = f"by {renewal.id}, {whose}: {renewal.told()}"
     return Check("renewal", outcome, detail, values, record=record.id)
 
 

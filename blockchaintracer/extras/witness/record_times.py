@@ -21,6 +21,7 @@ from blockchaintracer.extras.witness.witness_receipt import (
 )
 from blockchaintracer.extras.witness.witness_settings import WitnessTrust
 from blockchaintracer.extras.witness.witness_time import RecordTimes, TimeStanding, WitnessTime
+from blockchaintracer.lab.kept_evidence import RENEWAL_ROOT
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 
@@ -90,6 +91,8 @@ def bundle_times(
     trust, bundle = trust or WitnessTrust(), report.bundle
     domain, found = Domain(bundle.chain_id, bundle.registry), []
     given, problems = bundle_receipts(bundle)
+    # those of renewals are judged with them
+    given = [it for it in given if not str(it.subject).startswith(RENEWAL_ROOT)]
     for record in bundle.records:
         subjects = _subjects(domain, record.id, record.batch.root if record.batch else None)
         mine = [it for it in given if it.subject in subjects]

@@ -17,7 +17,7 @@ from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofReque
 from blockchaintracer.lab.chain.factory import Settings, settings_of
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.files import write_output
-from blockchaintracer.lab.kept_evidence import receipts_names
+from blockchaintracer.lab.kept_evidence import RENEWAL_ROOT, kept_evidence
 from blockchaintracer.lab.kept_identities import of_a_bundle
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
@@ -25,6 +25,7 @@ from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.store.store import Store
 
 _RECEIPTS = 1 << 20
+_LARGEST_RENEWAL = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def export_proof(
     """
     records = [_request(lab, lab.parse_id(record_id)) for record_id in dict.fromkeys(record_ids)]
     identities = of_a_bundle(lab.home, lab.domain, [record.key for record in records])
-    evidence = _witnesses(lab, records) | ({"identities": identities} if identities else {})
+    evidence = _kept(lab, records) | ({"identities": identities} if identities else {})
     data = _export(lab, records, block, progress, evidence)
     proven = read_bundle(data)
     write_output(file, data)
@@ -59,15 +60,24 @@ def export_proof(
     return ExportedProof(str(file), len(data), proven, missing)
 
 
-def _witnesses(lab: Lab, records: Sequence[ProofRequest]) -> dict[str, list[Any]]:
-    """Return the receipts of witnesses that are kept of records and of their batches, as a bundle has them."""
-    receipts = []
-    for it in records:
-        for name in receipts_names(lab.domain, lab.domain.record_id(it.key), it.batch.root if it.batch else None):
-            if (file := lab.home.path / name).is_file():
-                data = parse_json(read_limited(file, _RECEIPTS, "receipts of witnesses"), str(file))
-                receipts += [each for each in data["receipts"] if each not in receipts]
-    return {"witnesses": receipts} if receipts else {}
+def _kept(lab: Lab, records: Sequence[ProofRequest]) -> dict[str, list[Any]]:
+    """Return the receipts of witnesses and the renewals that are kept of records and of their batches, as a bundle has
+    them. A large renewal is left out: `publish` takes it along."""
+    ids = [lab.domain.record_id(it.key) for it in records]
+    names = [*ids, *(it.batch.root for it in records if it.batch)]
+    found: dict[str, list[Any]] = {}
+    for name, file in kept_evidence(lab.home.path, names).items():
+        kind, limit = name.partition("/")[0], _RECEIPTS if name.startswith("witnesses/") else _LARGEST_RENEWAL
+        if kind not in ("witnesses", "renewals") or file.stat().st_size > limit:
+            continue
+        data = parse_json(read_limited(file, limit, kind), str(file))
+        found.setdefault(kind, []).extend(data["receipts"] if kind == "witnesses" else [data])
+    texts = {RENEWAL_ROOT, *names}
+    if witnesses := [it for it in found.get("witnesses", ()) if any(text in it["subject"] for text in texts)]:
+        found["witnesses"] = witnesses
+    else:
+        found.pop("witnesses", None)
+    return found
 
 
 def _export(
