@@ -342,6 +342,18 @@ def test_a_fingerprint_takes_the_place_of_the_question(keepers: Keepers, home: H
     assert not kept_books.kept_books(home)
 
 
+def test_a_damaged_book_can_be_removed(keepers: Keepers, home: Home) -> None:
+    signed(keepers)
+    add_book(home, str(keepers.file), lambda book, warnings: None, alias="ligo")
+    file = home.path / "communities" / "ligo.json"
+    file.write_bytes(file.read_bytes().replace(b"Hanford", b"Hanfort"))
+    with pytest.raises(NotVerified, match="not the one that its keys signed"):
+        find_book(home, "ligo")
+    remove_book(home, "ligo")
+    with pytest.raises(InputError, match="known: none"):
+        find_book(home, "ligo")
+
+
 def test_whose_word_it_is_and_what_counts(keepers: Keepers, home: Home) -> None:
     signed(keepers)
     add_book(home, str(keepers.file), lambda book, warnings: None, alias="ligo")

@@ -27,7 +27,7 @@ _MOST = 200
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptBook:
     """A community as a home keeps it.
 
     Args:
@@ -76,7 +76,7 @@ def add_book(
     alias: str | None = None,
     fingerprint: str | None = None,
     allow_local: bool = False,
-) -> Kept:
+) -> KeptBook:
     """Trust a community from now on.
 
     Args:
@@ -107,12 +107,14 @@ def add_book(
     warnings = [*_look_alikes(home, book)]
     if fingerprint is None:
         agree(book, warnings)
-    kept = Kept(name, source, rfc3339(now), book)
+    kept = KeptBook(name, source, rfc3339(now), book)
     _write(home, kept)
     return kept
 
 
-def update_book(home: Home, alias: str, *, source: str | None = None, allow_local: bool = False) -> tuple[Kept, Kept]:
+def update_book(
+    home: Home, alias: str, *, source: str | None = None, allow_local: bool = False
+) -> tuple[KeptBook, KeptBook]:
     """Take the newest version of a community's book from where it came from. Returns what was there and what is now.
 
     Raises:
@@ -126,49 +128,55 @@ def update_book(home: Home, alias: str, *, source: str | None = None, allow_loca
         for other in kept_books(home):
             if other.alias != kept.alias and skeleton(other.book.name) == skeleton(book.name):
                 raise InputError(f"{kept.alias} now calls itself {book.name!r}, which looks like {other.alias}")
-    new = Kept(kept.alias, place, kept.added, book)
+    new = KeptBook(kept.alias, place, kept.added, book)
     _write(home, new)
     return kept, new
 
 
-def remove_book(home: Home, alias: str) -> Kept:
-    """Trust a community no more."""
-    kept = find_book(home, alias)
+def remove_book(home: Home, alias: str) -> None:
+    """Trust a community no more, whatever is wrong with its file."""
+    file = _file_of(home, alias)
     try:
-        (home.communities / f"{kept.alias}.json").unlink()
+        file.unlink()
     except OSError as error:
         raise StoreError(f"can't remove the community {alias}: {error.strerror}") from None
-    return kept
 
 
-def kept_books(home: Home) -> list[Kept]:
+def kept_books(home: Home) -> list[KeptBook]:
     """Return the communities that a home trusts, each verified again."""
-    folder = home.path / "communities"
-    files = sorted(folder.glob("*.json"))[:_MOST] if folder.is_dir() else []
-    return [_kept(file) for file in files]
+    return [_kept(file) for file in _files(home)]
 
 
-def find_book(home: Home, alias: str) -> Kept:
+def find_book(home: Home, alias: str) -> KeptBook:
     """Return a community by what its user calls it."""
-    books = kept_books(home)
-    for kept in books:
-        if kept.alias == alias:
-            return kept
-    known = ", ".join(kept.alias for kept in books) or "none"
-    raise InputError(f"no community is called {alias[:60]!r} here; known: {known}", hint="`community add` adds one.")
+    return _kept(_file_of(home, alias))
 
 
-def _kept(file: Path) -> Kept:
+def _files(home: Home) -> list[Path]:
+    folder = home.path / "communities"
+    return sorted(folder.glob("*.json"))[:_MOST] if folder.is_dir() else []
+
+
+def _file_of(home: Home, alias: str) -> Path:
+    files = {file.stem: file for file in _files(home)}
+    if alias not in files:
+        known = ", ".join(files) or "none"
+        hint = "`community add` adds one."
+        raise InputError(f"no community is called {alias[:60]!r} here; known: {known}", hint=hint)
+    return files[alias]
+
+
+def _kept(file: Path) -> KeptBook:
     plain = parse_json(read_limited(file, MAX_BYTES + 4096, "a community's file"), file.name)
     KEPT_COMMUNITY.check_header(plain, file.name)
     try:
         book = read_book(canonical(plain["book"]), now=utc_now(), fingerprint=plain["fingerprint"])
-        return Kept(file.stem, str(plain["source"]), str(plain["added"]), book)
+        return KeptBook(file.stem, str(plain["source"]), str(plain["added"]), book)
     except (KeyError, TypeError) as error:
         raise InputError(f"{file}: expected a kept community: {error}", hint="Remove it, and add it again.") from None
 
 
-def _write(home: Home, kept: Kept) -> None:
+def _write(home: Home, kept: KeptBook) -> None:
     plain = {
         **KEPT_COMMUNITY.header(),
         "source": kept.source,

@@ -24,7 +24,7 @@ from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.extras.community import kept_books, make_book
 from blockchaintracer.extras.community.book import Book, NamedRegistry, utc_now
-from blockchaintracer.extras.community.kept_books import Kept
+from blockchaintracer.extras.community.kept_books import KeptBook
 from blockchaintracer.lab.lab_folder import Home
 
 _local_option = click.option("--allow-local", is_flag=True, help="Let an address be in a private network, and http://.")
@@ -118,8 +118,8 @@ def remove(home: str | None, name: str) -> Answer:
     Example:
       blockchaintracer community remove ligo
     """
-    kept = kept_books.remove_book(Home(home), name)
-    return Answer({"removed": kept.alias}, f"Removed the community {kept.alias}.")
+    kept_books.remove_book(Home(home), name)
+    return Answer({"removed": name}, f"Removed the community {name}.")
 
 
 # -- for those who keep a book
@@ -215,7 +215,7 @@ def _asker() -> Callable[[str], str] | None:
 # -- for people
 
 
-def _lines(kept: Kept) -> Iterator[str]:
+def _lines(kept: KeptBook) -> Iterator[str]:
     yield f"{kept.alias}: from {plain(kept.source)}"
     yield from (f"  {plain(line)}" for line in _book_lines(kept.book))
 

@@ -81,7 +81,9 @@ class TokenReport:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class TokenDocument:
+    """The record that commits to a token, and what it says of it without a proof."""
+
     document: RecordView
     predicate: RecordPredicate
     provider: str
@@ -89,6 +91,7 @@ class _Kept:
 
     @property
     def key_digest(self) -> str:
+        """SHA-256 of the issuer's key that was kept with the token."""
         found = [it.sha256 for it in self.predicate.attachments if it.path == KEY_FILE]
         if not found:
             raise NotVerified(f"document {self.document.id} has no {KEY_FILE} attached")
@@ -96,18 +99,19 @@ class _Kept:
 
     @property
     def record(self) -> str:
+        """Id of the record that the token supports."""
         links = [it.parent for it in self.document.key.parents if it.relation in (Relation.SUPPORTS, Relation.CONFIRMS)]
         if len(links) != 1:
             raise NotVerified(f"document {self.document.id} supports {len(links)} records, a token supports one")
         return links[0]
 
 
-def _kept(document: RecordView, predicate: Predicate) -> _Kept | None:
+def _kept(document: RecordView, predicate: Predicate) -> TokenDocument | None:
     """Return the document of a token; None if it is another."""
     values = predicate.values.get(TOKEN_VALUE) if isinstance(predicate, RecordPredicate) else None
     if not isinstance(predicate, RecordPredicate) or not isinstance(values, dict):
         return None
-    return _Kept(document, predicate, str(values.get("provider"))[:40], str(values.get("issuer"))[:200])
+    return TokenDocument(document, predicate, str(values.get("provider"))[:40], str(values.get("issuer"))[:200])
 
 
 # -- adding
@@ -279,7 +283,7 @@ def _token(lab: Lab, document: RecordView, sources: Sources) -> Token:
     return read_token(lab.store.get_bytes(document.key.subject, MAX_BYTES))
 
 
-def _issuers_key(lab: Lab, kept: _Kept, sources: Sources) -> tuple[str, dict[str, str]]:
+def _issuers_key(lab: Lab, kept: TokenDocument, sources: Sources) -> tuple[str, dict[str, str]]:
     lab.store.fetch(kept.key_digest, sources, 8 << 10)
     try:
         return read_key_file(lab.store.get_bytes(kept.key_digest, 8 << 10))
@@ -289,7 +293,7 @@ def _issuers_key(lab: Lab, kept: _Kept, sources: Sources) -> tuple[str, dict[str
 
 def _key_check(
     lab: Lab,
-    kept: _Kept,
+    kept: TokenDocument,
     token: Token,
     issuer: Issuer,
     ask: bool,
