@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import dns.message
 import pytest
 from click.testing import CliRunner
 
@@ -31,6 +36,44 @@ def test_a_proof_from_a_name_server(truncated: bool) -> None:
     shown = verify(proof, "example.org", zones.anchors)
     assert shown.texts == ("hello",)
     assert shown.holds_at(now)
+
+
+def test_a_proof_over_https(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zones, files = Zones(now=int(time.time())), ["-keyout", "site.key", "-out", "site.pem", "-subj", "/CN=resolver"]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files]
+    subprocess.run([*made, "-addext", "subjectAltName=IP:127.0.0.1"], cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "site.pem", tmp_path / "site.key")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "site.pem"))
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.headers["Content-Type"])
+            query = dns.message.from_wire(self.rfile.read(int(self.headers["Content-Length"])))
+            wire = zones.answer(query).to_wire()
+            self.send_response(503 if self.path == "/busy" else 200)
+            self.send_header("Content-Length", str(len(wire)))
+            self.end_headers()
+            self.wfile.write(wire)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    address = f"https://127.0.0.1:{server.server_port}"
+    try:
+        proof = collect("example.org", resolver(f"{address}/dns-query"), zones.anchors)
+        assert verify(proof, "example.org", zones.anchors).texts == ("hello",)
+        assert {*asked} == {"application/dns-message"}
+        for ask, reason in ((resolver(f"{address}/busy"), "503"), (resolver(address, allow_local=False), "no public")):
+            with pytest.raises(ChainUnavailable, match=reason):
+                collect("example.org", ask, zones.anchors)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_resolver_that_is_away_is_no_verdict() -> None:
