@@ -186,8 +186,15 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     report, more = renewing.judged(report)
     report, holders = _with_holders(lab, report, sources, options)
     report, times = with_times(lab, report, sources, options)
-    report, said = with_communities(lab.home, lab.domain, report, community)
+    report, said = with_communities(lab.home, lab.domain, _with_limits(report), community)
     return _answer(report, more | holders | times | said, strict, lab)
+
+
+def _with_limits(report: Report) -> Report:
+    """Add that the content of a document with a CI token was not judged here."""
+    tokens = [it.id for it in report.records if (it.kind, it.name) == ("document", "CI token")]
+    limits = [f"What the CI token in it says: `ci-token check {record}` verifies that." for record in tokens]
+    return replace(report, does_not_prove=(*report.does_not_prove, *limits))
 
 
 def _with_holders(

@@ -196,6 +196,9 @@ def test_the_verb(job: Job, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "actor: a-person" in refused.output
     done = typed("add", job.run.id, "--yes")
     assert done.exit_code == 0, done.output
+    [document] = tokens_of(lab, job.run.id)
+    verified = CliRunner().invoke(main, ["verify", document, "--home", str(lab.home.path)])
+    assert f"ci-token check {document}" in " ".join(verified.output.split())
     shown = typed("check", job.run.id)
     assert shown.exit_code == 4, shown.output
     plain = json.loads(typed("check", job.run.id, "--check-identity", "--json").stdout)
