@@ -24,8 +24,6 @@ from blockchaintracer.core.record import GLOBAL_PREFIX, is_hash, normal_digest
 from blockchaintracer.lab.kept_proofs import proofs_beginning
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.lookup import read_manifest
-from blockchaintracer.lab.private.encrypt import digest_of
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 
 YES = "blockchaintracer.yes"
@@ -135,6 +133,8 @@ def _found(lab: Lab, text: str, signs: bool) -> list[str]:
     if known := _beginning(lab, text, signs):
         return known
     path = Path(text)
+    from blockchaintracer.lab.private.encrypt import digest_of
+
     found = lab.registry.find_subject(digest_of(lab.hashes, path).sha256) if path.exists() else []
     return [record.id for record in found] or _indexed(lab, "d.name = ?", [text])
 
@@ -184,6 +184,8 @@ def _described(lab: Lab, record_id: str) -> str:
         return f"{record_id} (not stored on the chain)"
     name = None
     with suppress(BlockchainTracerError, AttributeError):
+        from blockchaintracer.lab.lookup import read_manifest
+
         name = read_manifest(lab.store, record).predicate.name
     what = f"{record.kind} {plain(name or '')}".strip()
     return f"{record_id}: {what}; group {record.group}, author {record.author}"

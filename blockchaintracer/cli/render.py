@@ -266,7 +266,7 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
     Args:
         paths: the files to read, as far as they are known; without them there is no remaining time.
     """
-    if wants_json():
+    if wants_json() or not sys.stderr.isatty():
         yield lambda count: None
         return
     bars: list[Any] = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -33,6 +33,7 @@ SHA256_FIELDS = frozenset({"subject", "manifest", "reason"})
 """The arguments of events and errors that are a SHA-256. Others of 32 bytes are ids, roots, commitments or salts."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_ADDRESS = re.compile(r"(0[xX])?[0-9a-fA-F]{40}")
 _GLOBAL = re.compile(r"eip155:(0|[1-9][0-9]{0,76}):(0x[0-9a-fA-F]{40})/(0x[0-9a-fA-F]{64})")
 
 
@@ -218,9 +219,7 @@ def unsigned(value: Any, bits: int) -> int:
 
 def checksummed(text: str, what: str = "an address") -> str:
     """Return an address with its EIP-55 checksum. In capitals and small letters it has to be the right one."""
-    from eth_utils.address import is_address
-
-    if not is_address(text):
+    if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
         raise InputError(f"expected {what}, 0x and 40 hex digits, got {text!r}")
     digits, written = text.lower().removeprefix("0x"), _checksum(text)
     if text[-40:] not in (digits, digits.upper(), written[2:]):
@@ -233,9 +232,9 @@ def checksummed(text: str, what: str = "an address") -> str:
 
 @lru_cache(maxsize=1024)
 def _checksum(address: str) -> str:
-    from eth_utils.address import to_checksum_address
-
-    return str(to_checksum_address(address))
+    digits = address.lower().removeprefix("0x")
+    signs = _keccak(digits.encode()).hex()
+    return "0x" + "".join(digit.upper() if sign > "7" else digit for digit, sign in zip(digits, signs, strict=False))
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -323,11 +322,8 @@ class Domain:
 
     def typed_digest(self, primary_type: str, message: dict[str, Any]) -> bytes:
         """Compute the EIP-712 digest (32 bytes) of a message: what a wallet signs, and for ``Record`` the record id."""
-        from eth_account.messages import encode_typed_data
-        from eth_utils.crypto import keccak
-
-        signable = encode_typed_data(full_message=self.typed_data(primary_type, message))
-        return keccak(b"\x19" + signable.version + signable.header + signable.body)
+        domain = self.typed_data(primary_type, message)["domain"]
+        return _keccak(b"\x19\x01" + _hash_struct("EIP712Domain", domain) + _hash_struct(primary_type, message))
 
     def typed_data(self, primary_type: str, message: dict[str, Any]) -> dict[str, Any]:
         """Return the whole EIP-712 document, as wallets and ``eth_signTypedData_v4`` take it."""
@@ -409,7 +405,7 @@ class GlobalId:
 def record_commitment(record_id: str, salt: str) -> str:
     """Compute the commitment that a seal shows of a record (0x-hex; interfaces/ISeals.sol). The salt is 32 random
     bytes, hex."""
-    return _struct_hash("RecordCommitment", {"recordId": from_hex(record_id), "salt": from_hex(salt)})
+    return to_hex(_hash_struct("RecordCommitment", {"recordId": record_id, "salt": salt}))
 
 
 def verdict_commitment(group: int, attester: str, record_id: str, verdict: int, evidence: str | None, salt: str) -> str:
@@ -417,21 +413,47 @@ def verdict_commitment(group: int, attester: str, record_id: str, verdict: int, 
     message = {
         "group": group,
         "attester": attester,
-        "recordId": from_hex(record_id),
+        "recordId": record_id,
         "verdict": verdict,
-        "evidence": from_hex(evidence) if evidence else bytes(32),
-        "salt": from_hex(salt),
+        "evidence": evidence or bytes(32),
+        "salt": salt,
     }
-    return _struct_hash("VerdictCommitment", message)
+    return to_hex(_hash_struct("VerdictCommitment", message))
 
 
-def _struct_hash(primary_type: str, message: dict[str, Any]) -> str:
-    """Compute EIP-712's hashStruct, which needs no domain."""
-    from eth_account.messages import encode_typed_data
+def _keccak(data: bytes) -> bytes:
+    from eth_hash.auto import keccak
 
-    types = {"EIP712Domain": [], primary_type: TYPES[primary_type]}
-    document = {"types": types, "primaryType": primary_type, "domain": {}, "message": message}
-    return to_hex(encode_typed_data(full_message=document).body)
+    return keccak(data)
+
+
+def _hash_struct(name: str, message: dict[str, Any]) -> bytes:
+    """Compute EIP-712's hashStruct of a type in `TYPES`."""
+    return _keccak(_type_hash(name) + b"".join(_word(entry["type"], message[entry["name"]]) for entry in TYPES[name]))
+
+
+@cache
+def _type_hash(name: str) -> bytes:
+    first, *inner = _needed(name)
+    fields = {it: ",".join(f"{entry['type']} {entry['name']}" for entry in TYPES[it]) for it in (first, *inner)}
+    return _keccak("".join(f"{it}({fields[it]})" for it in (first, *sorted(inner))).encode())
+
+
+def _word(kind: str, value: Any) -> bytes:
+    """Return the 32 bytes that stand for a value in its struct's encoding (EIP-712, encodeData)."""
+    if kind.endswith("[]"):
+        return _keccak(b"".join(_word(kind[:-2], item) for item in value))
+    if kind in TYPES:
+        return _hash_struct(kind, value)
+    if kind == "string":
+        return _keccak(value.encode())
+    if kind.startswith("uint"):
+        return unsigned(int(value) if isinstance(value, int) else value, int(kind[4:])).to_bytes(32)
+    length = 20 if kind == "address" else 32
+    data = from_hex(value) if isinstance(value, str) else bytes(value)
+    if len(data) != length:
+        raise InputError(f"expected {length} bytes of {kind}, got {len(data)}")
+    return data.rjust(32, b"\0")
 
 
 def record_message(key: RecordKey) -> dict[str, Any]:

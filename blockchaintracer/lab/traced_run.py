@@ -35,7 +35,6 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import digest_of, recipients_of
-from blockchaintracer.lab.publish import publish_by_setting
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.keep import keep, require_apart, run_keeping
@@ -487,6 +486,8 @@ class TracedRun:
                 make(self._lab, recorded.id)
         except Exception as problem:
             _warn(f"run {recorded.id} is recorded, and no report of it was made: {error_text(problem)}")
+        from blockchaintracer.lab.publish import publish_by_setting
+
         for sentence in publish_by_setting(self._lab, [recorded.id]):
             self._lab.say(sentence)
 

@@ -22,7 +22,8 @@ from blockchaintracer.core.manifest.predicates import (
 )
 from blockchaintracer.core.plain_json import rfc3339
 
-DEFAULT_TOLERANCE = Tolerance(absolute=0.0, relative=1e-6)
+# not validated: to build the validator takes longer than to import this file
+DEFAULT_TOLERANCE = Tolerance.model_construct(absolute=0.0, relative=1e-6)
 """Within what a metric must be reproduced if nothing is said: what summing in another order may change, no more."""
 
 _COMMIT = re.compile(r"[0-9a-f]{4,64}")
