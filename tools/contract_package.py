@@ -1,4 +1,5 @@
-"""What the npm package of the contracts says of them: ABIs, typed data, numbers and code, as JSON and typed constants.
+"""What the npm package of the contracts says of them, as JSON and typed constants: ABIs, typed data, numbers, code, and
+what wallets show.
 
 `tools/artifacts.py` writes these files and checks them.
 """
@@ -7,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import clear_signing
 from compiler import ROOT
 
 from blockchaintracer.core.chain.known_code import FACTORY_SALT, LENS_SALT, PROXY, create2_address
@@ -91,6 +93,14 @@ def files(compiled: dict[str, Any], shipped: dict[str, str]) -> dict[Path, str]:
         "Code that makes a LabRegistry. Its runtime code stands inside, `runtimeSize` bytes from `runtimeStart` on, and"
         " each immutable has 32 bytes at each of its places in the runtime code."
     )
+    [event] = (entry for entry in abis["LabRegistryFactory"] if entry["type"] == "event")
+    deployed = f"{event['name']}({','.join(item['type'] for item in event['inputs'])})"
+    descriptors = {
+        "eip712-LabRegistry": clear_signing.messages(),
+        "calldata-LabRegistry": clear_signing.calls(abis["LabRegistry"], factory, deployed),
+    }
+    for name, descriptor in descriptors.items():
+        texts[FOLDER / "erc7730" / f"{name}.json"] = json.dumps(descriptor, indent=1) + "\n"
     texts |= _module("index", constants)
     return texts | _module("code", {"labRegistryCode": (known, described)}, exact=False)
 
