@@ -246,7 +246,9 @@ def _page_outcome(data: bytes, said: IdentityStatement, shown: str) -> str:
         return "not verified"
     person = json.loads(data)
     entries = person["researcher-urls"]["researcher-url"]
-    there = any(it["visibility"] == "public" and it["url"]["value"].lower().endswith(f"#{shown}") for it in entries)
+    there = any(
+        str(it["visibility"]).lower() == "public" and it["url"]["value"].lower().endswith(f"#{shown}") for it in entries
+    )
     return "as true" if there and person["path"] == f"/{_ORCID}/person" else "verified"
 
 
