@@ -288,6 +288,16 @@ def test_what_a_group_saw_is_of_the_claim_recorded_and_not_taken_back(
     run("identity", "revoke", second["id"], "--reason", "a test")
 
 
+def test_an_archive_carries_the_claims(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
+    claim = run("identity", "claim", "--orcid", ORCID)
+    run("export", "-o", str(tmp_path / "all.tar"))
+    done = stranger(lab, tmp_path / "other", "import", str(tmp_path / "all.tar"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = stranger(lab, tmp_path / "other", "verify", record, "--json")
+    assert states(json.loads(done.stdout)) == ["never confirmed"]
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
 def test_a_bundle_carries_the_claims(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
     claim = run("identity", "claim", "--orcid", ORCID)
     proof = tmp_path / "some.proof"

@@ -51,7 +51,7 @@ def command(lab: Lab, record_id: str, depth: int | None, form: str, output: Path
         registry = None if offline else lab.registry
         found = lineage(index, record_id, depth, registry=registry)
     who = () if offline else known_holders(lab, [found.nodes[record_id].row])
-    data = {**found.as_json(), "holders": [it.as_json() for it in who]}
+    data = found.as_json() | ({"holders": who} if who else {})
     if form == "tree":
         told = [plain(line) for it in who for line in it.lines()]
         return Answer(data, tree(found.named_here(lab.hashes).tree()), *told)

@@ -87,7 +87,7 @@ def command(
         registry, text = None if offline else lab.registry, " ".join(words) or None
         rows = query(index, registry=registry, text=text, group=of_group, limit=limit + 1, **conditions)
     is_more, rows = len(rows) > limit, rows[:limit]
-    data: dict[str, Any] = {"records": rows, "more": is_more, "holders": [it.as_json() for it in who]}
+    data: dict[str, Any] = {"records": rows, "more": is_more} | ({"holders": who} if by else {})
     shown: Part = csv_rows(*columns_of(rows)) if as_csv else _table(rows, lab)
     if parquet:
         write_parquet(rows, parquet)
