@@ -45,7 +45,17 @@ def with_times(
     except BlockchainTracerError as error:
         detail = f"what witnesses of its time say was not found out: {error.message}"
         return replace(report, checks=(*report.checks, Check("witness", Outcome.UNKNOWN, detail))), {}
+    if (time := options.get("as_of")) is not None:
+        times = _until(times, extra("renewal", "as_of").read_date(time))
     return replace(report, checks=(*report.checks, *_failed(times))), {"times": times} if times else {}
+
+
+def _until(times: Sequence[Any], time: int) -> tuple[Any, ...]:
+    """Leave out the witnesses that spoke after a time: then nobody could know what they say."""
+    return tuple(
+        replace(it, witnesses=tuple(one for one in it.witnesses if one.not_after is None or one.not_after <= time))
+        for it in times
+    )
 
 
 def bundle_with_times(

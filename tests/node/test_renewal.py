@@ -104,6 +104,9 @@ def test_one_tree_has_all_that_the_records_commit_to(story: Story):
     record = story.lab.registry.find_record(story.renewal)
     assert record is not None
     assert record.key.subject == file.tree.roots[1].hex()
+    answer = verified(story.lab, story.renewal)
+    # the folder that it renews was retracted since, and it rests on it
+    assert (answer["exit"], outcome(answer, "subject"), outcome(answer, "lineage")) == (1, ["pass"], ["fail"])
 
 
 @pytest.mark.parametrize("name", ["data", "batched"])

@@ -63,7 +63,7 @@ class OfflineReport(Report):
 
 
 @dataclass(frozen=True)
-class Place:
+class EventPlace:
     """A block that holds an event, by a receipt under its header."""
 
     header: Header
@@ -169,7 +169,7 @@ def standing_of(
     return standing
 
 
-def places_of(file: KeyFile) -> Iterator[Place]:
+def places_of(file: KeyFile) -> Iterator[EventPlace]:
     """Yield where the receipts of a key file say that its record was stored, or that its batch was anchored."""
     for inclusion in file.receipts:
         for log in inclusion.receipt().logs:
@@ -178,7 +178,7 @@ def places_of(file: KeyFile) -> Iterator[Place]:
             with suppress(ValueError, BlockchainTracerError):
                 event = interface().event(log)
                 if event is not None and _is_about(event, file):
-                    yield Place(read_header(from_hex(inclusion.header)), event, inclusion)
+                    yield EventPlace(read_header(from_hex(inclusion.header)), event, inclusion)
 
 
 def _is_about(event: DecodedEvent, file: KeyFile) -> bool:
@@ -262,7 +262,7 @@ class _Offline:
         detail = f"whoever made {address} could have written anything into it: choose it by --registry"
         return Check("registry", Outcome.UNKNOWN, detail)
 
-    def _author(self, place: Place) -> Iterator[Check]:
+    def _author(self, place: EventPlace) -> Iterator[Check]:
         author = checksummed(self._file.key.author)
         if not place.inclusion.raw:
             return

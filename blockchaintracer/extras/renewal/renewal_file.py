@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +18,8 @@ from blockchaintracer.extras.renewal.hash_tree import MAX_TREE_BYTES, HashTree, 
 
 FOLDER = "renewals"
 MAX_FILE_BYTES = MAX_TREE_BYTES + (4 << 20)
-_ID = re.compile(r"0x[0-9a-f]{64}")
-_HEAD_BYTES = 1 << 20
-"""Of a damaged file, in which ids are looked for: the key stands before manifest and tree."""
-_PLACES = 10_000
-"""How many files of a folder are read at most."""
+_MAX_BYTES = 1 << 30
+"""Of all files that are read together."""
 
 
 @dataclass(frozen=True)
@@ -128,18 +124,32 @@ def key_bytes(domain: Domain, key: RecordKey) -> bytes:
     return canonical(place | {"key": key.as_json()})
 
 
-def read_renewals(folders: Iterable[Path], domain: Domain) -> tuple[list[RenewalFile], list[tuple[str, str]]]:
-    """Read the renewals of a registry in folders (each the one that has `FOLDER`), each once; and of each damaged file
-    the ids in it and what is wrong."""
+def read_renewals(
+    folders: Iterable[Path], domain: Domain, ids: Collection[str] | None = None
+) -> tuple[list[RenewalFile], list[str]]:
+    """Read the renewals of a registry in folders (each the one that has `FOLDER`), each once; and what is wrong with
+    damaged files.
+
+    Args:
+        ids: only files that name one of these records are read; None for all.
+
+    Raises:
+        InputError: if there are more bytes than are read.
+    """
     renewals: dict[str, RenewalFile] = {}
-    problems: list[tuple[str, str]] = []
+    problems: list[str] = []
+    names, left = [record_id.encode() for record_id in ids or ()], _MAX_BYTES
     for file in _files(folders):
-        data = b""
         try:
-            data = read_limited(file, MAX_FILE_BYTES, "a renewal")
+            data = read_limited(file, min(MAX_FILE_BYTES, left), "renewals")
+            left -= len(data)
+            if ids is not None and not any(name in data for name in names):
+                continue
             renewal = RenewalFile.parse(data, str(file))
         except InputError as error:
-            problems.append((" ".join(_ID.findall(data[:_HEAD_BYTES].decode(errors="replace"))), error.message))
+            if left < MAX_FILE_BYTES:
+                raise
+            problems.append(error.message)
             continue
         if (renewal.chain_id, renewal.registry.lower()) == (domain.chain_id, domain.registry.lower()):
             renewals[renewal.id] = renewal
@@ -149,4 +159,4 @@ def read_renewals(folders: Iterable[Path], domain: Domain) -> tuple[list[Renewal
 def _files(folders: Iterable[Path]) -> Iterator[Path]:
     for folder in folders:
         if (inside := folder / FOLDER).is_dir():
-            yield from sorted(inside.glob("*.json"))[:_PLACES]
+            yield from sorted(inside.glob("*.json"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import Domain
+from blockchaintracer.core.record import Domain, Kind
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
 from blockchaintracer.extras.renewal.judge import Broken, Renewal, Standing, WitnessedTime, checks_of, compare
@@ -53,19 +53,19 @@ def with_renewals(
         copies: where content is found.
         evidence: what else proves a record and must be renewed, by its id, where no chain is asked.
     """
-    files, problems = read_renewals(folders, domain)
     found: list[Renewal] = []
     checks: list[Check] = []
+    renewed = [link.parent for it in report.records if it.key.kind == Kind.RENEWAL for link in it.parents]
+    made = {it.id: it for it in read_renewals(folders, domain, renewed)[0]} if renewed else {}
     for record in report.records:
+        # a damaged file is a failed check of the record that it names
+        files, problems = read_renewals(folders, domain, [record.id])
         more = (evidence or {}).get(record.id, Evidence())
         witnessed = lambda it: question.witnessed(it.root_text)  # noqa: E731
         about = compare(domain, record, files, copies, standing, witnessed, question.as_of, more)
         found += about
         checks += checks_of(record, about, question.broken, question.as_of)
-        # a damaged file is a failed check of what it says to be about
-        told = [problem for ids, problem in problems if record.id in ids]
-        checks += [Check("renewal", Outcome.FAIL, problem, record=record.id) for problem in told]
-    made = {it.id: it for it in files}
+        checks += [Check("renewal", Outcome.FAIL, problem, record=record.id) for problem in problems]
     seen = [_root(check, made[check.record]) if check.record in made else check for check in report.checks]
     return replace(report, checks=(*seen, *checks)), found
 
