@@ -342,6 +342,23 @@ def test_a_fingerprint_takes_the_place_of_the_question(keepers: Keepers, home: H
     assert not kept_books.kept_books(home)
 
 
+def test_a_community_takes_no_name_that_looks_like_another_later(
+    keepers: Keepers, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed(keepers)
+    add_book(home, str(keepers.file), lambda book, warnings: None, alias="ligo")
+    (tmp_path / "evil").mkdir()
+    others = Keepers(tmp_path / "evil", monkeypatch)
+    others.new("mallory", threshold=1, content={"name": "Kagra", "registries": []})
+    others.sign("mallory")
+    add_book(home, str(others.file), lambda book, warnings: None)
+    others.new(content={"name": "LIG0 Scientific Collaboration", "registries": []})
+    others.sign("mallory")
+    with pytest.raises(InputError, match="looks like ligo"):
+        update_book(home, "kagra")
+    assert find_book(home, "kagra").book.name == "Kagra"
+
+
 def test_a_damaged_book_can_be_removed(keepers: Keepers, home: Home) -> None:
     signed(keepers)
     add_book(home, str(keepers.file), lambda book, warnings: None, alias="ligo")

@@ -228,7 +228,7 @@ def check_token(
     Args:
         issuers: that the verifier trusts.
         ask: whether to fetch the issuer's key now. Else no connection is opened to it.
-        witness_groups: groups whose record of the issuer's key counts; never the group of the document.
+        witness_groups: groups whose record of the issuer's key counts; never those of the record and the document.
 
     Raises:
         InputError: if the document holds no token.
@@ -239,6 +239,8 @@ def check_token(
         raise InputError(f"expected a document with a CI token, got {document.id}", hint="`ci-token add` makes one.")
     record = required_record(lab, kept.record)
     checks, says, ends, own = list[Check](), "", 0, document.group == record.group
+    # who made the record or its token is no witness of the issuer's key
+    others = {*witness_groups} - {document.group, record.group}
     try:
         token = _token(lab, document, sources)
         if (issuer := _issuer(token.text("iss"), issuers)) is None:
@@ -248,7 +250,7 @@ def check_token(
             raise NotVerified(f"the token is of {issuer.url}, the key that was kept of {key_of[:200]!r}", name="issuer")
         require_signature(token, key)
         checks.append(Check("signature", Outcome.PASS, f"by the key {token.kid[:80]} of {issuer.url}"))
-        checks.append(_key_check(lab, kept, token, issuer, ask, witness_groups, allow_local))
+        checks.append(_key_check(lab, kept, token, issuer, ask, others, allow_local))
         says, ends = _says(token, issuer), token.moment("exp")
         stored = lab.registry.status(document.id)
         facts = facts_of(_manifest(lab, record, sources))
@@ -314,8 +316,7 @@ def _key_check(
                 return Check(name, Outcome.PASS, f"{issuer.url} shows it now")
             told += f"; {issuer.url} shows it no more"
     for witness in lab.registry.find_subject(digest) if witness_groups else ():
-        is_other = witness.group in witness_groups and witness.group != kept.document.group
-        stored = lab.registry.status(witness.id) if is_other else None
+        stored = lab.registry.status(witness.id) if witness.group in witness_groups else None
         if stored and stored.exists and not stored.retracted_at:
             return Check(name, Outcome.PASS, f"group {witness.group} recorded it {when(stored.recorded_at)}")
     told += ". That it is the issuer's is the word of that group: --check-identity asks, or --witness-group names"
