@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference docs release audit ends artifacts lock clean
+.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference docs release audit ends web artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ lint: setup ## style, types, import rules, Solidity format, slither, shipped art
 	@forge fmt --check contracts interfaces
 	@$(VENV)/python tools/artifacts.py --check
 	@$(VENV)/python -m tools.conformance --check
+	@$(VENV)/python tools/web.py --check
 	@$(VENV)/python tools/slither.py
 
 format: setup ## rewrite Python and Solidity in the project's style
@@ -81,6 +82,9 @@ release: setup ## build wheel, npm packages, documentation and bill of materials
 
 ends: setup ## the client with the oldest and with the newest packages that it allows
 	@$(VENV)/python tools/ends.py $(ARGS)
+
+web: setup ## build the page that verifies in a browser, twice to the same bytes, and print its SHA-256
+	@$(VENV)/python tools/web.py
 
 audit: setup ## whether a locked Python package is known to be vulnerable
 	@$(VENV)/python tools/release.py audit

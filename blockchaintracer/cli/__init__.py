@@ -41,6 +41,7 @@ VERBS = {
     "new": (None, "Start a run document from a template."),
     "node": (None, "The embedded devnet: start, stop, status, log, reset."),
     "outbox": (None, "What still waits to reach the chain."),
+    "page": (None, "The page that verifies in a browser: write it, or serve it here."),
     "publish": (None, "Copy what others need to reproduce a record."),
     "query": ("search", "Search the registry's records."),
     "record": (None, "Record datasets, models, software, results or a run."),
@@ -67,7 +68,7 @@ SECTIONS = {
     "Record": "record new mlflow seal reveal batch materialize attest reproduce bounty retract renew witness",
     "Check": "verify check compare score signature ci-token community",
     "Find": "query lineage impact",
-    "Share": "publish serve report disclose decrypt export-as export-proof ipfs",
+    "Share": "publish page serve report disclose decrypt export-as export-proof ipfs",
     "Advanced": "completion registry home outbox store export import",
 }
 """The verbs as the help shows them."""

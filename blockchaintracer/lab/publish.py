@@ -39,6 +39,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.published_pages import write_pages
 from blockchaintracer.lab.published_secrets import TOKEN_VALUE, require_no_secrets, token_withheld
 from blockchaintracer.lab.recording.keep import hidden_content
 from blockchaintracer.lab.recording.repeatable import what_lacks
@@ -242,6 +243,7 @@ def _to_folder(store: Store, files: Files, folder: Path, quick: bool) -> dict[st
         if name != object_name(digest):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             write_whole(folder / name, store.get_bytes(digest), 0o644)
+    write_pages(folder)
     return states
 
 

@@ -1,0 +1,250 @@
+"""The page that verifies, used in a browser as an outsider does who got a folder: page, proof and data."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from blockchaintracer.lab.published_pages import PAGE
+from tests.findings.test_reports_of_hostile_records import HOSTILE
+from tests.live.browser.chromium import drive
+from tests.support.forged_bundles import Forged, blocks_of
+from tests.support.labs import ROOT
+from tests.support.memory_node import MODES, Answer, RpcError, forgetful
+from tests.support.registry_life import Life, live
+
+PHONE, DESKTOP = 320, 1280
+AUDITED = ("start", "trusted", "changed", "retracted", "another file", "two nodes")
+SPARSE = 1 << 30
+"""Bytes of a file that is large enough to show that memory stays flat."""
+OF_ZEROS = "49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14"
+
+pytestmark = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the Chromium of npm is for Linux on x86-64"
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a visit showed, and what the page tried.
+
+    Args:
+        overflowing: widths in pixels at which the page is wider than the window.
+        faults: what axe found for who uses a keyboard or a screen reader.
+        memory: bytes of the page's heap at the end.
+    """
+
+    text: str
+    messages: list[str]
+    overflowing: list[int]
+    faults: list[str]
+    memory: int
+    seconds: float
+    asked: list[str]
+    address: str
+
+    def outcome(self) -> str:
+        """The first heading after what was chosen."""
+        known = ("Not verified", "Verified", "It fits together", "It can't be decided", "damaged or forged")
+        return min((it for it in known if it in self.text), key=self.text.index, default="nothing")
+
+
+@dataclass
+class Nodes:
+    """Nodes on loopback that a page may ask."""
+
+    port: int
+    answers: dict[str, Answer]
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    answers: dict[str, Answer] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_OPTIONS(self) -> None:
+            self._send(204, b"")
+
+        def do_POST(self) -> None:
+            question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            reply: dict[str, Any] = {"jsonrpc": "2.0", "id": question["id"]}
+            try:
+                reply["result"] = answers[self.path[1:]](question["method"], question.get("params") or [])
+            except RpcError as error:
+                reply["error"] = error.error
+            self._send(200, json.dumps(reply).encode())
+
+        def _send(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            for name, value in (("Origin", "*"), ("Headers", "content-type"), ("Methods", "POST")):
+                self.send_header(f"Access-Control-Allow-{name}", value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Nodes(server.server_port, answers)
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return live(tmp_path_factory.mktemp("life"))
+
+
+def hostile_proof() -> bytes:
+    """A proof whose manifest holds every attack of the reports' tests."""
+
+    def of_manifest(plain: Any) -> Any:
+        predicate = plain["predicate"] | {"name": HOSTILE[0], "description": "\n".join(HOSTILE)}
+        subject = [plain["subject"][0] | {"name": HOSTILE[0]}]
+        return plain | {"predicate": predicate, "subject": subject}
+
+    return Forged(of_manifest=of_manifest).data()
+
+
+@pytest.fixture(scope="module")
+def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+    folder = tmp_path_factory.mktemp("visits")
+    honest = Forged().data()
+    changed = bytearray(honest)
+    changed[500] ^= 1
+    retracted = Forged(word=1_438_270_006 << 40).data()
+    files = {
+        "good.proof": honest,
+        "changed.proof": bytes(changed),
+        "retracted.proof": retracted,
+        "hostile.proof": hostile_proof(),
+        "other.csv": b"1,2\n",
+    }
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    with (folder / "large.bin").open("wb") as file:
+        file.truncate(SPARSE)
+    data = life.files["data"]
+    registry, chain = life.lab.domain.registry, str(life.node.chain.chain_id)
+
+    def denies(method: str, params: list[Any]) -> Any:
+        if method == "eth_call" and any(it[2:] in str(params) for it in life.ids.values()):
+            found = life.node.answer(method, params)
+            return found[:2] + "0" * (len(found) - 2)
+        return [] if method == "eth_getLogs" else life.node.answer(method, params)
+
+    nodes.answers |= {"full": life.node.answer, "lying": denies}
+    nodes.answers |= {f"pruned-{mode}": forgetful(life.node, mode, life.node.head) for mode in MODES}
+
+    def asks(target: str, *names: str) -> dict[str, Any]:
+        chosen = {"network": "other", "chain": chain, "registry": registry, "node": nodes.url(names[0])}
+        if len(names) > 1:
+            chosen["other"] = nodes.url(names[1])
+        return {"fields": chosen, "paste": target, "expects": "What this does not prove"}
+
+    visits: dict[str, dict[str, Any]] = {
+        "start": {"expects": "Check a record"},
+        "good": {"files": ["good.proof"], "expects": "It fits together"},
+        "trusted": {"files": ["good.proof"], "fields": {"block": " ".join(blocks_of(honest))}, "press": True,
+                    "expects": "Every check passed"},
+        "changed": {"files": ["changed.proof"], "expects": "damaged or forged"},
+        "retracted": {"files": ["retracted.proof"], "fields": {"block": " ".join(blocks_of(retracted))},
+                      "press": True, "expects": "Retracted on", "dark": True},
+        "hostile": {"files": ["hostile.proof"], "expects": "It fits together"},
+        "another file": {"files": ["good.proof", "other.csv"], "expects": "other.csv is not"},
+        "large": {"files": ["large.bin"], "expects": OF_ZEROS},
+        "by a node": asks(life.ids["data"], "full"),
+        "by its file": {k: v for k, v in asks("", "full").items() if k != "paste"} | {"files": [str(data)]},
+        "retracted by a node": asks(life.ids["wrong"], "full"),
+        "rests on it": asks(life.ids["child"], "full"),
+        "two nodes": asks(life.ids["data"], "full", "lying"),
+        "a link": {"fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
+                   "expects": "Check a record"},
+        **{f"pruned {mode}": asks(life.ids["data"], f"pruned-{mode}") for mode in MODES},
+    }  # fmt: skip
+    for visit in visits.values():
+        if names := visit.get("files"):
+            visit["files"] = [str(folder / name) for name in names]
+        visit["widths"] = [PHONE, DESKTOP]
+    for name in AUDITED:
+        visits[name]["audit"] = True
+    asked = {"page": PAGE.as_uri(), "visits": [*visits.values()]}
+    told = drive("visit.mjs", asked, folder)
+    return {name: Seen(**each) for name, each in zip(visits, told, strict=True)}
+
+
+def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
+    assert {name: it.outcome() for name, it in seen.items()} == {
+        "start": "nothing",
+        "good": "It fits together",
+        "trusted": "Verified",
+        "changed": "damaged or forged",
+        "retracted": "Verified",
+        "hostile": "It fits together",
+        "another file": "Not verified",
+        "large": "nothing",
+        "by a node": "Verified",
+        "by its file": "Verified",
+        "retracted by a node": "Not verified",
+        "rests on it": "Not verified",
+        "two nodes": "Verified",
+        "a link": "nothing",
+        **{f"pruned {mode}": "It can't be decided" for mode in MODES},
+    }
+
+
+def test_a_retraction_stands_above_everything(seen: dict[str, Seen]) -> None:
+    for name in ("retracted", "retracted by a node"):
+        text = seen[name].text
+        assert text.index("Retracted on 20") < min(text.index(it) for it in ("erified", "In plain words"))
+    assert "It rests on a record that was retracted." in seen["rests on it"].text
+
+
+def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:
+    assert "The two nodes do not say the same." in seen["two nodes"].text
+
+
+def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes) -> None:
+    for name, it in seen.items():
+        wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes")
+        wanted = wanted or name.startswith("pruned")
+        assert bool(it.asked) == wanted, name
+        assert all(address.startswith(nodes.url("")) for address in it.asked)
+
+
+def test_nothing_of_a_stranger_runs(seen: dict[str, Seen]) -> None:
+    for name, it in seen.items():
+        assert it.messages == [], name
+        assert it.address.startswith(PAGE.as_uri())
+    assert "<img" in seen["hostile"].text or "<script" in seen["hostile"].text
+
+
+def test_everybody_can_use_it(seen: dict[str, Seen]) -> None:
+    for name, it in seen.items():
+        assert it.faults == [], name
+        assert it.overflowing == [], name
+    assert not [name for name in AUDITED if name not in seen]
+
+
+def test_a_large_file_is_hashed_in_flat_memory(seen: dict[str, Seen]) -> None:
+    assert seen["large"].memory < 64 << 20
+
+
+def test_what_is_shipped_is_what_the_sources_give() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "web.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,69 @@
+// Uses the page that verifies as a person does, and tells what came and what the page tried.
+// In, as JSON: {page, visits: [{fragment, folder, files, fields: {id: text}, paste, press, widths, picture}]}.
+// Out: one object a visit.
+import chromium from "@sparticuz/chromium";
+import axe from "axe-core";
+import { readFileSync } from "node:fs";
+import { chromium as browsers } from "playwright-core";
+
+const { page: address, visits } = JSON.parse(readFileSync(0, "utf8"));
+const browser = await browsers.launch({
+  executablePath: await chromium.executablePath(),
+  args: ["--disable-gpu", "--no-sandbox"],
+});
+const told = [];
+for (const visit of visits) {
+  const page = await browser.newPage({ colorScheme: visit.dark ? "dark" : "light", bypassCSP: false });
+  const [requests, messages] = [[], []];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("console", (message) => messages.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => messages.push(`error: ${error.message}`));
+  page.on("dialog", async (dialog) => {
+    messages.push(`dialog: ${dialog.message()}`);
+    await dialog.dismiss();
+  });
+  const start = Date.now();
+  await page.goto(`${address}${visit.fragment ?? ""}`, { waitUntil: "load" });
+  for (const [id, text] of Object.entries(visit.fields ?? {})) {
+    if (id === "network") await page.selectOption("#network", text);
+    else await page.fill(`#${id}`, text);
+  }
+  if (visit.files) await page.setInputFiles("#files", visit.files);
+  if (visit.folder) await page.setInputFiles("#folder", visit.folder);
+  if (visit.paste) {
+    await page.fill("#paste", visit.paste);
+    await page.click("form button >> nth=0");
+  }
+  if (visit.press) await page.click("button.main");
+  if (visit.expects) await page.waitForFunction((text) => document.body.innerText.includes(text), visit.expects, { timeout: visit.seconds ? visit.seconds * 1000 : 120_000 }).catch(() => messages.push("error: what was expected did not come"));
+  const overflowing = [];
+  for (const width of visit.widths ?? []) {
+    await page.setViewportSize({ width, height: 900 });
+    if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) overflowing.push(width);
+    if (visit.picture) await page.screenshot({ path: `${visit.picture}-${width}.png`, fullPage: true });
+  }
+  const text = await page.evaluate(() => document.body.innerText);
+  const memory = await page.evaluate(() => performance.memory?.usedJSHeapSize ?? 0);
+  let faults = [];
+  if (visit.audit) {
+    // a second page without the policy, because the audit is a script that the policy refuses
+    await page.evaluate(axe.source).catch(() => undefined);
+    const found = await page.evaluate(() => globalThis.axe?.run(document, { resultTypes: ["violations"] }));
+    faults = (found?.violations ?? [{ id: "the audit did not run", nodes: [] }]).map(
+      ({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`,
+    );
+  }
+  told.push({
+    text,
+    messages,
+    overflowing,
+    faults,
+    memory,
+    seconds: (Date.now() - start) / 1000,
+    asked: requests.filter((asked) => !asked.startsWith("file:") && !asked.startsWith("data:") && !asked.startsWith("blob:")),
+    address: page.url(),
+  });
+  await page.close();
+}
+await browser.close();
+process.stdout.write(JSON.stringify(told));

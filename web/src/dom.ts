@@ -1,0 +1,39 @@
+/** Building the page. Every text from outside becomes a text node: no markup of a stranger is ever read. */
+type Child = Node | string | null | undefined | false | readonly Child[];
+type Props = Record<string, string | boolean | ((event: Event) => void)>;
+
+/** Make an element. Attributes are set, functions listen. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value === true) made.setAttribute(name, "");
+    else if (value !== false) made.setAttribute(name, value);
+  }
+  add(made, children);
+  return made;
+}
+
+function add(parent: Node, children: readonly Child[]): void {
+  for (const child of children) {
+    if (Array.isArray(child)) add(parent, child as readonly Child[]);
+    else if (child) parent.appendChild(typeof child === "string" ? document.createTextNode(visible(child)) : (child as Node));
+  }
+}
+
+/** Show what nobody sees, so that no name looks like another, and nothing turns the text around it. */
+export function visible(text: string): string {
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, (letter) => {
+    return `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
+export const code = (text: string): HTMLElement => h("code", {}, text);
+export const date = (seconds: number): string => new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC");
+
+/** Write a number of bytes as people read it. */
+export function bytes(count: number): string {
+  const units = ["bytes", "KB", "MB", "GB", "TB"];
+  const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), units.length - 1);
+  return `${(count / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
+}

@@ -1,0 +1,333 @@
+/** The page: what is given, what it rests on, and what came of it. It asks nobody anything before it is told to. */
+import { BundleRefused, Chain, InputError, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
+import type { BundleReport, Copies, Report } from "@blockchaintracer/sdk";
+import "./style.css";
+import { badge } from "./badge.ts";
+import { bytes, date, h } from "./dom.ts";
+import { copiesIn, dropped, folderDigest, isProof, sharedFolder } from "./given.ts";
+import type { Digested, Given } from "./given.ts";
+import { sha256Of } from "./hashing.ts";
+import { allow, client, nodeUrl, NodeProblem } from "./nodes.ts";
+import { EMPTY, fromLink, pasted, toLink, trustOf } from "./question.ts";
+import type { Question } from "./question.ts";
+import { NETWORKS, T } from "./texts.ts";
+import { checks, evidence, files, notProven, outcomeCard, plainWords } from "./view.ts";
+import type { Said, Shown } from "./view.ts";
+
+let question: Question = fromLink(location.hash);
+let proofs: { name: string; data: Uint8Array }[] = [];
+let digests: Digested[] = [];
+let copies: Copies | undefined;
+let running = 0;
+
+const result = h("div", { id: "result", "aria-live": "polite", tabindex: "-1" });
+const more = h("div", {});
+const status = h("div", { role: "status", class: "noprint" });
+const form = h("div", { class: "noprint" });
+
+// -- what is given
+
+function intake(): HTMLElement {
+  const chosen = (event: Event): void => void take([...((event.target as HTMLInputElement).files ?? [])].map(given));
+  const some = h("input", { type: "file", multiple: true, id: "files", change: chosen });
+  const folder = h("input", { type: "file", webkitdirectory: true, id: "folder", change: chosen });
+  const text = h("input", { id: "paste", autocomplete: "off", spellcheck: "false", value: question.id });
+  const look = (event: Event): void => {
+    event.preventDefault();
+    attempt(() => {
+      question = pasted(text.value, question);
+      drawForm();
+      return show();
+    });
+  };
+  const box = h(
+    "div",
+    { class: "drop" },
+    h("strong", {}, T.drop),
+    h("p", { class: "dim" }, T.dropMore),
+    h(
+      "div",
+      { class: "row" },
+      h("label", { for: "files", class: "button" }, T.chooseFiles, some),
+      h("label", { for: "folder", class: "button" }, T.chooseFolder, folder),
+    ),
+  );
+  box.addEventListener("dragover", (event) => (event.preventDefault(), box.classList.add("over")));
+  box.addEventListener("dragleave", () => box.classList.remove("over"));
+  box.addEventListener("drop", (event) => {
+    event.preventDefault();
+    box.classList.remove("over");
+    if (event.dataTransfer) void dropped(event.dataTransfer).then(take);
+  });
+  return h(
+    "section",
+    { "aria-label": T.drop, class: "noprint" },
+    box,
+    h("form", { submit: look }, h("label", { for: "paste" }, T.paste, h("span", { class: "note" }, ` ${T.pasteNote}`)), text,
+      h("div", { class: "row" }, h("button", { type: "submit" }, T.look))),
+  );
+}
+
+const given = (file: File): Given => ({ file, path: file.webkitRelativePath || file.name });
+
+async function take(items: Given[]): Promise<void> {
+  if (!items.length) return;
+  const round = ++running;
+  const published = copiesIn(items);
+  if (published) copies = published;
+  const rest = published ? items.filter(({ path }) => !path.includes("/objects/") && !path.includes("/proofs/") && !path.endsWith(".json")) : items;
+  const data: Given[] = [];
+  for (const item of rest) {
+    if (await isProof(item.file)) {
+      proofs = [...proofs.filter((proof) => proof.name !== item.file.name), { name: item.file.name, data: new Uint8Array(await item.file.arrayBuffer()) }];
+    } else data.push(item);
+  }
+  await attempt(async () => {
+    const found = await digestAll(data, round);
+    if (round !== running) return;
+    digests = [...digests.filter((old) => !found.some((it) => it.name === old.name)), ...found];
+    await show();
+  });
+}
+
+async function digestAll(items: readonly Given[], round: number): Promise<Digested[]> {
+  const all = items.reduce((sum, { file }) => sum + file.size, 0);
+  const bar = h("progress", { max: String(Math.max(all, 1)), value: "0", "aria-label": T.drop });
+  const line = h("p", {});
+  if (items.length) status.replaceChildren(line, bar);
+  const start = performance.now();
+  let before = 0;
+  const found: { path: string; sha256: string }[] = [];
+  for (const { file, path } of items) {
+    const progress = (done: number): void => {
+      const seconds = (performance.now() - start) / 1000;
+      const left = (seconds * (all - before - done)) / Math.max(before + done, 1);
+      bar.value = before + done;
+      line.textContent = T.hashing(file.name, bytes(before + done), bytes(all), seconds > 2 ? T.remaining(left) : "");
+    };
+    try {
+      found.push({ path, sha256: await sha256Of(file, progress) });
+    } catch {
+      throw new InputError(T.unread(file.name));
+    }
+    if (round !== running) return [];
+    before += file.size;
+  }
+  status.replaceChildren();
+  const folder = sharedFolder(items);
+  if (folder === undefined) return found.map(({ path, sha256 }) => ({ name: path, sha256, isFolder: false }));
+  const inside = found.map(({ path, sha256 }) => ({ path: path.slice(folder.length + 1), sha256 }));
+  return [{ name: T.folderName(found.length), sha256: folderDigest(inside), isFolder: true }];
+}
+
+// -- what it rests on
+
+function drawForm(): void {
+  const known = NETWORKS.some(({ chainId }) => String(chainId) === question.chain);
+  const field = (name: keyof Question, label: string, note = ""): HTMLElement[] => {
+    const set = (event: Event): void => void (question = { ...question, [name]: (event.target as HTMLInputElement).value.trim() });
+    const input = h("input", { id: name, value: question[name], input: set, autocomplete: "off", spellcheck: "false", ...(note && { "aria-describedby": `${name}-note` }) });
+    return [h("div", {}, h("label", { for: name }, label), input, note ? h("p", { class: "note", id: `${name}-note` }, note) : null)];
+  };
+  const chosen = (event: Event): void => {
+    const value = (event.target as HTMLSelectElement).value;
+    question = { ...question, chain: value === "other" ? "" : value };
+    number.classList.toggle("hidden", value !== "other");
+  };
+  const option = (value: string, text: string, on: boolean): HTMLElement => h("option", { value, selected: on }, text);
+  const select = h(
+    "select",
+    { id: "network", change: chosen },
+    option("", T.chainNone, !question.chain),
+    NETWORKS.map(({ chainId, title }) => option(String(chainId), title, question.chain === String(chainId))),
+    option("other", T.chainNumber, !!question.chain && !known),
+  );
+  const number = h("div", { class: question.chain && !known ? "" : "hidden" }, field("chain", T.chainNumber));
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    attempt(show);
+  };
+  form.replaceChildren(
+    h(
+      "section",
+      { "aria-label": T.relyTitle },
+      h("h2", {}, T.relyTitle),
+      h("p", { class: "dim" }, T.relyLead),
+      h(
+        "form",
+        { submit },
+        h(
+          "div",
+          { class: "two" },
+          h("div", {}, h("label", { for: "network" }, T.chain), select, number),
+          field("registry", T.registry, T.registryNote),
+          field("node", T.node, T.nodeNote),
+          field("other", T.nodeTwo),
+          field("groups", T.groups, T.groupsNote),
+          field("block", T.block, T.blockNote),
+        ),
+        h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, T.ask)),
+      ),
+    ),
+  );
+}
+
+// -- what came of it
+
+async function show(): Promise<void> {
+  const round = ++running;
+  if (!proofs.length && !digests.length && !question.id) return;
+  history.replaceState(null, "", toLink(question));
+  const trust = trustOf(question);
+  const urls = [question.node, question.other].filter(Boolean).map(nodeUrl);
+  if (urls.length && trust) allow(urls);
+  const parts: Drawn[] = [];
+  for (const proof of proofs) parts.push(await judged(proof, urls));
+  if (!proofs.length) parts.push(await lookedUp(urls));
+  if (round !== running) return;
+  status.replaceChildren();
+  document.body.classList.add("small");
+  result.replaceChildren(...parts.map((part) => part.head));
+  more.replaceChildren(...parts.flatMap((part) => part.rest));
+  if (parts.every((part) => part.isDecided)) more.after(form);
+  else more.before(form);
+  result.focus({ preventScroll: true });
+  result.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+/** The outcome, which stands first, and what stands after the question. */
+interface Drawn {
+  head: Node;
+  rest: Node[];
+  /** Whether nothing more has to be chosen: then the question stands last. */
+  isDecided?: boolean;
+}
+
+const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");
+
+async function judged(proof: { name: string; data: Uint8Array }, urls: URL[]): Promise<Drawn> {
+  const trust = trustOf(question);
+  try {
+    const said: Said[] = [];
+    if (!trust?.chainId || !urls.length) said.push(ofBundle(verifyBundle(proof.data, trust), undefined));
+    else for (const url of urls) {
+      status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
+      said.push(ofBundle(await verifyBundleOnChain(proof.data, trust, new Chain(client(url))), nameOf(url)));
+    }
+    return drawn(said, proof.name);
+  } catch (error) {
+    if (error instanceof BundleRefused) return { head: refusedCard(T.refused, T.refusedMore(error.message)), rest: [] };
+    if (error instanceof UnknownVersion) return { head: refusedCard(T.newer, ""), rest: [] };
+    throw error;
+  }
+}
+
+async function lookedUp(urls: URL[]): Promise<Drawn> {
+  const trust = trustOf(question);
+  if (!trust?.chainId || !trust.registry || !urls.length) {
+    const lines = digests.map((it) => h("p", { class: "hash" }, `${it.sha256}  ${it.name}`));
+    return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines), rest: [] };
+  }
+  const target = question.id || digests[0]!.sha256;
+  const said: Said[] = [];
+  for (const url of urls) {
+    status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
+    said.push(ofReport(await verify(target, { client: new Chain(client(url)), trust, ...(copies && { copies }) }), nameOf(url)));
+  }
+  return drawn(said, target);
+}
+
+function ofBundle(report: BundleReport, by: string | undefined): Said {
+  const records = report.bundle.records.map((record): Shown => {
+    const standing = report.today[record.id] ?? record.stored;
+    const committedAt = record.stored?.recordedAt || record.batch?.batch.anchoredAt || 0;
+    return { id: record.id, key: record.key, manifest: record.manifest, standing, committedAt, verdicts: {} };
+  });
+  const { outcome, checks: made, doesNotProve, privateTestChain } = report;
+  return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
+}
+
+function ofReport(report: Report, by: string): Said {
+  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.status.recordedAt }));
+  const { outcome, checks: made, doesNotProve, privateTestChain } = report;
+  return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
+}
+
+function drawn(said: Said[], name: string): Drawn {
+  const first = said[0]!;
+  const held = files(digests, first.records);
+  if (held.isWrong) for (const it of said) it.outcome = "not verified";
+  const summary = ({ outcome, records }: Said): string => JSON.stringify([outcome, records.map(({ id, standing }) => [id, standing])]);
+  const differ = said.some((it) => summary(it) !== summary(first));
+  const worst = said.find((it) => it.outcome === "not verified") ?? said.find((it) => it.outcome !== "verified") ?? first;
+  const head = h(
+    "section",
+    { "aria-label": T.outcome[worst.outcome] ?? worst.outcome },
+    h("p", { class: "dim hash" }, name),
+    differ && h("p", { class: "problem" }, T.differ),
+    said.map(outcomeCard),
+    actions(worst),
+  );
+  const rest = [
+    ...(held.node ? [held.node] : []),
+    ...first.records.map((record) => plainWords(record, worst.outcome === "consistent")),
+    notProven(first),
+    ...said.map(checks),
+    ...(first.records.length ? [evidence(first.records)] : []),
+  ];
+  return { head, rest, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
+}
+
+function refusedCard(title: string, more: string): HTMLElement {
+  return h("section", {}, h("div", { class: "outcome fail" }, h("h2", {}, title), h("p", {}, more)));
+}
+
+function actions(said: Said): HTMLElement {
+  const copy = (event: Event): void => {
+    const button = event.target as HTMLButtonElement;
+    void navigator.clipboard.writeText(toLink(question)).then(() => (button.textContent = T.copied), () => prompt(T.link, toLink(question)));
+  };
+  const save = (): void => {
+    const tone = said.outcome === "verified" && !said.isPrivate ? "pass" : said.outcome === "not verified" ? "fail" : "unknown";
+    const picture = badge(said.outcome, tone, date(Math.floor(Date.now() / 1000)));
+    const url = URL.createObjectURL(new Blob([picture], { type: "image/svg+xml" }));
+    h("a", { href: url, download: "record.svg" }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  };
+  const again = (): void => {
+    [proofs, digests, copies, question] = [[], [], undefined, EMPTY];
+    history.replaceState(null, "", location.pathname);
+    draw();
+  };
+  const buttons: [string, (event: Event) => void][] = [[T.link, copy], [T.print, () => print()], [T.badge, save], [T.again, again]];
+  return h("div", { class: "row noprint" }, buttons.map(([text, click]) => h("button", { type: "button", click }, text)));
+}
+
+async function attempt(work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof InputError || error instanceof NodeProblem)) console.error(error);
+    const hint = error instanceof InputError && error.hint ? ` ${error.hint}` : "";
+    const problem = h("p", { class: "problem", role: "alert" }, `${(error as Error).message}${hint}`);
+    const reload = h("button", { type: "button", click: () => location.reload() }, T.reload);
+    status.replaceChildren(...((error as Error).message === T.otherNode ? [problem, reload] : [problem]));
+    status.scrollIntoView({ block: "nearest" });
+  }
+}
+
+function draw(): void {
+  drawForm();
+  status.replaceChildren();
+  result.replaceChildren();
+  more.replaceChildren();
+  document.body.classList.remove("small");
+  document.title = T.title;
+  document.body.replaceChildren(
+    h("header", {}, h("h1", {}, T.title), h("p", { class: "lead" }, T.lead), h("p", { class: "dim" }, T.private)),
+    h("main", {}, intake(), status, result, form, more),
+    h("footer", { class: "noprint" }, h("h2", {}, T.aboutTitle), h("p", {}, T.about)),
+  );
+}
+
+draw();

@@ -1,0 +1,69 @@
+/** Asking nodes: with a deadline, a size limit, and only those that the visitor named. */
+import { h } from "./dom.ts";
+import { T } from "./texts.ts";
+
+const SECONDS = 30;
+const MOST_BYTES = 16 << 20;
+let allowed: readonly string[] | undefined;
+
+/** A node that can't be asked; the message names it. */
+export class NodeProblem extends Error {
+  override name = "NodeProblem";
+}
+
+/** Read the address of a node. */
+export function nodeUrl(text: string): URL {
+  const url = URL.parse(text.trim());
+  if (!url || !/^https?:$/.test(url.protocol)) throw new NodeProblem(`${text.slice(0, 80)}: ${T.notHttp}`);
+  return url;
+}
+
+/**
+ * Let the page connect to these nodes and to nothing else, from now on. A policy can only be narrowed: other nodes need a
+ * new page.
+ */
+export function allow(urls: readonly URL[]): void {
+  const origins = [...new Set(urls.map((url) => url.origin))].sort();
+  if (!allowed) {
+    allowed = origins;
+    document.head.append(h("meta", { "http-equiv": "Content-Security-Policy", content: `connect-src ${origins.join(" ")}` }));
+  } else if (origins.some((origin) => !allowed!.includes(origin))) throw new NodeProblem(T.otherNode);
+}
+
+/** A client of a node, as the SDK asks it. */
+export function client(url: URL): { request(question: { method: string; params?: unknown }): Promise<unknown> } {
+  let id = 0;
+  return {
+    async request({ method, params }) {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: ++id, method, params: params ?? [] });
+      const told = await post(url, body);
+      const answer = JSON.parse(told) as { result?: unknown; error?: { message?: unknown } };
+      if (answer.error) throw new Error(String(answer.error.message ?? "error").slice(0, 200));
+      return answer.result;
+    },
+  };
+}
+
+async function post(url: URL, body: string): Promise<string> {
+  const signal = AbortSignal.timeout(SECONDS * 1000);
+  const headers = { "content-type": "application/json" };
+  let answer: Response;
+  try {
+    answer = await fetch(url, { method: "POST", body, headers, signal, credentials: "omit", referrerPolicy: "no-referrer", redirect: "error" });
+  } catch (error) {
+    const why = error instanceof DOMException && error.name === "TimeoutError" ? T.tooSlow : T.noAnswer;
+    throw new Error(location.protocol === "file:" && why === T.noAnswer ? `${why}. ${T.fromDisk}` : why);
+  }
+  if (!answer.ok && answer.status !== 400) throw new Error(`HTTP ${answer.status}`);
+  const reader = answer.body!.getReader();
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    if ((size += part.value.length) > MOST_BYTES) {
+      await reader.cancel();
+      throw new Error(T.tooLarge);
+    }
+    parts.push(part.value);
+  }
+  return new Blob(parts).text();
+}

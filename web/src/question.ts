@@ -1,0 +1,63 @@
+/** The question in the page's address, after `#`: nothing after it is ever sent to a server. */
+import { InputError, parseGlobalId } from "@blockchaintracer/sdk";
+import type { Trust } from "@blockchaintracer/sdk";
+import { T } from "./texts.ts";
+
+/** What is asked, and what it rests on. All as text, as it was typed. */
+export interface Question {
+  id: string;
+  chain: string;
+  registry: string;
+  groups: string;
+  block: string;
+  node: string;
+  other: string;
+}
+
+const NAMES = ["id", "chain", "registry", "groups", "block", "node", "other"] as const;
+export const EMPTY: Question = { id: "", chain: "", registry: "", groups: "", block: "", node: "", other: "" };
+
+/** Read the question of a link. Whoever made the link chose it: it is shown before anything is asked. */
+export function fromLink(fragment: string): Question {
+  const given = new URLSearchParams(fragment.replace(/^#/, ""));
+  return { ...EMPTY, ...Object.fromEntries(NAMES.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
+}
+
+export function toLink(question: Question): string {
+  const given = new URLSearchParams(NAMES.filter((name) => question[name]).map((name) => [name, question[name]]));
+  return `${location.href.split("#")[0]}#${given}`;
+}
+
+/** Read what was pasted: an id, a SHA-256, an id with its chain and registry, or a link that holds one. */
+export function pasted(text: string, question: Question): Question {
+  const trimmed = text.trim();
+  const [, fragment] = trimmed.split("#");
+  if (fragment?.includes("id=")) return { ...question, ...withoutEmpty(fromLink(fragment)) };
+  const whole = /eip155:\d+:0x[0-9a-fA-F]{40}\/0x[0-9a-fA-F]{64}/.exec(trimmed);
+  if (whole) {
+    const { chainId, registry } = parseGlobalId(whole[0]);
+    // what it names is proposed, never chosen: what stands in the form already stays
+    return { ...question, id: whole[0], chain: question.chain || String(chainId), registry: question.registry || registry };
+  }
+  const digest = /(?:0x)?[0-9a-fA-F]{64}/.exec(trimmed);
+  if (!digest) throw new InputError(T.pasteNote);
+  return { ...question, id: digest[0] };
+}
+
+const withoutEmpty = (question: Question): Partial<Question> =>
+  Object.fromEntries(Object.entries(question).filter(([, value]) => value)) as Partial<Question>;
+
+/** What a verification rests on; undefined if nothing was chosen. */
+export function trustOf(question: Question): Trust | undefined {
+  const words = question.groups.split(/[\s,]+/).filter(Boolean);
+  const wrong = words.find((word) => !/^\d{1,10}$/.test(word));
+  if (wrong) throw new InputError(T.notANumber(wrong));
+  if (!question.chain && !question.block) return undefined;
+  if (question.chain && !/^[1-9]\d{0,76}$/.test(question.chain)) throw new InputError(`${T.chainNumber}: ${question.chain}`);
+  return {
+    ...(question.chain && { chainId: BigInt(question.chain) }),
+    ...(question.registry && { registry: question.registry.trim() }),
+    groups: words.map(Number),
+    blocks: question.block.split(/[\s,]+/).filter(Boolean),
+  };
+}

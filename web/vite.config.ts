@@ -1,0 +1,65 @@
+/** Builds the page as one file that loads nothing: script and style stand in it, and its policy names their digests. */
+import { createHash } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
+import { defineConfig } from "vite";
+
+const digest = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+
+/** What the page may do: run and show what stands in it, hash in a worker, and ask nodes that the visitor allows. */
+function policy(script: string, style: string): string {
+  const sources = {
+    "default-src": "'none'",
+    "script-src": `${digest(script)} 'wasm-unsafe-eval'`,
+    "style-src": digest(style),
+    "img-src": "data: blob:",
+    "worker-src": "blob:",
+    // which nodes, the page narrows before it asks the first one
+    "connect-src": "https: http://localhost:* http://127.0.0.1:*",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+  };
+  return Object.entries(sources).map((entry) => entry.join(" ")).join("; ");
+}
+
+function oneFile(): Plugin {
+  return {
+    name: "one-file",
+    enforce: "post",
+    generateBundle(_, bundle) {
+      const page = bundle["index.html"];
+      const files = Object.values(bundle);
+      const script = files.find((file) => file.type === "chunk");
+      const sheet = files.find((file) => file.fileName.endsWith(".css"));
+      if (page?.type !== "asset" || script?.type !== "chunk" || sheet?.type !== "asset" || files.length !== 3) {
+        throw new Error(`expected a page, a script and a style, got ${files.map((file) => file.fileName).join(", ")}`);
+      }
+      // `</script` would end the element
+      // notices of licences stay, addresses of package registries don't
+      const plain = script.code.trim().replace(/ \(https:\/\/www\.npm\w+\.com[^)]*\)/g, "");
+      const code = plain.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+      const style = String(sheet.source).trim();
+      const head = [
+        `<meta http-equiv="Content-Security-Policy" content="${policy(code, style)}">`,
+        `<style>${style}</style>`,
+        `<script type="module">${code}</script>`,
+      ];
+      const html = String(page.source)
+        .replace(/\s*<script[^>]*src=[^>]*><\/script>/, "")
+        .replace(/\s*<link[^>]*rel="stylesheet"[^>]*>/, "")
+        .replace("<!-- head -->", () => head.join("\n"));
+      page.source = html;
+      delete bundle[script.fileName];
+      delete bundle[sheet.fileName];
+    },
+  };
+}
+
+export default defineConfig({
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  base: "./",
+  resolve: { alias: { "@blockchaintracer/sdk": fileURLToPath(new URL("../packages/sdk/src/index.ts", import.meta.url)) } },
+  build: { target: "es2022", assetsInlineLimit: 1 << 24, modulePreload: false, emptyOutDir: true, reportCompressedSize: false },
+  worker: { format: "iife" },
+  plugins: [oneFile()],
+});
