@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
 from blockchaintracer.core.errors import InputError
@@ -145,6 +146,7 @@ def join_names(field: str, key: Any) -> str:
     return f"{field}.{name}" if field else name
 
 
+@lru_cache(maxsize=1024)
 def camel_case(name: str) -> str:
     """Return the name of a field as JSON has it: ``chainId`` of ``chain_id``."""
     first, *others = name.split("_")
@@ -159,6 +161,8 @@ def fields_json(value: Any) -> dict[str, Any]:
 def as_json(value: Any) -> Any:
     """Return a value for JSON: an object as its own method of this name says, another dataclass by its fields. Mappings
     keep their keys, which may be names that a user chose."""
+    if value is None or type(value) in (str, int, bool):
+        return value
     if hasattr(value, "as_json"):
         return as_json(value.as_json())
     if is_dataclass(value):

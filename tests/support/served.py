@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from starlette.testclient import TestClient
+import httpx
 
 from benchmarks.index import ADDRESS
 from blockchaintracer.core.record import Domain
@@ -18,6 +19,7 @@ from blockchaintracer.extras.serve.registry_answers import Answers
 
 MADE_UP = Domain(1, ADDRESS)
 """The registry of `benchmarks.index.fill`."""
+_loop = asyncio.new_event_loop()
 
 
 class Served:
@@ -41,8 +43,13 @@ class Served:
         limits = {"threads": 2, "seconds": 10, **limits}
         self.readers = Readers(open_index or (lambda: ReadOnlyIndex(path)), **limits)
         self.app = make_app(Answers(MADE_UP, published), self.readers, self.follower, self.log.append)
-        self.client = TestClient(self.app, raise_server_exceptions=False)
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self._client = httpx.AsyncClient(transport=transport, base_url="http://lab.example")
 
-    def get(self, path: str, **headers: str) -> Any:
+    def get(self, path: str, **headers: str) -> httpx.Response:
         """Ask, and return the response."""
-        return self.client.get(f"/v1/{path}", headers=headers)
+        return self.ask("GET", path, headers=headers)
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Ask by any method."""
+        return _loop.run_until_complete(self._client.request(method, f"/v1/{path}", **more))

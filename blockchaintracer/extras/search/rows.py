@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
@@ -34,7 +35,13 @@ from blockchaintracer.core.record import (
 )
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.searchable import metrics_of, read_json, run_status, searchable_fields
+from blockchaintracer.extras.search.searchable import (
+    SearchableFields,
+    metrics_of,
+    read_json,
+    run_status,
+    searchable_fields,
+)
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.optional import require
 
@@ -147,6 +154,8 @@ class Retraction:
     block: int
 
 
+_MOST_KEPT = 16_384
+"""Letters of a manifest that is kept when it was read."""
 _LABELS: dict[str, Any] = {"kind": Kind, "subject_type": SubjectType, "verdict": Verdict}
 
 _RECORDS = (
@@ -184,9 +193,7 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
     for row in index.rows(_RECORDS, {"numbers": json.dumps(list(numbers))}):
         values = _values(row)
         number, text = values.pop("pk"), values.pop("json")
-        statement = read_json(text.encode()) or {} if text else None
-        recorded = metrics_of(statement or {})
-        fields = None if statement is None else searchable_fields(statement)
+        statement, recorded, fields = (_read if len(text or "") <= _MOST_KEPT else _read.__wrapped__)(text)
         facts = fields.values if fields else ()
         by_number[number] = Row(
             **values,
@@ -201,6 +208,13 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
             metrics={name.removeprefix("metrics."): value for name, value in facts if name.startswith("metrics.")},
         )
     return [by_number[number] for number in numbers if number in by_number]
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str | None) -> tuple[dict[str, Any] | None, Mapping[str, Metric], SearchableFields | None]:
+    """A manifest as a statement, with its metrics and what can be searched for. The newest are asked for often."""
+    statement = read_json(text.encode()) or {} if text else None
+    return statement, metrics_of(statement or {}), None if statement is None else searchable_fields(statement)
 
 
 def _comparison() -> Any:

@@ -26,6 +26,8 @@ VERSION = "1.0.0"
 MAX_LIMIT = 200
 MAX_DEPTH = 10
 _GZIP_FROM = 1_000
+_RECENT, _RECENT_BYTES = 256, 1 << 17
+"""Answers that are kept, and bytes of one at most."""
 _KEPT_S = 3_600
 """Seconds for which a cache may keep what its digest names."""
 
@@ -48,6 +50,18 @@ def _text(description: str, form: str, most: int = 2_000) -> Any:
     return Query(description=description, json_schema_extra={"format": form}, min_length=1, max_length=most)
 
 
+class _Recent(dict[tuple[str | None, bool], bytes]):
+    """What many ask for: the newest page, a record that is spoken of. By tag, and whether it is compressed."""
+
+    def keep(self, what: tuple[str | None, bool], body: bytes) -> None:
+        """Keep an answer that has a tag, and forget the one that was asked for longest ago."""
+        if what[0] and len(body) <= _RECENT_BYTES:
+            self.pop(what, None)
+            self[what] = body
+            if len(self) > _RECENT:
+                del self[next(iter(self))]
+
+
 def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callable[[str], None] | None = None) -> Any:
     """Return the ASGI application."""
     app = FastAPI(
@@ -61,6 +75,8 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
         separate_input_output_schemas=False,
     )
 
+    recent = _Recent()
+
     async def give(request: Request, question: Callable[[Any], Any], *, tagged: bool = True) -> Response:
         """Answer with an object, its block and its tag; 304 if the asker has it."""
         _require_known(request)
@@ -72,12 +88,14 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
             if _has(request, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
         zips = "gzip" in request.headers.get("accept-encoding", "")
+        kept = (headers.get("ETag"), zips)
 
         def answer(index: Any) -> bytes:
             body = json.dumps({"asOf": answers.as_of(index, state), **question(index)}).encode()
             return gzip.compress(body, 4, mtime=0) if zips and len(body) > _GZIP_FROM else body
 
-        body = await readers.ask(answer)
+        body = recent.get(kept) or await readers.ask(answer)
+        recent.keep(kept, body)
         if body[:2] == b"\x1f\x8b":
             headers["Content-Encoding"] = "gzip"
         return Response(body, media_type="application/json", headers=headers)

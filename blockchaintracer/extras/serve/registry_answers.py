@@ -161,12 +161,11 @@ class Answers:
 
     def _page(self, rows: Sequence[Row], limit: int) -> dict[str, Any]:
         is_more = len(rows) > limit
-        page = {"records": as_json(list(rows[:limit])), "more": is_more}
+        page = {"records": [row.as_json() for row in rows[:limit]], "more": is_more}
         return self._global({**page, "next": rows[limit - 1].id if is_more else None})
 
     def _global(self, answer: dict[str, Any]) -> dict[str, Any]:
-        answer = with_global_ids(answer, lambda: self.domain)
-        return answer
+        return with_global_ids(answer, lambda: self.domain)  # type: ignore[no-any-return]
 
     def _is_own(self, file: Any) -> bool:
         return (file.chain_id, file.registry) == (self.domain.chain_id, self.domain.registry)
