@@ -138,12 +138,12 @@ def test_a_question_that_takes_too_long(database: str, filled: tuple[Served, Ser
 
 def test_a_connection_that_ends_is_opened_again(database: str, filled: tuple[Served, Served, list[str]]) -> None:
     server = Served(Path(), lambda: PostgresIndex(database, "served_filled", to_read=True), threads=1)
-    assert server.get("registry").status_code == 200
+    assert server.get("health").status_code == 200
     with PostgresIndex(database, "served_filled") as index:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid != pg_backend_pid() AND usename = ?"
         index.rows(others, ("lab",))
-    assert server.get("registry").status_code == 503
-    assert server.get("registry").status_code == 200
+    assert server.get("health").status_code == 503
+    assert server.get("health").status_code == 200
 
 
 def test_it_follows_a_chain_as_the_file_does(database: str, tmp_path: Path) -> None:

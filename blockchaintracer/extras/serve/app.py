@@ -94,7 +94,8 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
             body = json.dumps({"asOf": answers.as_of(index, state), **question(index)}).encode()
             return gzip.compress(body, 4, mtime=0) if zips and len(body) > _GZIP_FROM else body
 
-        body = recent.get(kept) or await readers.ask(answer)
+        known = recent.get(kept)
+        body = await readers.ask(answer) if known is None else known
         recent.keep(kept, body)
         if body[:2] == b"\x1f\x8b":
             headers["Content-Encoding"] = "gzip"
