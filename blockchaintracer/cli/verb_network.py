@@ -31,11 +31,15 @@ def command() -> None:
 def list_networks(home: str | None) -> Answer:
     """List the networks that can be named, and which one is in use."""
     lab = Lab(Home(home))
-    used, _ = network_in_use(lab)
+    used, source = network_in_use(lab)
+    last = lab.settings().get("devnet") if not source else None
     known = [
         {"name": it.name, "chainId": it.chain_id, "rpc": redact_url(it.rpc or "") or None, "inUse": it.name == used}
         for it in networks(lab)
     ]
+    for it in known:
+        # commands that name no network go on with another lab's devnet that was written to last
+        it["rpc"] = redact_url(last) if last and it["inUse"] else it["rpc"]
     rows = [[it["name"], it["chainId"], it["rpc"], "in use" if it["inUse"] else ""] for it in known]
     return Answer({"networks": known}, table(None, ["network", "chain", "node", ""], rows))
 

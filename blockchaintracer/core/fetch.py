@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import requests
@@ -236,6 +236,21 @@ class _Response(HTTPResponse):
             self.fp = io.BufferedReader(_UntilDeadline(raw, sock, clock), _PIECE)
 
 
+_LOCAL = tuple(map(ip_network, ("::/96", "64:ff9b:1::/48", "2001::/32", "fec0::/10")))
+"""Compatible IPv4, a site's own NAT64 (RFC 8215), Teredo, site-local: what Python calls global, or leads anywhere."""
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether an address is on the public internet. One that carries an IPv4 address is what that one is."""
+    if isinstance(address, IPv6Address):
+        if any(address in network for network in _LOCAL):
+            return False
+        carried = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+        address = address.ipv4_mapped or address.sixtofour or carried or address
+    return address.is_global
+
+
 class _Plain(HTTPConnection):
     response_class = _Response
 
@@ -245,7 +260,7 @@ class _Plain(HTTPConnection):
         if getattr(_running, "public", False) and not self.proxy:
             # the address that was connected to: a name may have another one at the next look-up
             peer = ip_address(sock.getpeername()[0].partition("%")[0])
-            if not (getattr(peer, "ipv4_mapped", None) or peer).is_global:
+            if not is_public(peer):
                 sock.close()
                 raise FetchError(f"is at {peer}, which is no public address", refused=True)
         return sock

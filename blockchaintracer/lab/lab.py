@@ -394,6 +394,9 @@ class Lab:
             if self.on_devnet:
                 is_another = "@" in self._chosen_as(DEVNET.chain_id) and redact_url(str(self.rpc)) == self.rpc
                 known["devnet"] = self.rpc if is_another else None
+                if is_another and not self.network_name and self.settings().get("network") == DEVNET.name:
+                    # later commands go where this one wrote, and not to the lab's own
+                    known["network"] = None
             if self.settings() != self.settings() | known:
                 with self.changed_settings() as settings:
                     settings.update(known)

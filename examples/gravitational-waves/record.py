@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fetch import DETECTORS, EVENTS, GW150914, VARIABLE, RunError, gather
+from fetch import DETECTORS, EVENTS, GW150914, VARIABLE, Files, RunError, gather
 
 from blockchaintracer import BlockchainTracerError, open_lab
 
@@ -43,9 +43,8 @@ class Analysis:
     results: list[Any]
 
 
-def analyse(lab: Any, name: str, data: Path | None, out: Path) -> Analysis:
+def analyse(lab: Any, name: str, files: Files, out: Path) -> Analysis:
     """Records inputs, code and environment, runs both programs, and records what they wrote."""
-    files = gather(data, name)
     names = {f"raw {detector}": files.event.strain[detector] for detector in DETECTORS}
     names |= {"raw template": files.event.template, "raw events": EVENTS}
     paths = {key: files.paths[file] for key, file in names.items()}
@@ -153,11 +152,13 @@ def main() -> int:
     given.home = given.home or ROOT / ".blockchaintracer" / given.event.lower()
     say = (lambda *_: None) if given.json else print
 
+    # before a chain is started for them
+    files = gather(given.data, given.event)
     first = open_lab(given.home / "analysis", say=lambda message: print(message, file=sys.stderr))
     first.deploy(open_group_creation=True)
     first.create_group("Analysis")
     with tempfile.TemporaryDirectory() as out:
-        analysis = analyse(first, given.event, given.data, Path(out))
+        analysis = analyse(first, given.event, files, Path(out))
     say("Recorded by the analysis group:")
     for name, record in analysis.records.items():
         say(f"  {name:18} {record.kind:12} {record.id}")

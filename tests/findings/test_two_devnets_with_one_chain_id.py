@@ -17,6 +17,7 @@ import pytest
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.open_lab import open_lab
 from tests.support.labs import second_lab, typed
 
 pytestmark = pytest.mark.node
@@ -37,6 +38,14 @@ def test_what_was_chosen_on_one_is_not_used_on_the_other(lab: Lab, tmp_path: Pat
     (tmp_path / "more.csv").write_text("2\n")
     told = typed("record", str(tmp_path / "more.csv"), home=home)
     assert f"another lab's devnet at {url}" in told.stderr
+    assert open_lab(home).rpc == url, "Python goes on there, too"
+    listed = json.loads(typed("network", "list", "--json", home=home).stdout)["networks"]
+    assert [it["rpc"] for it in listed if it["inUse"]] == [url], "not the lab's own"
+    # the command of before named the lab's own; the one that wrote last did not
+    with other.changed_settings() as settings:
+        settings["network"] = DEVNET.name
+    assert typed("record", str(tmp_path / "more.csv"), "--name", "more", "--rpc", url, home=home).returncode == 0
+    assert json.loads(typed("status", "--json", home=home).stdout)["chain"]["address"] == url
     own = json.loads(typed("status", "--network", "devnet", "--json", home=home).stdout)
     assert (own["chain"]["reachable"], own["registry"], own["group"]) == (False, None, None)
     again = Lab(Home(lab.home.path), rpc=url)

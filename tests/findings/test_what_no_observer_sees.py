@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.lab.capture import interpreter, reads
+from blockchaintracer.lab.capture import interpreter, reads, unseen
 from blockchaintracer.lab.capture.unseen import told_of
 from blockchaintracer.lab.capture.used_packages import loaded_packages, named_packages, with_needs
 from tests.fast.test_made_lock import install
@@ -62,6 +62,18 @@ def test_what_the_text_of_a_script_tells(
     names = {os.path.basename(path) for path in told.paths if os.path.relpath(path, repo) not in held}
     assert (names, told.unknown) == ({*paths}, {*unknown})
     assert "bash" in told.tools
+
+
+def test_a_pattern_walks_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script that named /*/*/*/* had every folder of the machine read: only matches were counted."""
+    for folder in range(30):
+        (tmp_path / f"{folder}").mkdir()
+        for file in range(10):
+            (tmp_path / f"{folder}" / f"{file}.csv").write_text("1")
+    assert len([*unseen._matches(f"{tmp_path}/*/[1-3].csv")]) == 90
+    assert [*unseen._matches(f"{tmp_path}/7/*.txt")] == []
+    monkeypatch.setattr(unseen, "_MOST_ENTRIES", 100)
+    assert len([*unseen._matches(f"{tmp_path}/*/*.csv")]) == 70
 
 
 def test_what_a_makefile_builds_is_read_from_its_source(repo: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_run_is_repeated_from_the_lock_that_was_made(lab: Lab, tmp_path: Path)
         subprocess.run([UV, *command], cwd=tmp_path, check=True, capture_output=True, timeout=LIMIT_S)
     done = typed("record", "--json", "--", ".venv/bin/python", "run.py", home=lab.home.path, folder=study.folder)
     assert done.returncode == 0, done.stderr
-    assert "a lock file is made, from the 1 packages" in done.stderr
+    assert "a lock file is made, from 1 package of" in done.stderr
     run = str(json.loads(done.stdout)["id"])
     said = run_predicate(lab, run)
     assert said.environment.lock_from == "made"
@@ -97,7 +97,7 @@ def test_what_is_open_is_resolved_and_of_several_one_is_chosen(lab: Lab, tmp_pat
         return typed("record", "--json", *options, *program, home=lab.home.path, folder=study.folder)
 
     done = record()
-    assert "requirements.txt is recorded as resolved, from the 0 packages" in done.stderr, done.stderr
+    assert "requirements.txt is recorded as resolved, from 0 packages" in done.stderr, done.stderr
     environment = run_predicate(lab, str(json.loads(done.stdout)["id"])).environment
     assert environment.lock_from == "resolved"
     assert environment.lock

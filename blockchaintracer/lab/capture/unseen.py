@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from glob import iglob
+from fnmatch import translate
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -52,7 +52,7 @@ _GIVEN = re.compile(r"=\s*([A-Za-z][\w.+-]*)")
 _PLACE = re.compile(r"(?:(?<=[\s\"'=:(,<>@])|^)((?:~|\$\{?HOME\}?|\.\.)?/?[^\s\"'`;|&<>(),:$={}]+)", re.M)
 _SCRIPTS = (".sh", ".bash", ".mk", "Makefile", "makefile")
 _SOURCES = (*_SCRIPTS, ".awk", ".c", ".cc", ".cpp", ".f", ".f90", ".h", ".hpp", ".sed")
-_LARGEST, _MOST_FILES = 1 << 20, 1000
+_LARGEST, _MOST_FILES, _MOST_ENTRIES = 1 << 20, 1000, 20_000
 _LONGEST_LINE = 4096
 
 
@@ -151,12 +151,30 @@ def _place(told: Told, word: str, bases: Sequence[Path], root: Path) -> None:
         return
     for path in {os.path.normpath(base / word) for base in bases}:
         if re.search(r"[*?\[]", word):
-            told.paths |= {*islice(iglob(path), _MOST_FILES)}
+            told.paths |= {*islice(_matches(path), _MOST_FILES)}
         elif os.path.isdir(path) and path.startswith(f"{root}/"):
             files = (os.path.join(place, name) for place, _, names in os.walk(path) for name in names)
             told.paths |= {*islice(files, _MOST_FILES)}
         elif path not in (str(root), os.sep) and os.path.exists(path):
             told.paths.add(path)
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """Yield the paths that a shell would put in a pattern's place, after a look at so many entries of folders."""
+    places, looked = [os.sep], 0
+    for part in pattern.split(os.sep)[1:]:
+        if not re.search(r"[*?\[]", part):
+            places = [os.path.join(place, part) for place in places]
+            continue
+        fits, matched = re.compile(translate(part)).match, []
+        for place in places:
+            with suppress(OSError), os.scandir(place) as entries:
+                for entry in islice(entries, _MOST_ENTRIES - looked):
+                    looked += 1
+                    if fits(entry.name) and (part.startswith(".") or not entry.name.startswith(".")):
+                        matched.append(entry.path)
+        places = matched
+    return filter(os.path.lexists, places)
 
 
 def first_line(path: str | os.PathLike[str] | None) -> str:

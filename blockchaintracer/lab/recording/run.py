@@ -41,7 +41,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.manifest.paths import escaped_path
 from blockchaintracer.core.plain_json import rfc3339
-from blockchaintracer.core.record import Kind, Link, Relation, parse_number
+from blockchaintracer.core.record import Kind, Link, Relation, counted, parse_number
 from blockchaintracer.lab.capture.git import GitState, capture_git, content_in, pack_commit, without_new_files
 from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment, packages_in
@@ -560,7 +560,7 @@ def _lock(
     made = make_lock({**captured, "packages": packages}, root, python, "index" if facts.look_up_hashes else cached)
     why = f"{lock.name} is recorded as resolved" if is_open and lock else "a lock file is made"
     some = f" that the run loaded or the project names, of {len(everything)}" if len(packages) < len(everything) else ""
-    lab.say(f"{why}, from the {len(packages)} packages{some} of {python}")
+    lab.say(f"{why}, from {counted(len(packages), 'package')}{some} of {python}")
     for note in made.notes:
         lab.say(note)
     return {
