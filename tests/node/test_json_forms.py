@@ -16,6 +16,7 @@ from tests.support.json_forms import problems, snake_names
 from tests.support.labs import second_lab, typed
 
 ELSEWHERE = {
+    "bounty": "tests/node/test_bounty.py",
     "home": "prints no JSON of records",
     "identity": "tests/node/test_identity.py",
     "ipfs": "names content only; tests/live/test_ipfs.py",
@@ -143,5 +144,6 @@ def _small() -> Iterator[tuple[str, ...]]:
         ("new", "--list"),
         ("deploy", "--dry-run"),
         ("community", "list"),
+        ("page", "-o", "check.html"),
     )
     yield "group", "invite", "0x" + "11" * 20, "--role", "reviewer"
