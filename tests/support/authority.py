@@ -94,6 +94,7 @@ def token(
     accuracy: dict[str, int] | None = None,
     between: tuple[Issuer, ...] = (),
     status: str = "granted",
+    names: Issuer | None = None,
 ) -> bytes:
     """A response of RFC 3161 for a digest, signed by whoever is named, true or not."""
     info: dict[str, Any] = {
@@ -113,7 +114,10 @@ def token(
             "values": [
                 {
                     "certs": [
-                        {"hash_algorithm": {"algorithm": "sha256"}, "cert_hash": new("sha256", signer.der).digest()}
+                        {
+                            "hash_algorithm": {"algorithm": "sha256"},
+                            "cert_hash": new("sha256", (names or signer).der).digest(),
+                        }
                     ]
                 }
             ],
