@@ -120,6 +120,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
       blockchaintracer verify data.csv
       blockchaintracer verify folder/ --record ID
       blockchaintracer verify ID --from https://lab.example/published
+      blockchaintracer verify ID --check-identity    (asks ORCID, domains, GitHub and ENS who stands behind it)
       blockchaintracer verify --before ID_A ID_B
       blockchaintracer verify --proof result.proof data.csv --network base
       blockchaintracer verify --proof result.proof --trust-block HASH
