@@ -72,6 +72,11 @@ def test_a_record_has_three_witnesses_of_its_time(lab):
     assert len(re.findall(r"^verified   (authority|record|Bitcoin block)", printed, re.MULTILINE)) == 3
 
 
+def test_a_folder_outlives_the_chain(lab, tmp_path):
+    printed = run("archive/thirty_years.py", lab, tmp_path)
+    assert re.findall(r"^(verified|consistent) ", printed, re.MULTILINE) == ["verified", "verified", "consistent"]
+
+
 def test_the_verbs_are_the_same_by_apes_door(lab, tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("1,2\n3,4\n")

@@ -190,6 +190,28 @@ def test_what_is_not_here_is_named_and_not_renewed(story: Story, tmp_path: Path)
     assert json.loads(again_.output.splitlines()[-1])["skipped"] == [story.folder]
 
 
+def test_a_renewal_that_was_never_recorded_renews_nothing(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A process that ends, or a registry that refuses, between keeping and recording it."""
+    lab = copy_of(story, tmp_path)
+    for file in (lab.home.path / "renewals").iterdir():
+        file.unlink()
+
+    def end(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as here:
+        here.setattr("blockchaintracer.extras.renewal.renew.commit", end)
+        with pytest.raises(KeyboardInterrupt):
+            renew(lab, [story.data])
+    assert len(kept_renewals(lab)) == 1
+    assert verified(lab, story.data, "--broken", "sha256:2090-01-01")["exit"] == 1
+    done, skipped = renew(lab, [story.data])
+    assert (len(done), skipped) == (1, [])
+    assert verified(lab, story.data, "--broken", "sha256:2090-01-01")["exit"] == 0
+
+
 def test_it_is_judged_by_what_held_at_a_date(story: Story):
     times = story.times
     assert verified(story.lab, story.folder)["exit"] == 1

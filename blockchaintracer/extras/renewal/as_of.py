@@ -24,6 +24,8 @@ from blockchaintracer.core.record_view import Batch, RecordStatus
 
 _UNKNOWN_COUNT = 2**22 - 1
 """What the registry's counters hold when they say nothing."""
+_DAY_S = 86_400
+"""How far a date may be after the newest block: the end of today is."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -67,7 +69,7 @@ def registry_as_of(registry: Registry, time: int) -> Registry:
 def _last_block(chain: Chain, time: int) -> Block:
     """Return the newest block that is not later than a time."""
     high, low = chain.head(), 0
-    if time > high.timestamp + 3600:
+    if time > high.timestamp + _DAY_S:
         raise InputError(
             f"expected a date that the chain has reached, got {when(time)}; its newest block is of"
             f" {when(high.timestamp)}",

@@ -102,7 +102,9 @@ def renew(
                 f"expected the manifest of {record_id} to renew it, and {name} is not here",
                 hint="Name a published store that has it: --from FOLDER|URL.",
             )
-        if not again and any(parts.here.items() <= it.tree.leaves.items() for it in earlier):
+        covered = (it.id for it in earlier if parts.here.items() <= it.tree.leaves.items())
+        # one that was kept, and refused or never sent, renews nothing
+        if not again and any(lab.registry.status(it).exists or lab.outbox.entries_about(it) for it in covered):
             skipped.append(record_id)
             continue
         for it in earlier:

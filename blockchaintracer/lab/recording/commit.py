@@ -36,6 +36,7 @@ _CAPTURED = frozenset(
         "inputs",
         "identifier",
         "runId",
+        "roots",
         "statement",
         "signature",
     }
