@@ -66,6 +66,8 @@ class Home:
     """what is known of MLflow runs: their salts, and which wait for their record's tags"""
     communities = _Inside("communities/")
     """the address books of communities that are trusted"""
+    archives = _Inside("archives/")
+    """events, blocks and keys of registries that were imported, as their archives have them"""
     deployments = _Inside("deployments/")
     """the registries that are known on each chain"""
     outbox = _Inside("outbox.sqlite")

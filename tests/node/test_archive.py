@@ -172,6 +172,13 @@ def test_a_home_without_a_chain_searches_what_it_was_given(story: Story, everyth
     assert "Not retracted" in stands
     assert "Nothing stands on it" in stands
 
+    # what was imported is exported again, byte by byte, and no node is started for it
+    done = invoke(lab, "export", "-o", str(tmp_path / "again.tar"), "--artifacts")
+    assert (done.exit_code, "no chain is asked" in done.output) == (0, True), done.output
+    assert (tmp_path / "again.tar").read_bytes() == everything.read_bytes()
+    assert lab.devnet.status() is None
+    assert invoke(lab, "export", "-o", str(tmp_path / "other.tar"), "--registry", "0x" + "12" * 20).exit_code == 3
+
     proofs = sorted(lab.home.batches.glob("*/*/*.json"))
     assert sorted(Proof.read_file(proof).id for proof in proofs) == sorted(story.batched)
     assert not lab.home.path.joinpath("keys").exists() or not list(lab.home.keys.iterdir())

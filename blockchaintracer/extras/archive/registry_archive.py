@@ -33,6 +33,7 @@ from blockchaintracer.extras.archive.contents import (
     event_lines,
     parse_blocks,
     parse_events,
+    parse_head,
 )
 from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, proof_name
 from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
@@ -135,25 +136,14 @@ def export_registry(
         StoreError: if an object in the store is damaged.
         ChainUnavailable: if the chain is unavailable.
     """
-    registry = lab.registry
-    _require_history(registry)
-    events, blocks = _read_chain(registry, registry.chain.head())
-    if not events:
-        raise InputError(f"expected events of {registry.address} on {registry.chain.name}, got none")
-    made = factory_settings(lab)
-    head = Head(
-        chain_id=str(registry.chain.chain_id),
-        registry=registry.address.lower(),
-        version=str(registry.read_function("eip712Domain")[2]),
-        code_hash=_code_hash(registry),
-        events=len(events),
-        block=blocks[-1],
-        deployment=Deployment(owner=made[0], open_group_creation=made[1], salt=made[2]) if made else None,
-    )
-    logs = _decode(events, blocks)
+    try:
+        registry = lab.registry
+    except ChainUnavailable as away:
+        told = _imported(lab, away)
+    else:
+        told = _on_chain(lab, registry)
+    head, logs, proofs = told.head, told.logs, told.proofs
     keys = _keys(logs)
-    proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
-    proven = dict(_key_files(lab, keys, proofs, logs))
     ids = {*keys, *(name for proof in proofs for name in (proof.id, proof.root))}
     objects = _Objects(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
     for digest in _named(logs):
@@ -162,10 +152,7 @@ def export_registry(
         objects.add_record(key)
     not_searched = require_no_secrets(lab.store, objects.files, allowed, hidden_content(lab))
     members: dict[str, bytes | ArchiveFile] = {
-        HEAD: head.to_bytes(),
-        EVENTS: b"".join(event_lines(events)),
-        BLOCKS: b"".join(block_lines(blocks)),
-        **proven,
+        **told.members,
         **{name: file.read_bytes() for name, file in kept_evidence(lab.home.path, ids).items()},
         **{object_name(digest): ArchiveFile(lab.store.where(digest), digest) for digest in objects.present},
     }
@@ -181,15 +168,70 @@ def export_registry(
     return ExportedRegistry(
         file=str(file),
         size=size,
-        registry=registry.address,
-        chain_id=registry.chain.chain_id,
+        registry=checksummed(head.registry),
+        chain_id=int(head.chain_id),
         block=head.block.number,
-        events=len(events),
+        events=head.events,
         objects=len(objects.present),
         proofs=len(proofs),
         missing=tuple(sorted(objects.missing)),
         not_searched=tuple(not_searched),
     )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is exported beside evidence and objects: from the chain, or as it was imported.
+
+    Args:
+        members: head, events, blocks, and the files of keys and proofs.
+    """
+
+    head: Head
+    members: dict[str, bytes]
+    logs: list[Log]
+    proofs: list[Proof]
+
+
+def _on_chain(lab: Lab, registry: Registry) -> _Told:
+    _require_history(registry)
+    events, blocks = _read_chain(registry, registry.chain.head())
+    if not events:
+        raise InputError(f"expected events of {registry.address} on {registry.chain.name}, got none")
+    made = factory_settings(lab)
+    head = Head(
+        chain_id=str(registry.chain.chain_id),
+        registry=registry.address.lower(),
+        version=str(registry.read_function("eip712Domain")[2]),
+        code_hash=_code_hash(registry),
+        events=len(events),
+        block=blocks[-1],
+        deployment=Deployment(owner=made[0], open_group_creation=made[1], salt=made[2]) if made else None,
+    )
+    logs = _decode(events, blocks)
+    proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
+    members = {
+        HEAD: head.to_bytes(),
+        EVENTS: b"".join(event_lines(events)),
+        BLOCKS: b"".join(block_lines(blocks)),
+        **dict(_key_files(lab, _keys(logs), proofs, logs)),
+    }
+    return _Told(head, members, logs, proofs)
+
+
+def _imported(lab: Lab, away: ChainUnavailable) -> _Told:
+    """Return what was imported of the registry that is named, or of the only one that was."""
+    wanted = (lab.registry_address or "").lower()
+    kept = [head.parent for head in lab.home.archives.glob(f"*{wanted}/{HEAD}")]
+    if len(kept) != 1:
+        raise away
+    files = sorted(file for file in kept[0].rglob("*") if file.is_file())
+    members = {file.relative_to(kept[0]).as_posix(): file.read_bytes() for file in files}
+    head = parse_head(members[HEAD])
+    logs = _checked_logs(head, parse_events(members[EVENTS]), parse_blocks(members[BLOCKS]))
+    files_of_keys = [parse_key_file(data, name) for name, data in members.items() if name not in (HEAD, EVENTS, BLOCKS)]
+    lab.say(f"no chain is asked: what was imported is exported, up to block {head.block.number}")
+    return _Told(head, members, logs, [file for file in files_of_keys if isinstance(file, Proof)])
 
 
 def import_registry(
@@ -238,6 +280,9 @@ def import_registry(
                 source=str(file),
                 checked=chain is not None,
             )
+            kept = lab.home.archives / f"{head.chain_id}-{head.registry}"
+            for name in (EVENTS, BLOCKS, *archive.proofs, HEAD):
+                write_kept(kept / name, archive.read(name))
         _remember(lab, head, events)
     return ImportedRegistry(
         registry=checksummed(head.registry),
