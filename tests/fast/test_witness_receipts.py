@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
@@ -162,6 +163,18 @@ def test_what_is_of_another_thing_is_refused() -> None:
         said = judged(replace(receipt, subject=OTHER), subject=OTHER)
         assert said.standing is TimeStanding.REFUSED
         assert OTHER.sha256 in said.detail or SUBJECT.sha256 in said.detail
+
+
+@pytest.mark.parametrize(
+    ("receipt", "module"), [(CALENDAR, "opentimestamps"), (TOKEN, "asn1crypto"), (TOKEN, "rfc3161_client")]
+)
+def test_a_package_that_is_missing_refuses_no_receipt(
+    receipt: WitnessReceipt, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InputError, match=f"this needs {module}, which is not installed") as refused:
+        check_receipt(receipt, TRUST, SUBJECT)
+    assert "blockchaintracer[witness]" in str(refused.value.hint)
 
 
 # -- calendars and Bitcoin

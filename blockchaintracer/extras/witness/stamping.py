@@ -25,6 +25,13 @@ from blockchaintracer.extras.witness.witness_receipt import (
 from blockchaintracer.extras.witness.witness_settings import WitnessSettings, WitnessTrust
 from blockchaintracer.extras.witness.witness_time import TimeStanding, WitnessTime
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.optional import require
+
+_NEEDS = {
+    WitnessKind.OPENTIMESTAMPS: ("opentimestamps",),
+    WitnessKind.RFC3161: ("asn1crypto", "cryptography", "rfc3161_client"),
+}
+"""The packages that read a receipt. Without them it is not judged: that is no fault of the receipt."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,12 @@ def check_receipt(
 
     Args:
         subject: what the receipt should be of, if something says so.
+
+    Raises:
+        InputError: if a package that reads it is not installed.
     """
+    for module in _NEEDS.get(receipt.kind, ()):
+        require(module, "witness")
     who = {WitnessKind.OPENTIMESTAMPS: "OpenTimestamps", WitnessKind.RFC3161: "an authority"}
     if subject is not None and subject != receipt.subject:
         detail = f"it is of {receipt.subject}, not of {subject}"
