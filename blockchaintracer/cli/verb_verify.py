@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 _OF_A_PATH = ("path", "record", "of_group")
 _OF_AN_ID = (*_OF_A_PATH, "author")
+_SHOWN_HOLDERS = 32
+"""Records whose holders are looked up: anyone may record another's file, and a source is asked for each."""
 _OF_IDENTITY = ("check_identity", "allow_local")
 _OF_NODES = ("targets", "sources", "of_group", "registry", "key_files", "strict")
 _OF_A_DATE = ("as_of", "broken")
@@ -202,15 +204,18 @@ def _with_holders(
     lab: Lab, report: Report, sources: Sequence[str], options: dict[str, Any]
 ) -> tuple[Report, dict[str, Any]]:
     """Add who author and group are, by claims that are kept or published. One of a source that is forged fails."""
-    asked = options["check_identity"]
+    asked, records = options["check_identity"], report.records[:_SHOWN_HOLDERS]
     try:
-        if not asked and not has_claims(lab, names_of(lab.domain, report.records), sources):
+        if not asked and not has_claims(lab, names_of(lab.domain, records), sources):
             return report, {}
         asking = extra("identity", "other_side").Asking(options["allow_local"], lambda: lab.chain) if asked else None
-        who = extra("identity", "holders").holders(lab, report.records, sources=sources, asking=asking)
+        who = extra("identity", "holders").holders(lab, records, sources=sources, asking=asking)
     except BlockchainTracerError as error:
         detail = f"who author and group are was not found out: {error.message}"
         return replace(report, checks=(*report.checks, Check("identity", Outcome.UNKNOWN, detail))), {}
+    if len(records) < len(report.records):
+        left = f"Who stands behind all but the first {len(records)} records was not looked up: verify them by id."
+        report = replace(report, notes=(*report.notes, left))
     if not who:
         report = replace(report, notes=(*report.notes, "No claim about the author or the group is known here."))
     forged = [it for it in who if it.forged and it.where]

@@ -4,6 +4,7 @@ record, from the claim to its end."""
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -288,6 +289,18 @@ def test_what_a_group_saw_is_of_the_claim_recorded_and_not_taken_back(
     run("identity", "revoke", second["id"], "--reason", "a test")
 
 
+def test_what_a_node_has_forgotten_is_said(lab: Lab, run: Any, record: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = run("identity", "claim", "--orcid", ORCID)
+    monkeypatch.setitem(lab.registry.history.__dict__, "gap", "the history of the node begins later")
+    (holder,) = of_names(lab, [holder_name(lab.domain, account=lab.signer.address)])
+    assert holder.state == "never confirmed"
+    assert "  unknown: whether an equal statement was revoked, or its key lost: the history" in "\n".join(
+        holder.lines()
+    )
+    monkeypatch.undo()
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
 def test_an_archive_carries_the_claims(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
     claim = run("identity", "claim", "--orcid", ORCID)
     run("export", "-o", str(tmp_path / "all.tar"))
@@ -349,13 +362,18 @@ def test_an_ens_name_is_read_from_the_chain(lab: Lab, run: Any, record: str) -> 
     assert namehash("eth").hex() == "93cdeb708b7545dc668eb9280176169d1c33cfd8ed6f04690a0bcc88a93fc4ae"
 
 
-def test_what_is_no_claim_is_refused(lab: Lab, run: Any, record: str) -> None:
+def test_what_is_no_claim_is_refused(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:
     assert "one of --orcid" in run("identity", "claim", code=2)["message"]
     assert "one of --orcid" in run("identity", "claim", "--orcid", ORCID, "--github", "x", code=2)["message"]
     assert "check digit" in run("identity", "claim", "--orcid", "0000-0002-1825-0098", code=2)["message"]
     assert "identity claim" in run("identity", "revoke", record, "--reason", "x", code=2)["message"]
     assert "known here" in run("identity", "check", code=2)["message"]
     assert run("identity", "list")["claims"] == []
+    folder = tmp_path / "published" / "identities"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "waits.json")
+    (folder / "other.json").write_bytes(b"{}")
+    assert run("identity", "list", "--from", str(folder.parent))["claims"] == []
     with pytest.raises(InputError, match="another kind"):
         claim_entry(lab, record)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, StoreError
@@ -14,7 +15,7 @@ from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, Id
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.identity import ror
-from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, of_names
+from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, names_in, of_names
 from blockchaintracer.extras.identity.identifiers import parse_identifier
 from blockchaintracer.extras.identity.identity_claims import holder_of, title
 from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord, keep
@@ -87,7 +88,7 @@ def chosen(
         name = name_of(lab, statement_of(entry))
         keep(lab.home, lab.domain, name, entry)
         names.append(name)
-    for source in sources if not claims or any(isinstance(it, tuple) for it in wanted) else ():
+    for source in sources:
         names += _published_names(lab, source)
     names = list(dict.fromkeys(names))
     entries = _entries(lab, names, sources)
@@ -107,16 +108,9 @@ def chosen(
 
 
 def _published_names(lab: Lab, source: str) -> Iterator[str]:
-    """Name the holders of the lab's own groups and members in a source: at an address no names are listed."""
-    from pathlib import Path
-
-    for path in sorted(Path(source, "identities").glob("*.json"))[:1000] if Path(source).is_dir() else ():
-        evidence = IdentityEvidence.parse(path.read_bytes(), str(path))
-        if (evidence.domain.chain_id, evidence.domain.registry.lower()) == (
-            lab.domain.chain_id,
-            lab.domain.registry.lower(),
-        ):
-            yield evidence.holder
+    """Name the holders in a folder that was published. At an address no names are listed."""
+    if Path(source).is_dir():
+        yield from names_in(Path(source), lab.domain)
 
 
 def _entries(lab: Lab, names: Sequence[str], sources: Sequence[str]) -> dict[str, IdentityRecord]:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement, RecordPredicate
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import fields_json
@@ -19,12 +21,13 @@ from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, require_timely, speaks_for, title
 from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
-from blockchaintracer.lab.kept_identities import holders_of, kept_files
+from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, holders_of, kept_files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 CONFIRMED, SEEN, GONE, NEVER = "confirmed now", "seen", "gone", "never confirmed"
 REVOKED, REFUSED, SIGNED = "revoked", "refused", "signed"
+_MAX_FILES = 1000
 CHECKED = "identityCheck"
 """The name among the values of a Document under which a group says what it fetched."""
 
@@ -396,10 +399,16 @@ def by_identifier(lab: Lab, scheme: str, identifier: str, sources: Sequence[str]
 
 def known_names(lab: Lab) -> list[str]:
     """Name the accounts and groups of the registry of which the lab's folder keeps claims."""
+    return names_in(lab.home.path, lab.domain)
+
+
+def names_in(folder: Path, domain: Domain) -> list[str]:
+    """Name the accounts and groups of a registry of which a home or a published folder has claims. What is no such file
+    is left out."""
     names = []
-    for path in sorted((lab.home.path / "identities").glob("*.json")):
+    for path in sorted((folder / FOLDER).glob("*.json"))[:_MAX_FILES]:
         with suppress(InputError, OSError):
-            evidence = IdentityEvidence.parse(path.read_bytes(), str(path))
-            if is_same(evidence.domain, lab.domain):
+            evidence = IdentityEvidence.parse(read_limited(path, LIMIT, "a file of identities"), str(path))
+            if is_same(evidence.domain, domain):
                 names.append(evidence.holder)
     return names
