@@ -16,7 +16,7 @@ from tests.support.json_forms import problems, snake_names
 from tests.support.labs import second_lab, typed
 
 ELSEWHERE = {
-    "bounty": "tests/node/test_bounty.py",
+    "bounty": "tests/node/test_bounty_verbs.py",
     "home": "prints no JSON of records",
     "identity": "tests/node/test_identity.py",
     "ipfs": "names content only; tests/live/test_ipfs.py",
