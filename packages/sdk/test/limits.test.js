@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { keccak_256 } from "@noble/hashes/sha3.js";
 import * as sdk from "../src/index.ts";
+import { Malformed, TrieNodes } from "../src/chain-shapes.ts";
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
 
@@ -20,7 +22,7 @@ test("a manifest of many values", () => {
 test("a bundle of many nodes, all but a few of which nothing needs", () => {
   const { cases } = read("../../../conformance/bundles.json");
   const bundle = JSON.parse(cases[0].bundle);
-  const more = Array.from({ length: 300_000 }, (_, i) => `0x${i.toString(16).padStart(8, "0")}`);
+  const more = Array.from({ length: 150_000 }, (_, i) => `0x${i.toString(16).padStart(8, "0")}`);
   bundle.nodes = [...more, ...bundle.nodes];
   const refused = (error) => error instanceof sdk.BundleRefused && error.place === "nodes[0]";
   assert.throws(() => sdk.verifyBundle(sdk.canonical(bundle)), refused);
@@ -37,4 +39,15 @@ test("a key of many parents", () => {
   const key = { group: 1, author: `0x${"11".repeat(20)}`, subjectType: 1, subject: "aa".repeat(32), kind: 1, manifest: "bb".repeat(32), parents };
   assert.equal(sdk.readKey({ ...key, parents: [...parents].reverse() }).parents[5].parent, parents[5].parent);
   assert.throws(() => sdk.readKey({ ...key, parents: [...parents, { parent: `0x${"ff".repeat(32)}`, relation: 1 }] }), sdk.InputError);
+});
+
+test("a trie in which one key is the beginning of another", () => {
+  // a branch of 16 empty children and a value
+  const branch = (value) => Uint8Array.from([0xc0 + 16 + value.length, ...new Array(16).fill(0x80), ...value]);
+  const valueIn = (node) => {
+    const root = `0x${Buffer.from(keccak_256(node)).toString("hex")}`;
+    return new TrieNodes([node]).value(root, Uint8Array.of(1));
+  };
+  assert.equal(valueIn(branch([0x80])), undefined);
+  assert.throws(() => valueIn(branch([0x05])), Malformed);
 });
