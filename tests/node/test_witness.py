@@ -359,3 +359,21 @@ def test_a_renewal_that_was_witnessed(world: World) -> None:
     world.call("witness", "add", "--text", renewal["text"], *add)
     [told] = world.call("verify", record, "--witness-settings", world.settings)["renewals"]
     assert [time["source"].split()[0] for time in told["times"]].count("authority") == 1
+
+
+def test_an_archive_brings_receipts_and_replaces_none(world: World) -> None:
+    record = world.record("archived")
+    add = ("witness", "add", record, "--allow-local")
+    world.call(*add, "--tsa", world.authority.url)
+    archive = world.folder / "all.tar"
+    world.call("export", "-o", archive)
+    file = world.lab.home.path / "witnesses" / f"{subject(world, record).sha256}.json"
+    first = file.read_bytes()
+    done = typed("import", str(archive), "--offline", home=world.folder / "imported")
+    assert done.returncode == 0, done.stderr
+    assert (world.folder / "imported" / "witnesses" / file.name).read_bytes() == first
+    world.call(*add, "--calendar", f"{world.calendars.url}/a")
+    more = file.read_bytes()
+    assert more != first
+    world.call("import", archive)
+    assert file.read_bytes() == more

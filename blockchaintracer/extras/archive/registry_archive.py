@@ -271,7 +271,9 @@ def import_registry(
             for proof in proofs:
                 keep_proof(lab.home, proof)
             for name in archive.evidence:
-                write_kept(lab.home.path / name, archive.read(name, _EVIDENCE_LIMIT))
+                # what the lab keeps itself is not replaced by a stranger's
+                if not (lab.home.path / name).exists():
+                    write_kept(lab.home.path / name, archive.read(name, _EVIDENCE_LIMIT))
             indexed = index.restore(
                 int(head.chain_id),
                 checksummed(head.registry),
