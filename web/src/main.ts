@@ -1,6 +1,6 @@
 /** The page: what is given, what it rests on, and what came of it. It asks nobody anything before it is told to. */
 import { BundleRefused, Chain, InputError, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
-import type { BundleReport, Copies, Report } from "@blockchaintracer/sdk";
+import type { BundleReport, Copies, Report, Trust } from "@blockchaintracer/sdk";
 import "./style.css";
 import { badge } from "./badge.ts";
 import { bytes, date, h } from "./dom.ts";
@@ -8,13 +8,15 @@ import { copiesIn, dropped, folderDigest, isProof, sharedFolder } from "./given.
 import type { Digested, Given } from "./given.ts";
 import { sha256Of } from "./hashing.ts";
 import { allow, client, nodeUrl, NodeProblem } from "./nodes.ts";
-import { EMPTY, fromLink, pasted, toLink, trustOf } from "./question.ts";
+import { EMPTY, fromLink, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
 import { NETWORKS, T } from "./texts.ts";
 import { checks, evidence, files, notProven, outcomeCard, plainWords } from "./view.ts";
 import type { Said, Shown } from "./view.ts";
 
 let question: Question = fromLink(location.hash);
+/** Whether what is relied on was chosen here. What a link proposes is used only after the visitor pressed Check. */
+let isChosen = !reliesOn(question);
 let proofs: { name: string; data: Uint8Array }[] = [];
 let digests: Digested[] = [];
 let copies: Copies | undefined;
@@ -35,7 +37,9 @@ function intake(): HTMLElement {
   const look = (event: Event): void => {
     event.preventDefault();
     attempt(() => {
+      const before = question;
       question = pasted(text.value, question);
+      if (reliesOn(question) && JSON.stringify({ ...before, id: "" }) !== JSON.stringify({ ...question, id: "" })) isChosen = false;
       drawForm();
       return show();
     });
@@ -145,14 +149,18 @@ function drawForm(): void {
   const number = h("div", { class: question.chain && !known ? "" : "hidden" }, field("chain", T.chainNumber));
   const submit = (event: Event): void => {
     event.preventDefault();
+    isChosen = true;
+    proposal.remove();
     attempt(show);
   };
+  const proposal = h("p", { class: "unknown", id: "proposal" }, T.proposed);
   form.replaceChildren(
     h(
       "section",
       { "aria-label": T.relyTitle },
       h("h2", {}, T.relyTitle),
       h("p", { class: "dim" }, T.relyLead),
+      !isChosen && proposal,
       h(
         "form",
         { submit },
@@ -178,12 +186,13 @@ async function show(): Promise<void> {
   const round = ++running;
   if (!proofs.length && !digests.length && !question.id) return;
   history.replaceState(null, "", toLink(question));
-  const trust = trustOf(question);
-  const urls = [question.node, question.other].filter(Boolean).map(nodeUrl);
+  const chosen = isChosen ? question : EMPTY;
+  const trust = trustOf(chosen);
+  const urls = [chosen.node, chosen.other].filter(Boolean).map(nodeUrl);
   if (urls.length && trust) allow(urls);
   const parts: Drawn[] = [];
-  for (const proof of proofs) parts.push(await judged(proof, urls));
-  if (!proofs.length) parts.push(await lookedUp(urls));
+  for (const proof of proofs) parts.push(await judged(proof, trust, urls));
+  if (!proofs.length) parts.push(await lookedUp(trust, urls));
   if (round !== running) return;
   status.replaceChildren();
   document.body.classList.add("small");
@@ -205,8 +214,7 @@ interface Drawn {
 
 const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");
 
-async function judged(proof: { name: string; data: Uint8Array }, urls: URL[]): Promise<Drawn> {
-  const trust = trustOf(question);
+async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | undefined, urls: URL[]): Promise<Drawn> {
   try {
     const said: Said[] = [];
     if (!trust?.chainId || !urls.length) said.push(ofBundle(verifyBundle(proof.data, trust), undefined));
@@ -222,8 +230,7 @@ async function judged(proof: { name: string; data: Uint8Array }, urls: URL[]): P
   }
 }
 
-async function lookedUp(urls: URL[]): Promise<Drawn> {
-  const trust = trustOf(question);
+async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Drawn> {
   if (!trust?.chainId || !trust.registry || !urls.length) {
     const lines = digests.map((it) => h("p", { class: "hash" }, `${it.sha256}  ${it.name}`));
     return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines), rest: [] };
@@ -295,7 +302,7 @@ function actions(said: Said): HTMLElement {
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
   const again = (): void => {
-    [proofs, digests, copies, question] = [[], [], undefined, EMPTY];
+    [proofs, digests, copies, question, isChosen] = [[], [], undefined, EMPTY, true];
     history.replaceState(null, "", location.pathname);
     draw();
   };

@@ -23,6 +23,9 @@ export function fromLink(fragment: string): Question {
   return { ...EMPTY, ...Object.fromEntries(NAMES.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
 }
 
+/** Whether a question names something to rely on. */
+export const reliesOn = ({ id: _, ...rest }: Question): boolean => Object.values(rest).some(Boolean);
+
 export function toLink(question: Question): string {
   const given = new URLSearchParams(NAMES.filter((name) => question[name]).map((name) => [name, question[name]]));
   return `${location.href.split("#")[0]}#${given}`;

@@ -16,6 +16,8 @@ export const T = {
   relyTitle: "What do you rely on?",
   relyLead:
     "You choose it, never who sent you the file. Take the registry's address from the lab by another way: its paper, its web site, a person.",
+  proposed:
+    "A link proposed what stands here, and nothing of it is used yet. Whoever made the link could have chosen a chain, a registry or a node of their own: compare them with a source that you trust, then press Check.",
   chain: "Chain",
   chainNone: "None: only whether it fits together",
   chainNumber: "Number of the chain",

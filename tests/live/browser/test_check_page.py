@@ -173,6 +173,16 @@ def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> 
         "two nodes": asks(life.ids["data"], "full", "lying"),
         "a link": {"fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
                    "expects": "Check a record"},
+        "a link, and a proof": {
+            "fragment": f"#chain=1&block={blocks_of(honest)[0]},{blocks_of(honest)[1]}&node={nodes.url('full')}",
+            "files": ["good.proof"],
+            "expects": "It fits together",
+        },
+        "a link, pressed": {
+            "fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
+            "press": True,
+            "expects": "What this does not prove",
+        },
         **{f"pruned {mode}": asks(life.ids["data"], f"pruned-{mode}") for mode in MODES},
     }  # fmt: skip
     for visit in visits.values():
@@ -202,6 +212,8 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "rests on it": "Not verified",
         "two nodes": "Verified",
         "a link": "nothing",
+        "a link, and a proof": "It fits together",
+        "a link, pressed": "Verified",
         **{f"pruned {mode}": "It can't be decided" for mode in MODES},
     }
 
@@ -220,9 +232,15 @@ def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:
 def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes) -> None:
     for name, it in seen.items():
         wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes")
-        wanted = wanted or name.startswith("pruned")
+        wanted = wanted or name.startswith("pruned") or name == "a link, pressed"
         assert bool(it.asked) == wanted, name
         assert all(address.startswith(nodes.url("")) for address in it.asked)
+
+
+def test_what_a_link_proposes_is_shown_and_not_used(seen: dict[str, Seen]) -> None:
+    for name in ("a link", "a link, and a proof"):
+        assert "A link proposed what stands here" in seen[name].text
+    assert "A link proposed" not in seen["a link, pressed"].text + seen["by a node"].text
 
 
 def test_nothing_of_a_stranger_runs(seen: dict[str, Seen]) -> None:
