@@ -496,6 +496,20 @@ def test_a_damaged_folder_is_refused(outlives: Path, tmp_path: Path, name: str, 
         import_registry(home(tmp_path), folder, offline=True)
 
 
+def test_the_second_listing_is_compared_too(outlives: Path, tmp_path: Path):
+    """Somebody who can make files of the same SHA-256 changes one, and not its SHA-512."""
+    folder = shutil.copytree(outlives, tmp_path / "copy")
+    lines = (folder / "SHA512SUMS").read_text().splitlines(keepends=True)
+    lines[0] = ("1" if lines[0][0] != "1" else "2") + lines[0][1:]
+    (folder / "SHA512SUMS").write_text("".join(lines))
+    sums = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    digest = hashlib.sha256((folder / "SHA512SUMS").read_bytes()).hexdigest()
+    fitting = [f"{digest}  SHA512SUMS\n" if line.endswith("  SHA512SUMS\n") else line for line in sums]
+    (folder / "SHA256SUMS").write_text("".join(fitting))
+    with pytest.raises(ArchiveRefused, match="SHA-512 of every other member"):
+        import_registry(home(tmp_path), folder, offline=True)
+
+
 def test_a_reader_without_our_code_checks_it_by_its_own_text(story: Story, outlives: Path, tmp_path: Path):
     """What README.txt tells is enough: the checker in tests/support uses nothing of this package."""
     trusted = {json.loads(line)["hash"] for line in (outlives / "blocks.jsonl").read_text().splitlines()}

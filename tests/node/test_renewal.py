@@ -20,11 +20,13 @@ from blockchaintracer.cli.shown_times import receipts_of
 from blockchaintracer.core.formats import WITNESS_SETTINGS
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify import copies
+from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
 from blockchaintracer.extras.renewal.renew import kept_renewals, own_records, renew
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.authority import authority
@@ -157,8 +159,6 @@ def record_cid(story: Story, content: bytes) -> str:
 
 def copy_of(story: Story, folder: Path) -> Lab:
     import shutil
-
-    from blockchaintracer.lab.lab_folder import Home
 
     home = shutil.copytree(story.lab.home.path, folder / "home", symlinks=True)
     return Lab(Home(home), starts_devnet=False)
@@ -315,3 +315,36 @@ def test_a_bundle_carries_renewals_and_their_stamps(story: Story, stamped: tuple
             assert [it["isRecorded"] for it in answer["renewals"] if it["group"] == 2] == [False]
         else:
             assert answer["exit"] == 1, change
+
+
+def test_an_archive_carries_them_and_a_reader_without_a_chain_follows_them(
+    story: Story, stamped: tuple[Lab, Path], tmp_path: Path
+):
+    lab, trust = stamped
+    export_registry(lab, tmp_path / "archive", artifacts=True)
+    other = Lab(Home(tmp_path / "imported"))
+    import_registry(other, tmp_path / "archive", offline=True)
+    for name in ("renewals", "witnesses"):
+        here, there = (sorted(it.name for it in (one.home.path / name).glob("*.json")) for one in (lab, other))
+        assert here == there
+        assert here
+    lines = (tmp_path / "archive" / "blocks.jsonl").read_text().splitlines()
+    blocks = {int(json.loads(line)["number"]): json.loads(line)["hash"] for line in lines}
+    every = [word for block in blocks.values() for word in ("--trust-block", block)]
+    first = story.lab.registry.find_record(story.data)
+    assert first is not None
+
+    def alone(*words: str) -> int:
+        arguments = ["verify", story.data, "--from", str(tmp_path / "archive"), *words, "--json"]
+        return CliRunner().invoke(main, arguments, env={"BLOCKCHAINTRACER_HOME": str(tmp_path / "none")}).exit_code
+
+    assert alone(*every) == 0
+    assert alone(*every, "--broken", "sha256:2090-01-01") == 0
+    assert alone(*every, "--broken", f"sha256:{date(story.times['recorded'])}") == 1
+    # the block of the renewal is not one that the reader trusts: nothing says when it was there
+    assert alone("--trust-block", blocks[first.block], "--broken", "sha256:2090-01-01") == 1
+    keccak = ["--broken", "keccak256:2090-01-01"]
+    assert alone(*every, *keccak) == 1
+    assert alone(*every, *keccak, "--witness-settings", str(trust)) == 0
+    assert alone(*every, "--as-of", date(story.times["recorded"])) == 0
+    assert alone(*every, "--as-of", date(story.times["before"])) == 1
