@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,10 @@ from blockchaintracer.extras.lineage import downstream
 from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.chain.receipts import prove_inclusion
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.recording.content import record_content
 from tests.support import reader_of_2056
 from tests.support.labs import again, running_lab, second_lab, shared_lab
@@ -74,6 +76,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                 batched.append(record_content(lab, Kind.DATASET, here / name, name=name).id)
         anchor(lab)
         retract(lab, data, "a sensor was broken")
+        (factory, *_) = lab.outbox.entries(lab.chain_id, Op.DEPLOY_FACTORY)
+        assert factory.transaction
+        other = prove_inclusion(lab.chain, factory.transaction)
+        global FOREIGN  # noqa: PLW0603
+        FOREIGN = other.header, other.index, other.nodes
         secret = b"what no record names"
         lab.store.put_bytes(secret)
         yield Story(lab, data, run.recorded.id, folder, batched, secret)
@@ -328,6 +335,20 @@ def loose_proof(content: dict[str, bytes]) -> None:
     as_proof(content, json.dumps(first_proof(content), indent=1).encode())
 
 
+def foreign_receipt(content: dict[str, bytes]) -> None:
+    """A good receipt, of a block that has no event of the registry: the archive does not name it."""
+    from blockchaintracer.core.record_key_file import Proof
+
+    proof = Proof.parse(content[first_name(content)], "it")
+    (header, index, nodes) = FOREIGN
+    receipt = replace(proof.receipts[0], header=header, index=index, nodes=nodes, raw="")
+    as_proof(content, replace(proof, receipts=(receipt,)).to_bytes())
+
+
+FOREIGN: tuple[Any, ...] = ()
+"""Header, index and nodes of the receipt of a transaction without an event of the registry."""
+
+
 def lone_leaf(content: dict[str, bytes]) -> None:
     """A root of its own for a record, which nobody anchored."""
     from blockchaintracer.core.merkle import MerkleTree
@@ -369,6 +390,7 @@ def other_registry(content: dict[str, bytes]) -> None:
         (damage_proof, "proofs/"),
         (foreign_proof, "proofs/"),
         (loose_proof, "proofs/"),
+        (foreign_receipt, "proofs/"),
         (endless_proof, "proofs/"),
         (lone_leaf, "proofs/"),
         (no_batch_event, "proofs/"),
@@ -639,7 +661,9 @@ def test_no_part_of_the_folder_can_be_changed(story: Story, outlives: Path, tmp_
         changed = [*text[:-1], text[-1][:-2] + "ff"] if part == "nodes" else text[:-2] + "ff"
         proof["receipts"][0][part] = changed
     elif part == "transaction":
+        # that of another record, in a block that the reader trusts
         proof["receipts"] = json.loads((folder / f"proofs/{story.run}.json").read_text())["receipts"]
+        blocks += blocks_of(outlives, story.run)
     elif part == "manifest":
         digest = proof["key"]["manifest"]
         (folder / f"objects/{digest[:2]}/{digest[2:]}").write_bytes(b"{}")

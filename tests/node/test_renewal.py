@@ -21,6 +21,7 @@ from blockchaintracer.core.formats import WITNESS_SETTINGS
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify import copies
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
+from blockchaintracer.extras.renewal.as_of import registry_as_of
 from blockchaintracer.extras.renewal.renew import kept_renewals, own_records, renew
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.lab.attest import retract
@@ -215,6 +216,8 @@ def test_a_renewal_that_was_never_recorded_renews_nothing(
 def test_it_is_judged_by_what_held_at_a_date(story: Story):
     times = story.times
     assert verified(story.lab, story.folder)["exit"] == 1
+    then = registry_as_of(story.lab.registry, times["renewed"])
+    assert ([*then.events("Retracted")], len([*story.lab.registry.events("Retracted")])) == ([], 1)
     answer = verified(story.lab, story.folder, "--as-of", date(times["renewed"]))
     assert (answer["exit"], answer["asOf"], len(answer["renewals"])) == (0, times["renewed"], 1)
     answer = verified(story.lab, story.data, "--as-of", date(times["recorded"]))
