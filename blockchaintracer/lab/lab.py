@@ -359,9 +359,11 @@ class Lab:
         held = in_groups(self.registry, every, self.signer.address)
         mine = [number for number, membership in zip(every, held, strict=True) if membership.holds(role, now)]
         if len(mine) != 1:
+            node = f" --rpc {redact_url(self.rpc)}" if self.rpc and not self.network_name else ""
             raise InputError(
                 f"{self.signer.address} is {label(role)} of {len(mine)} groups here: {mine or 'none'}",
-                hint="Name one with --group NUMBER, create one (`blockchaintracer group create NAME`), or join one.",
+                hint=f"Name one with --group NUMBER, create one (`blockchaintracer group create NAME{node}`), "
+                "or join one.",
             )
         if self.hand_over:
             self.group_number = mine[0]

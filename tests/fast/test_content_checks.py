@@ -594,3 +594,20 @@ def test_a_name_is_compared_from_its_end(folder: Path, store: Path, tmp_path: Pa
         [check] = Shown(path, FolderCopies([store])).against_files(files)[:1]
         # what lies in another's place has not that place's bytes
         assert check.verdict is (FAIL if name == "sub/c.csv" else PASS)
+
+
+def test_what_is_not_here_is_named_with_the_place_that_its_manifest_gives(tmp_path: Path) -> None:
+    digest = digest_bytes(b"data")
+    content = ContentPredicate(subject_type="file", size=4, cid=digest.cid, cid_profile=digest.cid_profile)
+    record = key(digest.sha256, SubjectType.FILE)
+    for source, named in ((None, ""), ("https://lab.example/d.csv", "; its manifest names https://lab.example/d.csv")):
+        manifest = Manifest.of(Kind.DATASET, content.model_copy(update={"source": source}), digest.sha256)
+        [check] = check_subject(FolderCopies([tmp_path]), record, manifest)
+        assert (check.verdict, check.detail) == (
+            UNKNOWN,
+            f"not here: {digest.sha256} ({tmp_path} does not have it){named}",
+        )
+    put(tmp_path, b"data", digest.sha256)
+    [check] = check_subject(FolderCopies([tmp_path]), record, manifest)
+    assert check.verdict is PASS
+    assert "names" not in check.detail

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.open_lab import open_lab
+from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import second_lab, typed
 
 pytestmark = pytest.mark.node
@@ -66,3 +68,14 @@ def test_what_was_written_to_one_is_not_lost_on_the_other(lab: Lab, tmp_path: Pa
         own.reach("final")
     finally:
         own.devnet.stop()
+
+
+def test_without_a_group_the_way_to_make_one_leads_to_the_same_node(lab: Lab, tmp_path: Path) -> None:
+    """The hint made a group on the reader's own devnet."""
+    url, home = lab.devnet.start().url, tmp_path / "home"
+    (tmp_path / "data.csv").write_text("1\n")
+    where = ("--rpc", url, "--registry", lab.registry.address)
+    record = record_content(lab, Kind.DATASET, tmp_path / "data.csv").id
+    done = typed("attest", record, "reviewed", "--yes", *where, home=home)
+    assert done.returncode == 2
+    assert f"group create NAME --rpc {url}" in done.stderr

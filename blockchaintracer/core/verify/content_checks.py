@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -41,7 +41,10 @@ def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> 
     if key.subject_type == SubjectType.FILE:
         content = manifest.predicate if manifest and isinstance(manifest.predicate, ContentPredicate) else None
         said = (content.size, content.cid, content.cid_profile) if content else ()
-        yield from _check_copies(copies, name, key.subject, *said)
+        for check in _check_copies(copies, name, key.subject, *said):
+            # where its author says that it is: nobody asked there
+            named = f"; its manifest names {content.source}" if content and content.source else ""
+            yield replace(check, detail=check.detail + named) if check.verdict is Outcome.UNKNOWN else check
         if content and content.digest_from:
             detail = f"it is the word of {content.digest_from}: who recorded it did not read the data"
             yield Check("digest", Outcome.UNKNOWN, detail)
