@@ -45,14 +45,19 @@ def known_holders(lab: Lab, records: Sequence[Any], sources: Sequence[str] = ())
         return ()
 
 
-def claimants(lab: Lab, by: str, sources: Sequence[str]) -> tuple[Any, ...]:
-    """Return the claims to an identifier that are known here and stand, confirmed or not: that is shown with them."""
+def claimants(lab: Lab, by: str, sources: Sequence[str], ask: bool, allow_local: bool) -> tuple[Any, ...]:
+    """Return the confirmed claims to an identifier that are known here: by the other side if it is asked now, else by
+    the word of another group, which is shown with them."""
     scheme, identifier = import_module(_IDENTIFIERS).parse_identifier(by)
-    who: tuple[Any, ...] = import_module(_HOLDERS).by_identifier(lab, scheme, identifier, sources)
+    holders = import_module(_HOLDERS)
+    asking = holders.Asking(allow_local, lambda: lab.chain) if ask else None
+    who: tuple[Any, ...] = holders.by_identifier(lab, scheme, identifier, sources, asking)
     if not who:
+        told = "that the other side confirms" if ask else "that another group saw confirmed"
         raise InputError(
-            f"expected an identifier that an account or group of this registry claims, got {scheme}:{identifier}",
-            hint="Take a claim in: `identity check ID --from FOLDER|URL`. `identity list` shows those that are known.",
+            f"expected a claim to {scheme}:{identifier} that is known here and {told}, got none",
+            hint="Ask now: --check-identity. Take a claim in: `identity check ID --from FOLDER|URL`. `identity list` "
+            "shows those that are known.",
         )
     return who
 

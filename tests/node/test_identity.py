@@ -88,7 +88,11 @@ def test_an_orcid_holder_from_claim_to_revocation(
     assert (told["group"], told["record"], told["method"]) == (1, seen["id"], "orcid")
     assert told["own"]
     assert told["judged"]
-    assert [row["id"] for row in run("query", "--by", f"orcid:{ORCID}")["records"]][-1] == record
+    refused = run("query", "--by", f"orcid:{ORCID}", code=2)
+    assert "another group saw" in refused["message"], "a claim that its own group alone confirms finds nothing"
+    found = run("query", "--by", f"orcid:{ORCID}", *ASK)
+    assert found["records"][-1]["id"] == record
+    assert states(found) == ["confirmed now"]
     run("query", "--by", f"orcid:{OTHER}", code=2)
     assert states(run("lineage", record)) == ["seen"]
     run("report", record, "-o", str(tmp_path / "report"), "--format", "html", "--format", "pdf")
@@ -287,6 +291,23 @@ def test_what_a_group_saw_is_of_the_claim_recorded_and_not_taken_back(
     run("retract", seen["id"], "--reason", "a test", "--yes")
     assert told(claim, document) == told(claim, without) == ["never confirmed"]
     run("identity", "revoke", second["id"], "--reason", "a test")
+
+
+def test_another_group_s_word_finds_the_records(
+    lab: Lab, run: Any, sides: OtherSides, record: str, tmp_path: Path
+) -> None:
+    other = second_lab(lab, tmp_path / "other")
+    claim = run("identity", "claim", "--orcid", ORCID)
+    sides.orcid(ORCID, f"https://orcid.org/x#{claim['names'][0]}")
+    published(lab, claim["id"], tmp_path / "published")
+    source = ("--from", str(tmp_path / "published"))
+    checked = run("identity", "check", claim["id"], *source, "--record", "--allow-local", of=other)
+    assert checked["claims"][0]["recorded"]["group"] == other.group()
+    found = run("query", "--by", f"orcid:{ORCID}", of=other)
+    assert record in [row["id"] for row in found["records"]]
+    assert [it["group"] for it in found["holders"][0]["seen"]] == [other.group()]
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+    run("query", "--by", f"orcid:{ORCID}", code=2, of=other)
 
 
 def test_what_a_node_has_forgotten_is_said(lab: Lab, run: Any, record: str, monkeypatch: pytest.MonkeyPatch) -> None:

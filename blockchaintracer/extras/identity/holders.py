@@ -391,10 +391,18 @@ def _seen(
     return SeenClaim(document.key.group, stored.recorded_at, record, named, own, page is not None, proven)
 
 
-def by_identifier(lab: Lab, scheme: str, identifier: str, sources: Sequence[str] = ()) -> tuple[Holder, ...]:
-    """Return the claims to an identifier that are known here and were neither revoked nor refused."""
-    known = of_names(lab, known_names(lab), sources=sources)
-    return tuple(it for it in known if (it.scheme, it.identifier) == (scheme, identifier) and it.counts)
+def by_identifier(
+    lab: Lab, scheme: str, identifier: str, sources: Sequence[str] = (), asking: Asking | None = None
+) -> tuple[Holder, ...]:
+    """Return the claims to an identifier that are known here and confirmed: now if the other side is asked, else by the
+    word of a group that is not the claim's own."""
+
+    def is_it(holder: Holder) -> bool:
+        return (holder.scheme, holder.identifier) == (scheme, identifier)
+
+    known = of_names(lab, known_names(lab), sources=sources, asking=asking, wanted=is_it)
+    is_seen = {it.record for it in known if it.state == SEEN and any(seen.proven or not seen.own for seen in it.seen)}
+    return tuple(it for it in known if is_it(it) and (it.state == CONFIRMED or (not asking and it.record in is_seen)))
 
 
 def known_names(lab: Lab) -> list[str]:

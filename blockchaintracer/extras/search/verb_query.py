@@ -30,7 +30,11 @@ from blockchaintracer.lab.lab import Lab
     "--waiting-for", type=int, metavar="GROUP", help="What others recorded and this group gave no verdict on."
 )
 @click.option("--author", metavar="ADDRESS", help="Only records of this account.")
-@click.option("--by", metavar="orcid:…|domain:…|github:…|ens:…", help="Only records of who claims to be this.")
+@click.option(
+    "--by", metavar="orcid:…|domain:…|github:…|ens:…", help="Only records of who is this, as far as confirmed."
+)
+@click.option("--check-identity", is_flag=True, help="With --by: ask now whether it is so.")
+@click.option("--allow-local", is_flag=True, help="With --check-identity: also http and addresses that are not public.")
 @click.option("--since", metavar="TIME", help="Not recorded earlier: a date, or RFC 3339.")
 @click.option("--until", metavar="TIME", help="Not recorded later.")
 @click.option("--subject", metavar="SHA256", help="All records of these bytes, of every author.")
@@ -60,6 +64,8 @@ def command(
     rescan: bool,
     sources: tuple[str, ...],
     by: str | None,
+    check_identity: bool,
+    allow_local: bool,
     **conditions: Any,
 ) -> Answer:
     """Search the registry's records by words and conditions that all hold.
@@ -81,7 +87,9 @@ def command(
         raise InputError(f"expected {'--rescan' if rescan else '--from'} or --offline, got both")
     if offline and by:
         raise InputError("expected --by or --offline, got both: whether a claim stands, the chain says")
-    who = claimants(lab, by, sources) if by else ()
+    if check_identity and not by:
+        raise InputError("expected --by beside --check-identity, got none")
+    who = claimants(lab, by, sources, check_identity, allow_local) if by else ()
     conditions["holders"] = [it.group or it.account for it in who]
     with up_to_date(lab, offline=offline, rescan=rescan, sources=sources) as index:
         registry, text = None if offline else lab.registry, " ".join(words) or None
