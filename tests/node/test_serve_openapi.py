@@ -14,6 +14,7 @@ from schemathesis import GenerationMode
 
 from benchmarks.index import fill
 from blockchaintracer.extras.search import Index, query
+from blockchaintracer.extras.serve.exchange import MAX_QUERY
 from blockchaintracer.extras.serve.openapi import SCHEMAS
 from tests.support.served import Served
 
@@ -46,7 +47,6 @@ def know_formats(index: Index) -> None:
         "field": st.sampled_from(["time", "metrics.accuracy", "params.layers", 'metrics."top-1 (%)"']),
         "kind": st.sampled_from(["dataset", "Run", "200"]),
         "cid": st.just("bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"),
-        "time": st.dates().map(str) | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
         "words": st.text("abcdefg*-\"'", min_size=1).filter(lambda text: any(map(str.isalnum, text))),
     }
     for name, strategy in formats.items():
@@ -78,6 +78,11 @@ def test_answers_are_as_documented(operations: dict[str, Any], path: str, mode: 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     def ask(case: Any) -> None:
-        case.call_and_validate()
+        answer = case.call()
+        if answer.status_code == 414:
+            # refused by its length, whatever else is wrong with it
+            assert len(answer.request.url) > MAX_QUERY
+        else:
+            case.validate_response(answer)
 
     ask()

@@ -50,6 +50,11 @@ def _text(description: str, form: str, most: int = 2_000) -> Any:
     return Query(description=description, json_schema_extra={"format": form}, min_length=1, max_length=most)
 
 
+def _time(description: str) -> Any:
+    forms = {"anyOf": [{"type": "string", "format": form} for form in ("date", "date-time")]}
+    return Query(description=description, json_schema_extra=forms, max_length=40)
+
+
 class _Recent(dict[tuple[str | None, bool], bytes]):
     """What many ask for: the newest page, a record that is spoken of. By tag, and whether it is compressed."""
 
@@ -143,8 +148,8 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
             Query(alias="waitingFor", ge=1, lt=2**32, description="Records of others without a verdict of this group."),
         ] = None,
         author: Annotated[str | None, _text("Only records of this account.", "address", 42)] = None,
-        since: Annotated[str | None, _text("Not recorded earlier: a date, or RFC 3339.", "time", 40)] = None,
-        until: Annotated[str | None, _text("Not recorded later.", "time", 40)] = None,
+        since: Annotated[str | None, _time("Not recorded earlier: a date, or RFC 3339.")] = None,
+        until: Annotated[str | None, _time("Not recorded later: a date counts to its end.")] = None,
         subject: Annotated[str | None, _text("All records of these bytes, by SHA-256.", "sha256", 66)] = None,
         cid: Annotated[str | None, _text("IPFS address of the manifest or the subject.", "cid", 100)] = None,
         status: Annotated[list[Literal[STATUSES]], Query(description="Repeatable; all hold.", max_length=9)] = [],  # type: ignore[valid-type]  # noqa: B006

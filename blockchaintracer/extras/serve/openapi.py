@@ -193,6 +193,8 @@ def of(name: str) -> dict[str, Any]:
         304: {"description": "The asker has this answer already (`If-None-Match`)."},
         400: _problem("The question is not well formed."),
         404: _problem("It is not in the index, or not published."),
+        413: _problem("It has a body."),
+        414: _problem("Its address is too long."),
         503: _problem("It can't be answered now, or not in time."),
     }
     return {"responses": responses, "response_model": None, "response_class": Response, "operation_id": name.lower()}
@@ -200,8 +202,9 @@ def of(name: str) -> dict[str, Any]:
 
 def _in_address(form: dict[str, Any]) -> dict[str, Any]:
     """The form of a parameter, which is absent, and never null in an address."""
-    [given] = [choice for choice in form.get("anyOf", [form]) if choice != {"type": "null"}]
-    return {name: value for name, value in {**form, **given}.items() if name not in ("anyOf", "title", "description")}
+    choices = [choice for choice in form.get("anyOf", ()) if choice != {"type": "null"}]
+    plain = {name: value for name, value in form.items() if name not in ("anyOf", "title", "description")}
+    return {**plain, **choices[0]} if len(choices) == 1 else {**plain, "anyOf": choices} if choices else plain
 
 
 def document(app: FastAPI) -> dict[str, Any]:
