@@ -36,6 +36,7 @@ from blockchaintracer.lab.chain.receipts import prove_inclusion
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Op
+from blockchaintracer.lab.published_pages import PAGE
 from blockchaintracer.lab.recording.content import record_content
 from tests.support import reader_of_2056
 from tests.support.labs import again, running_lab, second_lab, shared_lab
@@ -476,6 +477,7 @@ def test_a_folder_has_the_members_of_the_tar_and_both_listings_hold(story: Story
     crate = json.loads((outlives / "ro-crate-metadata.json").read_text())
     entities = {entity["@id"]: entity for entity in crate["@graph"]}
     assert all((outlives / part["@id"]).exists() for part in entities["./"]["hasPart"])
+    assert (outlives / "page.html").read_bytes() == PAGE.read_bytes()
     source = json.loads((outlives / "contract" / "compiler-input.json").read_text())
     assert "contracts/LabRegistry.sol" in source["input"]["sources"]
 

@@ -10,6 +10,7 @@ from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.verify.copies import VERSION_FILE
 from blockchaintracer.extras.archive.contents import Head
 from blockchaintracer.extras.archive.form import BLOCKS, CRATE, EVENTS, HEAD, README, SUMS, SUMS512
+from blockchaintracer.lab.published_pages import PAGE
 
 _DOCUMENTS = ("formats", "manifest", "contracts")
 _CONTRACT = {"contract/LabRegistry.json": "LabRegistry.json", "contract/compiler-input.json": "verification.json"}
@@ -45,9 +46,8 @@ def describing(head: Head, names: set[str]) -> dict[str, bytes]:
         **{f"docs/{name}.md": (package / "extras/archive/docs" / f"{name}.md").read_bytes() for name in _DOCUMENTS},
         **{name: (package / "core/artifacts" / file).read_bytes() for name, file in _CONTRACT.items()},
     }
-    page = package / "web/index.html"
-    if page.is_file():
-        members["page.html"] = page.read_bytes()
+    if PAGE.is_file():
+        members["page.html"] = PAGE.read_bytes()
     return members | {CRATE: _crate(head, names | members.keys())}
 
 
