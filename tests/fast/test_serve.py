@@ -179,6 +179,11 @@ def test_a_wrong_question_is_told_what_was_expected_and_what_to_do(
     assert told["type"].startswith("urn:blockchaintracer:problem:")
 
 
+def test_a_page_begins_at_a_place_of_its_order(server: Served, rows: list[Row]) -> None:
+    answer = server.get(f"records?sort=metrics.unknown&after={rows[3].id}")
+    assert (answer.status_code, answer.json()["hint"]) == (404, "Begin again with the first page.")
+
+
 def test_nothing_can_be_written(server: Served) -> None:
     for method in ("POST", "PUT", "PATCH", "DELETE", "TRACE"):
         answer = server.ask(method, "records")

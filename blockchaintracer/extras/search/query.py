@@ -112,7 +112,8 @@ def _place(index: Index, after: str, registry: Registry | Domain | None, sort: s
     number = required_number(index, after, registry)
     value = "SELECT 1 FROM facts f JOIN names n ON n.pk = f.name WHERE f.record = ? AND n.name = ?"
     if sort is not None and not index.rows(value, (number, sort)):
-        raise InputError(f"expected a record with {sort}, after which the page begins, got {after}", hint="Begin anew.")
+        reason = f"expected a record with {sort}, after which the page begins, got {after}"
+        raise InputError(reason, hint="Begin again with the first page.", after=after)
     return number
 
 

@@ -96,7 +96,11 @@ class Answers:
         self._numbers(index)
         if (after := conditions.get("after")) is not None:
             self._number(index, after)
-        rows = query(index, registry=self.domain, limit=limit + 1, **conditions)
+        try:
+            rows = query(index, registry=self.domain, limit=limit + 1, **conditions)
+        except InputError as error:
+            # well formed, but there is no such place in this order
+            raise NotFound(error.message, hint=error.hint) if "after" in error.values else error from None
         return self._page(rows, limit)
 
     def file(self, index: Index, digest: str, limit: int, after: str | None) -> dict[str, Any]:
