@@ -25,16 +25,21 @@ from blockchaintracer.core.formats import (
     BUNDLE,
     CHECKPOINT_BATCH,
     CHECKPOINTS,
+    COMMUNITY,
     DEPLOYMENTS,
     DISCLOSURE,
     ENCRYPTION_NOTE,
     IDENTITIES,
     IDENTITY_PAGE,
     INVITATION,
+    ISSUER_KEY,
+    KEPT_COMMUNITY,
     PRIVATE_CONTENT,
     PRIVATE_VALUES,
     PUBLISHED,
     RECORD_KEY,
+    RENEWAL,
+    RENEWAL_TREE,
     RUN_DOCUMENT,
     SEAL,
     SIGNED_WRITES,
@@ -58,9 +63,14 @@ from blockchaintracer.core.verify.copies import FolderCopies, object_name
 from blockchaintracer.core.verify.standing import stand
 from blockchaintracer.extras.archive.contents import parse_head
 from blockchaintracer.extras.check.claims import read_claims
+from blockchaintracer.extras.community.book import read_plain
+from blockchaintracer.extras.community.kept_books import _kept
 from blockchaintracer.extras.frameworks.training_state import _read
 from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence
 from blockchaintracer.extras.identity.identity_page import read_page
+from blockchaintracer.extras.renewal.hash_tree import HashTree
+from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from blockchaintracer.extras.tokens.issuers import read_key_file
 from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt, read_receipts_file
 from blockchaintracer.extras.witness.witness_settings import WitnessSettings
 from blockchaintracer.lab.bounties import read_terms
@@ -202,6 +212,11 @@ READERS: dict[str, Callable[[Path, int], object]] = {
     "ENCRYPTION_NOTE": json_file(ENCRYPTION_NOTE, _read_note),
     "IDENTITIES": json_bytes(IDENTITIES, lambda data: IdentityEvidence.parse(data, "it")),
     "IDENTITY_PAGE": json_bytes(IDENTITY_PAGE, read_page),
+    "RENEWAL": json_bytes(RENEWAL, lambda data: RenewalFile.parse(data, "it")),
+    "RENEWAL_TREE": lambda path, version: HashTree.parse(f"{RENEWAL_TREE.prefix}v{version} later\n".encode()),
+    "ISSUER_KEY": json_bytes(ISSUER_KEY, read_key_file),
+    "COMMUNITY": json_bytes(COMMUNITY, read_plain),
+    "KEPT_COMMUNITY": json_file(KEPT_COMMUNITY, _kept),
     "TRAINING_STATE": json_bytes(TRAINING_STATE, _read),
     "predicate:run": lambda path, version: parse_manifest(
         f'{{"predicate":{{"later":1}},"predicateType":"urn:blockchaintracer:predicate:run:v{version}"}}'.encode()
