@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -249,31 +250,47 @@ def _check(record: RecordView, renewal: Renewal) -> Check:
     return Check("renewal", outcome, detail, values, record=record.id)
 
 
-def _rescue(
-    renewals: Sequence[Renewal], broken: Broken, until: int, before: tuple[Renewal, WitnessedTime] | None = None
-) -> list[tuple[Renewal, str, WitnessedTime]]:
-    """Return the chain of renewals of which the first was there before `until`, each of the next renews the one before
-    it before what that rests on was broken, and the last rests on nothing that is broken. Empty if there is none."""
-    for renewal in renewals:
-        if before and not _covers(renewal, *before):
-            continue
-        for time in sorted(renewal.times, key=lambda it: it.time):
-            for root in time.roots if time.time < until else ():
-                weak = [broken[it] for it in time.algorithms | {root} if it in broken]
-                if not weak:
-                    return [(renewal, root, time)]
-                if rest := _rescue(renewals, broken, min(weak), (renewal, time)):
-                    return [(renewal, root, time), *rest]
+def _rescue(renewals: Sequence[Renewal], broken: Broken, until: int) -> list[tuple[Renewal, str, WitnessedTime]]:
+    """Return the shortest chain of renewals of which the first was there before `until`, each of the next renews the
+    one before it before what that rests on was broken, and the last rests on nothing that is broken. Empty if there is
+    none. Each step is looked at once, however many chains lead to it."""
+    steps = [(it, root, time) for it in renewals for time in sorted(it.times, key=_when) for root in time.roots]
+    weak = [
+        min((broken[it] for it in time.algorithms | {root} if it in broken), default=None) for _, root, time in steps
+    ]
+    before: dict[int, int | None] = {at: None for at, (_, _, time) in enumerate(steps) if time.time < until}
+    waiting = deque(before)
+    while waiting:
+        at = waiting.popleft()
+        if (ends := weak[at]) is None:
+            chain, place = [steps[at]], before[at]
+            while place is not None:
+                chain.append(steps[place])
+                place = before[place]
+            return chain[::-1]
+        renewal, _, time = steps[at]
+        needed = _needed(renewal, time)
+        for later, (other, _, then) in enumerate(steps):
+            if later not in before and then.time < ends and needed and other.id != renewal.id and _has(other, needed):
+                before[later] = at
+                waiting.append(later)
     return []
 
 
-def _covers(renewal: Renewal, earlier: Renewal, time: WitnessedTime) -> bool:
-    """Whether a renewal has all that an earlier one commits to, and what shows when that was there: else the time could
-    be forged once its hash is broken."""
-    if renewal.file is None or earlier.file is None or renewal.id == earlier.id or not time.proofs:
-        return False
-    needed = {name: hashed([data]) for name, data in earlier.file.parts.items()} | dict(time.proofs)
-    return needed.items() <= renewal.file.tree.leaves.items()
+def _when(time: WitnessedTime) -> int:
+    return time.time
+
+
+def _needed(renewal: Renewal, time: WitnessedTime) -> dict[str, Pair]:
+    """Return all that a renewal commits to, and what shows when that was there: a later renewal must have it, else the
+    time could be forged once its hash is broken. Empty if nothing can show the time."""
+    if renewal.file is None or not time.proofs:
+        return {}
+    return {name: hashed([data]) for name, data in renewal.file.parts.items()} | dict(time.proofs)
+
+
+def _has(renewal: Renewal, leaves: Mapping[str, Pair]) -> bool:
+    return renewal.file is not None and leaves.items() <= renewal.file.tree.leaves.items()
 
 
 def _first(renewal: Renewal) -> str:
