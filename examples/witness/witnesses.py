@@ -12,8 +12,6 @@ import tempfile
 from pathlib import Path
 
 from blockchaintracer import open_lab
-from blockchaintracer.lab.groups import create_group, deploy
-from blockchaintracer.lab.lab import Lab
 from tests.support.authority import authority
 from tests.support.calendar_simulator import calendars
 from tests.support.node import anvil
@@ -31,15 +29,15 @@ record = verb("record", data)["id"]
 
 with calendars() as calendar, authority(folder / "tsa") as tsa, anvil(chain_id=31999) as second:
     rpc = second.provider.endpoint_uri
-    there = Lab(lab.home, rpc=rpc, named_chain=31999, key_name="lab")
+    there = ("--rpc", rpc, "--chain-id", 31999, "--key", "lab")
     second.rpc("anvil_setBalance", [lab.signer.address, hex(10**20)])
-    deploy(there, open_group_creation=True)
-    create_group(there, "My lab")
+    registry = verb("deploy", "--open", *there)["registry"]
+    verb("group", "create", "My lab", "--registry", registry, *there)
     settings = {
         "type": "urn:blockchaintracer:witness-settings:v1",
         "calendars": [calendar.url],
         "authorities": [{"url": tsa.url, "certificate": str(tsa.root)}],
-        "chains": [{"registry": f"eip155:31999:{there.registry.address.lower()}", "rpc": rpc, "key": "lab"}],
+        "chains": [{"registry": f"eip155:31999:{registry.lower()}", "rpc": rpc, "key": "lab"}],
         "bitcoin": {"node": f"{calendar.url}/node", "regtest": True},
     }
     file = folder / "witnesses.json"

@@ -30,9 +30,10 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, from_hex
 from blockchaintracer.extras.lineage import downstream, lineage
-from blockchaintracer.extras.search import Index, logs, query, verdicts
+from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.extras.search.schema import RECORD_INDEXES
 from blockchaintracer.lab.chain.batching import connect
+from blockchaintracer.lab.chain import logs as reading
 from blockchaintracer.lab.chain.logs import spans
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.keys import KeyStore
@@ -602,7 +603,7 @@ def test_a_rescan_that_ends_early_drops_nothing(lab, story, index):
 
 
 def test_a_node_that_gives_so_many_logs_and_no_more_is_asked_for_less(lab, story, index, monkeypatch):
-    monkeypatch.setattr(logs, "_ROUND", 3)
+    monkeypatch.setattr(reading, "_ROUND", 3)
 
     def cut(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
         answer = ask(request)
