@@ -32,8 +32,8 @@ from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, 
 from blockchaintracer.extras.lineage import downstream, lineage
 from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.extras.search.schema import RECORD_INDEXES
-from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.chain import logs as reading
+from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.chain.logs import spans
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.keys import KeyStore
