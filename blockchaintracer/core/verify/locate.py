@@ -99,11 +99,12 @@ def check_key(registry: Registry, copies: Copies, group: int, account: str, time
             detail += f"; {ended}"
         yield Check("key", Outcome.UNKNOWN, detail, {"history": gap})
     for statement in statements:
+        if (statement.group, statement.key.kind) != (group, Kind.DOCUMENT):
+            continue
         stored = registry.status(statement.id)
         # who has the key that it is about cannot take it back
         by = (event.args["by"] for event in registry.events("Retracted", id=from_hex(statement.id)))
-        counts = stored.status is Status.RECORDED or (statement.author != account and account in by)
-        if (statement.group, statement.key.kind) != (group, Kind.DOCUMENT) or not counts:
+        if stored.status is not Status.RECORDED and (statement.author == account or account not in by):
             continue
         since = _since(copies, statement, stored.recorded_at)
         said = f"{statement.author} stated for group {group}, {when(stored.recorded_at)} in record {statement.id}"

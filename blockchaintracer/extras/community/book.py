@@ -29,6 +29,7 @@ MAX_LIFE = {"root": timedelta(days=5 * 366), "targets": timedelta(days=400)}
 """How far in the future metadata may expire: an old file that is shown again (a freeze) counts for so long at most."""
 TARGET = "book.json"
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
+_ED25519 = re.compile(r"[0-9a-f]{64}")
 _CHAIN = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -188,9 +189,11 @@ def check_keys(root: Any) -> None:
     publics = []
     for key in root.keys.values():
         public = key.keyval.get("public") if isinstance(key.keyval, dict) else None
-        if (key.keytype, key.scheme) != ("ed25519", "ed25519") or not isinstance(public, str):
-            raise NotVerified("expected Ed25519 keys in the address book")
-        publics.append(public.lower())
+        # one form: the library takes upper case and white space for the same key
+        is_one = isinstance(public, str) and _ED25519.fullmatch(public)
+        if (key.keytype, key.scheme) != ("ed25519", "ed25519") or not is_one:
+            raise NotVerified("expected Ed25519 keys of 64 hex digits in lower case in the address book")
+        publics.append(public)
     if len({*publics}) != len(publics):
         raise NotVerified("a key stands in the address book under two names: it would count twice")
     for role in ("root", "targets"):

@@ -17,7 +17,7 @@ from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, names_in, of_names
 from blockchaintracer.extras.identity.identifiers import parse_identifier
-from blockchaintracer.extras.identity.identity_claims import holder_of, title
+from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, title
 from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord, keep
 from blockchaintracer.extras.identity.other_side import Asking, Named
 from blockchaintracer.lab.attest import Written, retract
@@ -85,7 +85,8 @@ def chosen(
     names = known_names(lab)
     for record in (it for it in wanted if isinstance(it, str)):
         entry = claim_entry(lab, record, sources)
-        name = name_of(lab, statement_of(entry))
+        # what is kept is published, too: a forged claim would spoil what the lab publishes
+        name = name_of(lab, check_claim(entry.manifest, entry.key, lab.domain).statement)
         keep(lab.home, lab.domain, name, entry)
         names.append(name)
     for source in sources:

@@ -45,7 +45,11 @@ MAX_RECORDS = 256
 MAX_OF_A_SET = 24
 """Keys, signatures or other records of one set: a zone with many keys of one tag would cost a verifier hours
 (CVE-2023-50387)."""
-MIN_RSA_BITS = 2048
+MAX_OF_A_TAG = 2
+"""Keys of one set that a signature may mean: each is tried."""
+MIN_RSA_BITS, MAX_RSA_BITS = 2048, 4096
+_MAX_EXPONENT_BITS = 33
+"""A signature by a key with a long exponent costs a thousand times as much to verify."""
 
 _ALGORITHMS = {
     Algorithm.RSASHA256,
@@ -355,8 +359,12 @@ def _check_signature(signed: _Signed, signature: Any, rrset: Any, keys: Sequence
     fitting = [
         key for key in keys if (key.algorithm, dns.dnssec.key_id(key)) == (signature.algorithm, signature.key_tag)
     ]
-    if any(_rsa_bits(key) < MIN_RSA_BITS for key in fitting):
-        raise NotVerified(f"{signed.what} are signed by an RSA key of less than {MIN_RSA_BITS} bits")
+    if len(fitting) > MAX_OF_A_TAG:
+        raise NotVerified(
+            f"{signed.what} are signed by one of {len(fitting)} keys with one tag: {MAX_OF_A_TAG} at most"
+        )
+    if wrong := next(filter(None, map(_rsa_problem, fitting)), None):
+        raise NotVerified(f"{signed.what} are signed by an RSA key of {wrong}")
     zone_keys: Any = {signature.signer: dns.rrset.from_rdata_list(signature.signer, 0, fitting)} if fitting else {}
     try:
         dns.dnssec.validate_rrsig(rrset, signature, zone_keys, now=signature.inception)
@@ -364,14 +372,19 @@ def _check_signature(signed: _Signed, signature: Any, rrset: Any, keys: Sequence
         raise NotVerified(f"a signature of {signed.what} does not hold ({error or type(error).__name__})") from None
 
 
-def _rsa_bits(key: DNSKEY) -> float:
+def _rsa_problem(key: DNSKEY) -> str | None:
     if key.algorithm not in (Algorithm.RSASHA256, Algorithm.RSASHA512):
-        return float("inf")
+        return None
     try:
         as_sha256: Any = key.replace(algorithm=Algorithm.RSASHA256)
-        return PublicRSASHA256.from_dnskey(as_sha256).key.key_size
+        numbers = PublicRSASHA256.from_dnskey(as_sha256).key.public_numbers()
     except (ValueError, dns.exception.DNSException):
-        return 0
+        return "a form that cannot be read"
+    if numbers.n.bit_length() < MIN_RSA_BITS:
+        return f"less than {MIN_RSA_BITS} bits"
+    if numbers.n.bit_length() > MAX_RSA_BITS or numbers.e.bit_length() > _MAX_EXPONENT_BITS:
+        return f"more than {MAX_RSA_BITS} bits, or with an exponent of more than {_MAX_EXPONENT_BITS}"
+    return None
 
 
 # -- the bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import Domain, Kind, Relation, checksummed
 from blockchaintracer.core.record_view import RecordStatus, RecordView
-from blockchaintracer.core.verify.locate import check_key
+from blockchaintracer.core.verify.locate import check_key, key_identifier
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, require_timely, speaks_for, title
 from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
@@ -269,30 +270,46 @@ def _claim(
         now = lab.chain.head().timestamp
         if said.group is not None and not speaks_for(lab, said.group, said.account, now):
             raise InputError(f"{checksummed(said.account)} is neither owner nor maintainer of group {said.group} now")
-        _require_own_key(lab, entry, stored.recorded_at, groups, sources)
+        unknown = _require_own_key(lab, entry, stored.recorded_at, groups, sources)
     except InputError as error:
         return replace(holder, state=REFUSED, reason=error.message)
-    gap = lab.registry.history.gap
-    return replace(holder, unknown=f"whether an equal statement was revoked, or its key lost: {gap}") if gap else holder
+    if gap := lab.registry.history.gap:
+        unknown = f"whether an equal statement was revoked, or its key lost: {gap}"
+    return replace(holder, unknown=unknown)
 
 
 def _require_own_key(
-    lab: Lab, entry: IdentityRecord, recorded_at: int, groups: frozenset[int], sources: Sequence[str]
-) -> None:
+    lab: Lab, entry: IdentityRecord, recorded_at: int, groups: Iterable[int], sources: Sequence[str]
+) -> str:
+    """Refuse what was recorded with a lost or stolen key. Returns what could not be found out.
+
+    The groups that the account had joined before are asked, too: who has its key records for a group of their own.
+    """
     copies, author = StoredCopies(lab.store, sources), checksummed(entry.key.author)
-    for group in sorted({entry.key.group, *groups}):
+    subject = hashlib.sha256(key_identifier(author).encode()).hexdigest()
+    stating = {it.group for it in lab.registry.find_subject(subject)}
+    joined = ((group, lab.registry.membership(group, author)) for group in stating)
+    its = {group for group, member in joined if member.version and member.since <= recorded_at}
+    unknown = ""
+    for group in sorted({entry.key.group, *groups, *its}):
         for check in check_key(lab.registry, copies, group, author, recorded_at):
             if check.verdict is Outcome.FAIL:
                 raise InputError(f"it was made with a key that was lost or stolen: {check.detail}")
+            unknown = unknown or (check.detail if check.verdict is Outcome.UNKNOWN else "")
+    return unknown
 
 
 def _revoked_at(lab: Lab, entry: IdentityRecord, record: str) -> int | None:
     """Return when a claim was revoked: also one that is recorded again, whose statement has the digest of one that was
-    retracted."""
-    ids = [
-        record,
-        *(it.id for it in lab.registry.find_subject(entry.key.subject) if it.key.kind == Kind.IDENTITY_CLAIM),
-    ]
+    retracted. Anyone can record and retract an equal statement: those of the account, and of the group if it is the
+    group's, count."""
+    said = check_claim(entry.manifest, entry.key, lab.domain).statement
+
+    def is_own(it: RecordView) -> bool:
+        of_group = said.group in (None, it.group)
+        return it.key.kind == Kind.IDENTITY_CLAIM and it.key.author.lower() == said.account and of_group
+
+    ids = [record, *(it.id for it in lab.registry.find_subject(entry.key.subject) if is_own(it))]
     ends = [status.retracted_at for status in lab.registry.statuses(list(dict.fromkeys(ids))) if status.retracted_at]
     return min(ends, default=None)
 
@@ -341,6 +358,7 @@ def ask(
     away: list[str] = []
     for way in methods(said.scheme):
         try:
+            asking.require_time()
             data = way.fetch(said, asking)
         except BlockchainTracerError as error:
             away.append(f"{way.name}: {error.message}")

@@ -99,7 +99,7 @@ def keep(home: Home, domain: Domain, holder: str, *entries: IdentityRecord) -> N
             for entry in entries
         ]
         data = IdentityEvidence(domain, holder, (*known, *slim)).to_bytes()
-        parse_json(data, str(path))
-        if len(data) > LIMIT:
-            raise InputError(f"{path} would have more than {LIMIT} bytes", hint="Remove what you don't need of it.")
+        if len(data) > LIMIT or len(parse_json(data, str(path))["records"]) > MAX_RECORDS:
+            hint = "Remove what you don't need of it."
+            raise InputError(f"{path} would have more than {LIMIT} bytes or {MAX_RECORDS} records", hint=hint)
         write_whole(path, data)

@@ -7,8 +7,9 @@ can be judged again.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LIMIT = 1 << 20
 """Bytes of a page at most."""
 _SECONDS = 30
+_SECONDS_IN_ALL = 120.0
 MODULES = {"orcid": ("orcid",), "domain": ("well_known", "did", "dns_txt"), "github": ("github",), "ens": ("ens",)}
 """The modules of the methods that each scheme has, in the order in which they are asked."""
 
@@ -50,10 +52,18 @@ class Asking:
     Args:
         allow_local: whether http and addresses that are not public may be asked.
         chain: gives the chain of the registry, for what is read there.
+        until: when asking ends, by `time.monotonic`: claims are a stranger's, and so are the services that they name.
     """
 
     allow_local: bool = False
     chain: Callable[[], Chain] | None = None
+    until: float = field(default_factory=lambda: time.monotonic() + _SECONDS_IN_ALL)
+
+    def require_time(self) -> None:
+        """Raise ChainUnavailable if the time for asking is over."""
+        if time.monotonic() >= self.until:
+            hint = "Name the claims to ask about: `identity check ID`."
+            raise ChainUnavailable(f"not asked: the {_SECONDS_IN_ALL:g} seconds for all claims are over", hint=hint)
 
 
 class Method(Protocol):
