@@ -53,6 +53,7 @@ class Forged:
         of_manifest: makes a record's manifest out of the one that it would have.
         of_logs: makes the logs out of those that it would have.
         account_at: the address that has the registry's account.
+        kind: in each record's key; `of_manifest` makes the manifest of such a kind.
         later: seconds between the records' block and the one whose state is read.
         fields: of the header after ``nonce``.
     """
@@ -84,6 +85,7 @@ class Forged:
     of_manifest: Callable[[Any], Any] = lambda plain: plain
     of_logs: Callable[[list[Any]], list[Any]] = lambda logs: logs
     account_at: str = ""
+    kind: Kind = Kind.DATASET
 
     def plain(self) -> dict[str, Any]:
         registry = self.registry or factory_registry(OWNER, True, SALT)
@@ -96,7 +98,7 @@ class Forged:
             manifest = self.of_manifest(json.loads(Manifest.of(Kind.DATASET, content, subject).to_bytes()))
             manifests.append(manifest if self.manifest else None)
             digest = sha256(rfc8785.dumps(manifest)).hexdigest()
-            fields = (7, self.author, SubjectType.COMMITMENT, subject, Kind.DATASET, digest)
+            fields = (7, self.author, SubjectType.COMMITMENT, subject, self.kind, digest)
             keys.append(RecordKey(*fields, parents=self.parents))
         ids = [domain.record_id(key) for key in keys]
         logs, words = [], {}

@@ -29,7 +29,12 @@ export function visible(text: string): string {
 }
 
 export const code = (text: string): HTMLElement => h("code", {}, text);
-export const date = (seconds: number): string => new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC");
+/** The first second that no calendar of four digits has. A stranger's manifest can name any number. */
+const AFTER_9999 = 253_402_300_800;
+export const date = (seconds: number): string =>
+  seconds < AFTER_9999
+    ? new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", " UTC")
+    : `second ${seconds}, after the year 9999`;
 
 /** Write a number of bytes as people read it. */
 export function bytes(count: number): string {

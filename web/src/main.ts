@@ -273,7 +273,7 @@ function drawn(said: Said[], name: string): Drawn {
     h("p", { class: "dim hash" }, name),
     differ && h("p", { class: "problem" }, T.differ),
     said.map(outcomeCard),
-    actions(worst),
+    actions(summed(said, worst, differ)),
   );
   const rest = [
     ...(held.node ? [held.node] : []),
@@ -289,14 +289,22 @@ function refusedCard(title: string, more: string): HTMLElement {
   return h("section", {}, h("div", { class: "outcome fail" }, h("h2", {}, title), h("p", {}, more)));
 }
 
-function actions(said: Said): HTMLElement {
+/** What a badge says of all that was asked, in a few words and a colour. A retraction stands above everything. */
+function summed(said: readonly Said[], worst: Said, differ: boolean): [text: string, tone: string] {
+  if (said.some(({ records }) => records.some(({ standing }) => standing?.retractedAt))) return ["retracted", "fail"];
+  if (worst.outcome === "not verified") return [worst.outcome, "fail"];
+  if (differ) return ["two nodes differ", "unknown"];
+  if (worst.isPrivate) return [`${worst.outcome} on a private test chain`, "unknown"];
+  return [worst.outcome, worst.outcome === "verified" ? "pass" : "unknown"];
+}
+
+function actions([text, tone]: [text: string, tone: string]): HTMLElement {
   const copy = (event: Event): void => {
     const button = event.target as HTMLButtonElement;
     void navigator.clipboard.writeText(toLink(question)).then(() => (button.textContent = T.copied), () => prompt(T.link, toLink(question)));
   };
   const save = (): void => {
-    const tone = said.outcome === "verified" && !said.isPrivate ? "pass" : said.outcome === "not verified" ? "fail" : "unknown";
-    const picture = badge(said.outcome, tone, date(Math.floor(Date.now() / 1000)));
+    const picture = badge(text, tone, date(Math.floor(Date.now() / 1000)));
     const url = URL.createObjectURL(new Blob([picture], { type: "image/svg+xml" }));
     h("a", { href: url, download: "record.svg" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);

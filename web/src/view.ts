@@ -26,6 +26,7 @@ export interface Said {
   doesNotProve: string[];
 }
 
+const MOST_ROWS = 500;
 const relationNames = new Map<number, string>(Object.entries(relations).map(([name, number]) => [number, name.replaceAll("-", " ")]));
 const tone = (outcome: string, isPrivate: boolean): string =>
   outcome === "verified" && !isPrivate ? "pass" : outcome === "not verified" ? "fail" : "unknown";
@@ -73,11 +74,14 @@ export function plainWords(record: Shown, isWordOfFile: boolean): HTMLElement {
 }
 
 function when(record: Shown): Node[] {
-  const before = record.manifest?.predicate["notBefore"] as { timestamp?: string } | null | undefined;
-  const at = date(record.committedAt);
-  const first = before?.timestamp ? T.between(date(Number(before.timestamp)), at) : T.notAfter(at);
+  const named = record.manifest?.predicate["notBefore"] as { blockNumber: string; chainId: string; timestamp: string } | undefined;
   const sealed = record.standing?.sealedAt;
-  return [h("span", {}, first), ...(sealed ? [h("p", {}, T.sealed(date(sealed)))] : [])];
+  return [
+    h("span", {}, T.notAfter(date(record.committedAt))),
+    // the author's word: no node was asked whether that block has this hash and time
+    ...(named ? [h("p", { class: "dim" }, T.notBefore(named.blockNumber, named.chainId, date(Number(named.timestamp))))] : []),
+    ...(sealed ? [h("p", {}, T.sealed(date(sealed)))] : []),
+  ];
 }
 
 function parents(record: Shown): (Node | string)[] {
@@ -137,7 +141,9 @@ function find(value: Json, fits: (item: JsonObject) => boolean): JsonObject | un
 
 /** Each check as passed, failed or unknown, with its evidence. */
 export function checks(said: Said): HTMLElement {
-  const items = said.checks.map((check) =>
+  // a stranger's file can have a million of them; none that failed is left out
+  const shown = said.checks.filter((check, at) => at < MOST_ROWS || check.verdict === "fail");
+  const items = shown.map((check) =>
     h(
       "li",
       {},
@@ -146,7 +152,7 @@ export function checks(said: Said): HTMLElement {
     ),
   );
   const title = said.by ? `${T.checksTitle}: ${said.by}` : T.checksTitle;
-  return h("section", { "aria-label": title }, h("h2", {}, title), h("ul", { class: "plain checks" }, items));
+  return h("section", { "aria-label": title }, h("h2", {}, title), h("ul", { class: "plain checks" }, items), shown.length < said.checks.length && h("p", {}, T.moreChecks(said.checks.length - shown.length)));
 }
 
 export function notProven(said: Said): HTMLElement {
@@ -178,8 +184,6 @@ function rows(pairs: readonly (readonly [string, string])[]): HTMLElement {
   const lines = pairs.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value)));
   return h("div", { class: "scroll" }, h("table", {}, h("tbody", {}, lines)));
 }
-
-const MOST_ROWS = 500;
 
 /** The fields of a manifest as pairs of path and value. */
 export function flat(value: Json, path = ""): [string, string][] {

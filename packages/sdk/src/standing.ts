@@ -194,9 +194,10 @@ class Standing {
     const count = `${counted(records.length, "record")} and ${counted(blocks.length, "block")}`;
     const detail = `${count}: everything fits together, by hashes that were computed here`;
     const checks: Check[] = [{ name: "bundle", verdict: "pass", detail }];
-    for (const [what, type] of new Map(unchecked.map((item) => [item.join(), item])).values()) {
-      const times = unchecked.filter((item) => item[0] === what && item[1] === type).length;
-      const told = `${times} of ${what}, type ${type}: this version does not check it, and nothing rests on it`;
+    const times = new Map<string, number>();
+    for (const [what, type] of unchecked) times.set(`${what}, type ${type}`, (times.get(`${what}, type ${type}`) ?? 0) + 1);
+    for (const [named, number] of times) {
+      const told = `${number} of ${named}: this version does not check it, and nothing rests on it`;
       checks.push({ name: "not checked", verdict: "unknown", detail: told });
     }
     const chosen = [...this.#chosen()];

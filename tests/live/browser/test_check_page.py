@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.published_pages import PAGE
 from tests.findings.test_reports_of_hostile_records import HOSTILE
 from tests.live.browser.chromium import drive
@@ -44,6 +45,7 @@ class Seen:
     """
 
     text: str
+    badge: str
     messages: list[str]
     overflowing: list[int]
     faults: list[str]
@@ -119,6 +121,14 @@ def hostile_proof() -> bytes:
     return Forged(of_manifest=of_manifest).data()
 
 
+def of_a_document(plain: Any) -> Any:
+    """A manifest whose author names a block of a time that no calendar has."""
+    block = {"chainId": "1", "blockNumber": "7", "blockHash": "0x" + "55" * 32, "timestamp": "9" * 30}
+    predicate = {"name": "early", "subjectType": "commitment", "values": {}, "attachments": [], "parents": []}
+    document = {"predicate": predicate | {"notBefore": block}, "subject": [plain["subject"][0] | {"name": "early"}]}
+    return plain | document | {"predicateType": "urn:blockchaintracer:predicate:document:v1"}
+
+
 @pytest.fixture(scope="module")
 def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     folder = tmp_path_factory.mktemp("visits")
@@ -126,11 +136,13 @@ def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> 
     changed = bytearray(honest)
     changed[500] ^= 1
     retracted = Forged(word=1_438_270_006 << 40).data()
+    early = Forged(of_manifest=of_a_document, kind=Kind.DOCUMENT).data()
     files = {
         "good.proof": honest,
         "changed.proof": bytes(changed),
         "retracted.proof": retracted,
         "hostile.proof": hostile_proof(),
+        "early.proof": early,
         "other.csv": b"1,2\n",
     }
     for name, data in files.items():
@@ -162,8 +174,10 @@ def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> 
                     "expects": "Every check passed"},
         "changed": {"files": ["changed.proof"], "expects": "damaged or forged"},
         "retracted": {"files": ["retracted.proof"], "fields": {"block": " ".join(blocks_of(retracted))},
-                      "press": True, "expects": "Retracted on", "dark": True},
+                      "press": True, "expects": "Retracted on", "dark": True, "badge": True},
         "hostile": {"files": ["hostile.proof"], "expects": "It fits together"},
+        "early": {"files": ["early.proof"], "fields": {"block": " ".join(blocks_of(early))}, "press": True,
+                  "expects": "Every check passed", "badge": True},
         "another file": {"files": ["good.proof", "other.csv"], "expects": "other.csv is not"},
         "large": {"files": ["large.bin"], "expects": OF_ZEROS},
         "by a node": asks(life.ids["data"], "full"),
@@ -204,6 +218,7 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "changed": "damaged or forged",
         "retracted": "Verified",
         "hostile": "It fits together",
+        "early": "Verified",
         "another file": "Not verified",
         "large": "nothing",
         "by a node": "Verified",
@@ -223,6 +238,18 @@ def test_a_retraction_stands_above_everything(seen: dict[str, Seen]) -> None:
         text = seen[name].text
         assert text.index("Retracted on 20") < min(text.index(it) for it in ("erified", "In plain words"))
     assert "It rests on a record that was retracted." in seen["rests on it"].text
+
+
+def test_a_badge_says_what_stands_above_everything(seen: dict[str, Seen]) -> None:
+    assert "retracted on " in seen["retracted"].badge
+    assert "verified" not in seen["retracted"].badge
+    assert "verified on " in seen["early"].badge
+
+
+def test_an_earliest_time_is_the_word_of_its_author(seen: dict[str, Seen]) -> None:
+    """Also one of a year that no calendar has: the page ended at it, and showed no outcome."""
+    assert "after the year 9999, as older than it. That is the author's word" in seen["early"].text
+    assert "between" not in seen["early"].text.split("In plain words")[1].split("What it came from")[0]
 
 
 def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:

@@ -1,5 +1,5 @@
 // Uses the page that verifies as a person does, and tells what came and what the page tried.
-// In, as JSON: {page, visits: [{fragment, folder, files, fields: {id: text}, paste, press, widths, picture}]}.
+// In, as JSON: {page, visits: [{fragment, folder, files, fields: {id: text}, paste, press, badge, widths, picture}]}.
 // Out: one object a visit.
 import chromium from "@sparticuz/chromium";
 import axe from "axe-core";
@@ -43,6 +43,11 @@ for (const visit of visits) {
     if (visit.picture) await page.screenshot({ path: `${visit.picture}-${width}.png`, fullPage: true });
   }
   const text = await page.evaluate(() => document.body.innerText);
+  let badge = "";
+  if (visit.badge) {
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("text=Save a badge")]);
+    badge = readFileSync(await saved.path(), "utf8");
+  }
   const memory = await page.evaluate(() => performance.memory?.usedJSHeapSize ?? 0);
   let faults = [];
   if (visit.audit) {
@@ -55,6 +60,7 @@ for (const visit of visits) {
   }
   told.push({
     text,
+    badge,
     messages,
     overflowing,
     faults,
