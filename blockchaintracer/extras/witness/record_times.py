@@ -91,18 +91,23 @@ def bundle_times(
     trust, bundle = trust or WitnessTrust(), report.bundle
     domain, found = Domain(bundle.chain_id, bundle.registry), []
     given, problems = bundle_receipts(bundle)
-    # those of renewals are judged with them
-    given = [it for it in given if not str(it.subject).startswith(RENEWAL_ROOT)]
+    waiting, used = dict[StampedSubject, list[WitnessReceipt]](), set[StampedSubject]()
+    for it in given:
+        # those of renewals are judged with them
+        if not str(it.subject).startswith(RENEWAL_ROOT):
+            waiting.setdefault(it.subject, []).append(it)
     for record in bundle.records:
         subjects = _subjects(domain, record.id, record.batch.root if record.batch else None)
-        mine = [it for it in given if it.subject in subjects]
-        given = [it for it in given if it not in mine]
+        # several records can be in one batch, whose receipts are of each of them
+        mine = [it for subject in subjects for it in waiting.get(subject, ())]
+        used.update(subjects)
         if mine:
             witnesses = tuple(it for receipt in mine for it in check_receipt(receipt, trust))
             failed = tuple(refusal(it) for it in witnesses if it.standing is TimeStanding.REFUSED)
             own = record.committed_at if report.verified else None
             found.append(RecordTimes(record.id, None, own, witnesses, failed=failed))
-    wrong = [*(f"a receipt is of {it.subject}, which is no record of the bundle" for it in given), *problems]
+    others = [it for subject, receipts in waiting.items() if subject not in used for it in receipts]
+    wrong = [*(f"a receipt is of {it.subject}, which is no record of the bundle" for it in others), *problems]
     if wrong:
         found.append(RecordTimes("the bundle", None, None, (), failed=tuple(wrong)))
     if home and data:
