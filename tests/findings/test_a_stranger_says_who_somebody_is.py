@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import Manifest
+from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.manifest.predicates import RecordPredicate
-from blockchaintracer.core.record import Kind, Role
+from blockchaintracer.core.record import Kind, Link, Relation, Role
 from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.extras.identity.confirm import chosen, claim_entry
-from blockchaintracer.extras.identity.holders import known_names, of_names
+from blockchaintracer.extras.identity.holders import CHECKED, known_names, of_names
 from blockchaintracer.extras.identity.identity_claims import claim, holder_of
 from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.lab.attest import retract
@@ -24,6 +24,7 @@ from blockchaintracer.lab.groups import create_group, invite, join
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.commit import commit
+from blockchaintracer.lab.recording.content import commit_document
 from blockchaintracer.lab.rotation import report_key
 from tests.support.labs import second_lab
 
@@ -88,6 +89,51 @@ def test_a_thief_s_claim_counts_nowhere(lab: Lab, tmp_path: Path) -> None:
     honest = entry_of(lab, claim(lab, "orcid", ORCID, for_group=False).id)
     _state(stranger, lab.signer.address, since)
     assert states(stranger, honest) == ["never confirmed"]
+
+
+def test_what_a_stolen_key_saw_counts_not(lab: Lab, tmp_path: Path) -> None:
+    member = second_lab(lab, tmp_path / "member")
+    join(member, invite(lab, lab.group(), member.signer.address, Role.RECORDER))
+    other = second_lab(lab, tmp_path / "other")
+    entry = entry_of(other, claim(other, "orcid", ORCID, for_group=False).id)
+    since = lab.chain.head().timestamp + 1
+    lab.chain.ask("anvil_mine", "0x1", "0x3c")
+    member.group_number = lab.group()
+    told = {"method": "orcid", "address": "it", "fetchedAt": since}
+    link = Link(lab.domain.record_id(entry.key), Relation.CONFIRMS)
+    document = commit_document(
+        member, Kind.DOCUMENT, "ab" * 32, [link], name="a check", subject_type="file", values={CHECKED: told}
+    )
+    check = entry_of_document(member, document.id)
+    name = holder_of(lab.domain, said(entry))
+    handed = [IdentityEvidence(lab.domain, name, (entry, check))]
+    assert [it.state for it in of_names(lab, [name], handed=handed)] == ["seen"]
+    report_key(lab, member.signer.address, _iso(since), "stolen")
+    assert [it.state for it in of_names(lab, [name], handed=handed)] == ["never confirmed"]
+
+
+def test_a_recorder_revokes_nothing_of_the_group(lab: Lab, tmp_path: Path) -> None:
+    """Who cannot say who a group is made such a claim and took it back: then what the domain says of the group did not
+    count for the honest claim."""
+    member = second_lab(lab, tmp_path / "member")
+    join(member, invite(lab, lab.group(), member.signer.address, Role.RECORDER))
+    honest = entry_of(lab, claim(lab, "domain", "lab.example", for_group=True).id)
+    member.group_number = lab.group()
+    statement = type(said(honest)).from_plain(said(honest).to_json() | {"account": member.signer.address.lower()})
+    signature = f"0x{member.signer.sign_typed_data(statement.typed_data()).hex()}"
+    made = commit(member, changed(honest, statement=statement.to_json(), signature=signature), ())
+    theirs = entry_of(member, made.id)
+    retract(member, made.id, "to spoil the other's")
+    assert states(lab, theirs) == ["refused"]
+    # a maintainer who left, and had taken a claim back before, is told as it was
+    retract(lab, lab.domain.record_id(honest.key), "it moved")
+    assert states(lab, honest) == ["revoked"]
+
+
+def entry_of_document(lab: Lab, record: str) -> IdentityRecord:
+    found = lab.registry.find_record(record)
+    assert found
+    return IdentityRecord(found.key, parse_manifest(lab.store.get_bytes(found.key.manifest)))
 
 
 def _iso(seconds: int) -> str:

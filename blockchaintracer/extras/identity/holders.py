@@ -230,7 +230,7 @@ def _holders(
         if holder.state == NEVER:
             entry = claims[holder.record][1]
             named_only = (holder.scheme, holder.identifier) in revoked
-            holder = _confirmed(lab, holder, entry, checks, asking, named_only)  # noqa: PLW2901
+            holder = _confirmed(lab, holder, entry, checks, asking, named_only, sources)  # noqa: PLW2901
         told.append(holder)
     return told
 
@@ -265,11 +265,13 @@ def _claim(
             raise InputError("its record is not stored in the registry")
         require_timely(said, stored.recorded_at)
         holder = replace(holder, claimed_at=stored.recorded_at)
+        times = [lab.chain.head().timestamp]
         if ended := _revoked_at(lab, entry, record):
-            return replace(holder, state=REVOKED, revoked_at=ended)
-        now = lab.chain.head().timestamp
-        if said.group is not None and not speaks_for(lab, said.group, said.account, now):
+            times.append(stored.recorded_at)
+        if said.group is not None and not any(speaks_for(lab, said.group, said.account, time) for time in times):
             raise InputError(f"{checksummed(said.account)} is neither owner nor maintainer of group {said.group} now")
+        if ended:
+            return replace(holder, state=REVOKED, revoked_at=ended)
         unknown = _require_own_key(lab, entry, stored.recorded_at, groups, sources)
     except InputError as error:
         return replace(holder, state=REFUSED, reason=error.message)
@@ -299,6 +301,14 @@ def _require_own_key(
     return unknown
 
 
+def _is_own_key(lab: Lab, entry: IdentityRecord, recorded_at: int, sources: Sequence[str]) -> bool:
+    try:
+        _require_own_key(lab, entry, recorded_at, (), sources)
+    except InputError:
+        return False
+    return True
+
+
 def _revoked_at(lab: Lab, entry: IdentityRecord, record: str) -> int | None:
     """Return when a claim was revoked: also one that is recorded again, whose statement has the digest of one that was
     retracted. Anyone can record and retract an equal statement: those of the account, and of the group if it is the
@@ -321,6 +331,7 @@ def _confirmed(
     checks: list[tuple[str, IdentityRecord]],
     asking: Asking | None,
     named_only: bool,
+    sources: Sequence[str],
 ) -> Holder:
     """Add what groups saw, and what the other side says now.
 
@@ -333,8 +344,9 @@ def _confirmed(
     said = predicate.statement
     about = [(record, document) for record, document in checks if _is_check_of(lab, entry, document)]
     stored = lab.registry.statuses([record for record, _ in about])
-    judged = (_seen(entry, said, *check, status, named_only) for check, status in zip(about, stored, strict=True))
-    seen = tuple(it for it in judged if it)
+    pairs = zip(about, stored, strict=True)
+    judged = ((check[1], _seen(entry, said, *check, status, named_only)) for check, status in pairs)
+    seen = tuple(it for document, it in judged if it and _is_own_key(lab, document, it.at, sources))
     holder = replace(holder, seen=seen, state=SEEN if seen else NEVER)
     if asking is None:
         return holder

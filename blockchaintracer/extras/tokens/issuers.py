@@ -80,7 +80,7 @@ def fetch_key(issuer: Issuer, kid: str, *, allow_local: bool = False) -> bytes |
     """
     about = _get(issuer, f"{issuer.url}/.well-known/openid-configuration", allow_local)
     place = about.get("jwks_uri")
-    if about.get("issuer") != issuer.url or not isinstance(place, str) or _origin(place) != _origin(issuer.url):
+    if about.get("issuer") != issuer.url or not isinstance(place, str) or not _is_at(place, issuer.url):
         raise NotVerified(f"{issuer.url} names another issuer, or keeps its keys at another host")
     keys = _get(issuer, place, allow_local).get("keys")
     fitting = [key for key in keys if isinstance(key, dict) and key.get("kid") == kid] if isinstance(keys, list) else []
@@ -89,9 +89,13 @@ def fetch_key(issuer: Issuer, kid: str, *, allow_local: bool = False) -> bytes |
     return key_file(issuer.url, fitting[0]) if fitting else None
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+def _is_at(url: str, other: str) -> bool:
+    """Return whether two addresses have one scheme, host and port."""
+    try:
+        parts, others = urlsplit(url), urlsplit(other)
+    except ValueError:
+        return False
+    return (parts.scheme, parts.netloc) == (others.scheme, others.netloc)
 
 
 def _get(issuer: Issuer, url: str, allow_local: bool) -> dict[str, Any]:

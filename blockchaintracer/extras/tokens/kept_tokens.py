@@ -18,6 +18,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import MAX_BYTES as MAX_MANIFEST
 from blockchaintracer.core.manifest import Artifact, Predicate, RecordPredicate
 from blockchaintracer.core.networks import when
@@ -40,6 +41,7 @@ from blockchaintracer.lab.recording.content import commit_document
 
 KEY_FILE = "issuer-key.json"
 Sources = Sequence[str | os.PathLike[str]]
+_MOST_DOCUMENTS = 1000
 _NEEDED = frozenset({"signature", "issuer's key", "token"})
 """Checks without which nothing of a token is shown: unknown, they leave it undecided."""
 
@@ -195,9 +197,15 @@ def tokens_of(lab: Lab, record_id: str, *, sources: Sequence[str] = ()) -> list[
     if _kept(record, _manifest(lab, record, sources)):
         return [record.id]
     with up_to_date(lab, sources=sources) as index:
-        rows = query(
-            index, registry=lab.registry, kind=Kind.DOCUMENT, descendants_of=record.id, limit=1000, descending=False
-        )
+        about: dict[str, Any] = {
+            "kind": Kind.DOCUMENT,
+            "descendants_of": record.id,
+            "limit": _MOST_DOCUMENTS,
+            "descending": False,
+        }
+        # the group's own first: anybody can record more documents about a record than are looked at
+        found = [query(index, registry=lab.registry, group=group, **about) for group in (record.group, None)]
+    rows = {row.id: row for rows in found for row in rows}.values()
     documents = []
     for row in rows:
         with suppress(StoreError, NotVerified, InputError, ChainUnavailable):
@@ -316,7 +324,10 @@ def _key_check(
                 return Check(name, Outcome.PASS, f"{issuer.url} shows it now")
             told += f"; {issuer.url} shows it no more"
     for witness in lab.registry.find_subject(digest) if witness_groups else ():
-        stored = lab.registry.status(witness.id) if witness.group in witness_groups else None
+        # a group can record these bytes for another reason, too
+        confirms = any(it.relation == Relation.CONFIRMS for it in witness.key.parents)
+        is_witness = confirms and witness.key.kind == Kind.DOCUMENT and witness.group in witness_groups
+        stored = lab.registry.status(witness.id) if is_witness else None
         if stored and stored.exists and not stored.retracted_at:
             return Check(name, Outcome.PASS, f"group {witness.group} recorded it {when(stored.recorded_at)}")
     told += ". That it is the issuer's is the word of that group: --check-identity asks, or --witness-group names"
@@ -371,11 +382,24 @@ def delete_token(lab: Lab, document_id: str, folders: Sequence[Path] = ()) -> li
     places += [lab.store.published(folder).path_of(document.key.subject) for folder in folders]
     there = [place for place in places if place.is_file()]
     for place in there:
+        _require_token(place)
+    for place in there:
         try:
             place.unlink()
         except OSError as error:
             raise StoreError(f"can't delete {place}: {error.strerror}", hint="Delete it yourself.") from None
     return [str(place) for place in there]
+
+
+def _require_token(place: Path) -> None:
+    """Refuse to delete what is no token: a stranger's document can name the digest of anything."""
+    try:
+        read_token(read_limited(place, MAX_BYTES, "a token"))
+    except (InputError, NotVerified):
+        raise InputError(
+            f"expected a token in {place}, got something else: nothing was deleted",
+            hint="The document is no token's, whatever it says. If the file is damaged, delete it yourself.",
+        ) from None
 
 
 def wait_until_expired(ends: int, say: Callable[[str], None]) -> None:
