@@ -11,9 +11,16 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.errors import (
+    BlockchainTracerError,
+    ChainUnavailable,
+    InputError,
+    NotVerified,
+    StoreError,
+)
 from blockchaintracer.core.formats import PUBLISHED, read_limited
 from blockchaintracer.core.manifest import (
+    MAX_BYTES,
     ContentPredicate,
     Predicate,
     RecordPredicate,
@@ -158,7 +165,8 @@ def publish(
     for parent in _ancestors(lab, record):
         ids.append(parent.id)
         proofs |= _proof(lab, parent)
-        if lab.store.has(parent.key.manifest):
+        # whoever recorded it could name any digest: nothing but a manifest is taken along as one
+        if _has_manifest(lab.store, parent):
             needed.append(("manifest", label(parent.key.kind, Kind), parent.key.manifest))
         else:
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
@@ -387,6 +395,15 @@ def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
     data = data if len(data) <= MAX_KEY_FILE_BYTES else key.to_bytes()
     names = [proof_name(record.id), *([content_name(record.key.subject)] if record.batch else [])]
     return dict.fromkeys(names, lab.store.put_bytes(data))
+
+
+def _has_manifest(store: Store, record: RecordView) -> bool:
+    """Whether the store has the manifest of a record: what its key names can be anything else that the lab has."""
+    digest = record.key.manifest
+    if store.has(digest) and store.where(digest).stat().st_size <= MAX_BYTES:
+        with suppress(InputError, NotVerified):
+            return bool(read_manifest(store, record))
+    return False
 
 
 def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:

@@ -6,14 +6,17 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import BATCH, CHECKPOINT_BATCH, GROUP, Format
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
     Code,
+    Manifest,
     RecordPredicate,
     RunPredicate,
     artifacts_of,
@@ -21,6 +24,7 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
 from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.verify.copies import object_name
@@ -50,6 +54,7 @@ from blockchaintracer.lab.files import output, placing, write_kept
 from blockchaintracer.lab.kept_evidence import kept_evidence
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox.transactions import RECORDS
 from blockchaintracer.lab.publish import require_apart
 from blockchaintracer.lab.published_secrets import TOKEN_VALUE, Found, require_no_secrets, token_withheld
 from blockchaintracer.lab.recording.keep import hidden_content
@@ -145,9 +150,11 @@ def export_registry(
     head, logs, proofs = told.head, told.logs, told.proofs
     keys = _keys(logs)
     ids = {*keys, *(name for proof in proofs for name in (proof.id, proof.root))}
-    objects = _Objects(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
-    for digest in _named(logs):
-        objects.add(digest)
+    own = {it.write.key for it in lab.outbox.entries_in(_domain(head), *RECORDS) if it.write.key}
+    own |= {proof.key for proof in proofs}
+    objects = _Objects(lab.store, own, artifacts=artifacts or with_diffs, diffs=with_diffs)
+    for event, digest in _named(logs):
+        objects.add_document(event, digest)
     for key in [*keys.values(), *(proof.key for proof in proofs)]:
         objects.add_record(key)
     not_searched = require_no_secrets(lab.store, objects.files, allowed, hidden_content(lab))
@@ -331,11 +338,23 @@ def _checked_logs(head: Head, events: Sequence[Event], blocks: Sequence[Archived
         )
     with refusing(EVENTS):
         logs = _decode(events, blocks)
-        domain = Domain(int(head.chain_id), checksummed(head.registry))
+        domain = _domain(head)
         for record_id, key in _keys(logs).items():
             if domain.record_id(key) != record_id:
                 raise ArchiveRefused(EVENTS, f"expected the key of record {record_id}, got that of another")
     return logs
+
+
+def _domain(head: Head) -> Domain:
+    return Domain(int(head.chain_id), checksummed(head.registry))
+
+
+def _is_of(data: bytes, forms: Iterable[Format]) -> bool:
+    """Whether bytes are a document of one of these formats, in any version."""
+    with suppress(InputError):
+        plain = parse_json(data, "a document")
+        return isinstance(plain, dict) and any(form.names(plain.get("type")) for form in forms)
+    return False
 
 
 def _keys(logs: Iterable[Log]) -> dict[str, RecordKey]:
@@ -354,12 +373,16 @@ _DOCUMENT_AT = {"GroupCreated": 2, "GroupDescribed": 1, "Anchored": 4, "Retracte
 """Which value of an event is the digest of a description or a reason."""
 
 
-def _named(logs: Iterable[Log]) -> Iterator[str]:
-    """The documents that events name, besides manifests of records."""
+_FORMS = {"GroupCreated": (GROUP,), "GroupDescribed": (GROUP,), "Anchored": (BATCH, CHECKPOINT_BATCH), "Retracted": ()}
+"""What such a document is; a reason is any text."""
+
+
+def _named(logs: Iterable[Log]) -> Iterator[tuple[str, str]]:
+    """The documents that events name, besides manifests of records, each with the name of its event."""
     for log in logs:
         place = _DOCUMENT_AT.get(log.event)
         if place is not None and any(log.values[place]):
-            yield log.values[place].hex()
+            yield log.event, log.values[place].hex()
 
 
 def _spans(logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> Iterator[Span[Log]]:
@@ -415,10 +438,18 @@ def _transaction_of(proof: Proof, logs: Sequence[Log]) -> str | None:
 
 
 class _Objects:
-    """The objects of the store that go into an archive."""
+    """The objects of the store that go into an archive.
 
-    def __init__(self, store: Store, *, artifacts: bool, diffs: bool) -> None:
+    Anyone may name any digest in an event. So what goes without being asked for is what the event says that it is: else
+    a stranger who knows the digest of a file would take the file along.
+
+    Args:
+        own: keys of the lab's own records.
+    """
+
+    def __init__(self, store: Store, own: Collection[RecordKey], *, artifacts: bool, diffs: bool) -> None:
         self._store = store
+        self._own = own
         self._artifacts = artifacts
         self._diffs = diffs
         self.present: set[str] = set()
@@ -426,20 +457,29 @@ class _Objects:
         self.files: list[Found] = []
 
     def add(self, digest: str) -> bool:
-        """Adds an object if the store has it."""
-        has = self._store.has(digest)
+        """Adds an object if the store has it, and it is no difference of a run of the lab that was not asked for."""
+        has = self._store.has(digest) and digest not in self._withheld
         (self.present if has else self.missing).add(digest)
         return has
 
+    def add_document(self, event: str, digest: str) -> None:
+        """Adds what an event names: a description in its form, or a reason that is no file of the lab's records."""
+        if self._is_small(digest) and digest not in self._withheld:
+            forms = _FORMS[event]
+            if _is_of(self._store.get_bytes(digest, MAX_BYTES), forms) if forms else digest not in self._content:
+                self.present.add(digest)
+                return
+        self.missing.add(digest)
+
     def add_record(self, key: RecordKey) -> None:
         """Adds a record's manifest, and the files that belong to it as far as they were asked for."""
-        if not self.add(key.manifest) or not self._artifacts:
+        if (manifest := self._manifest(key)) is None:
+            self.missing.add(key.manifest)
             return
-        try:
-            predicate = parse_manifest(self._store.get_bytes(key.manifest, MAX_BYTES)).predicate
-        except (InputError, StoreError):
-            # anyone may record what is no manifest: it's kept as it is
-            predicate = None
+        self.present.add(key.manifest)
+        if not self._artifacts:
+            return
+        predicate = manifest.predicate
         is_token = isinstance(predicate, RecordPredicate) and TOKEN_VALUE in predicate.values
         if is_token and token_withheld(self._store, key.subject):
             self.missing.add(key.subject)
@@ -447,8 +487,6 @@ class _Objects:
             self.files.append(("token" if is_token else "content", key.subject, key.subject))
         elif key.subject_type == SubjectType.FOLDER and self.add(key.subject):
             self._add_listed(key.subject)
-        if predicate is None:
-            return
         code = predicate.code if isinstance(predicate, RunPredicate) else Code()
         packs = {state.pack.sha256: state.commit for _, state in code.states() if state.pack}
         for artifact in artifacts_of(predicate):
@@ -461,6 +499,40 @@ class _Objects:
             else:
                 what = "encrypted" if artifact.path.endswith(".age") else "attachment"
                 self.files.append(("diff" if artifact in code.diffs else what, artifact.path, artifact.sha256))
+
+    def _is_small(self, digest: str) -> bool:
+        return self._store.has(digest) and self._store.where(digest).stat().st_size <= MAX_BYTES
+
+    def _manifest(self, key: RecordKey) -> Manifest | None:
+        """The manifest that a key names; None if the store has none, or anything else of this digest."""
+        if not self._is_small(key.manifest):
+            return None
+        with suppress(InputError):
+            return parse_manifest(self._store.get_bytes(key.manifest, MAX_BYTES))
+        return None
+
+    @cached_property
+    def _withheld(self) -> frozenset[str]:
+        """The differences of the lab's runs to their commits, if they were not asked for."""
+        if self._diffs:
+            return frozenset()
+        read = (manifest.predicate for key in self._own if (manifest := self._manifest(key)))
+        runs = [predicate for predicate in read if isinstance(predicate, RunPredicate)]
+        return frozenset(diff.sha256 for predicate in runs for diff in predicate.code.diffs)
+
+    @cached_property
+    def _content(self) -> frozenset[str]:
+        """What the lab's own records are of, and the files that they name."""
+        listings = [key.subject for key in self._own if key.subject_type == SubjectType.FOLDER]
+        found = {key.subject for key in self._own}
+        for manifest in filter(None, map(self._manifest, self._own)):
+            artifacts = artifacts_of(manifest.predicate)
+            found.update(artifact.sha256 for artifact in artifacts)
+            listings += [artifact.sha256 for artifact in artifacts if is_listing(artifact.path)]
+        for listing in listings:
+            with suppress(InputError, StoreError):
+                found.update(digest for _, digest in parse_listing(self._store.get_bytes(listing, LISTING_LIMIT)))
+        return frozenset(found)
 
     def _add_listed(self, listing: str) -> None:
         try:
