@@ -198,7 +198,17 @@ def test_what_another_group_says_of_a_content_decides_nothing() -> None:
         assert check.verdict is verdict
 
 
-@pytest.mark.parametrize("text", ["sha256", "md5:2041-01-01", "sha256:", "sha256:soon", "sha256:2041-01-01T00:00:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sha256",
+        "md5:2041-01-01",
+        "sha256:",
+        "sha256:soon",
+        "sha256:2041-01-01T00:00:00",
+        "sha256:0001-01-01T00:00:00+14:00",
+    ],
+)
 def test_a_break_is_named_by_algorithm_and_date(text: str) -> None:
     with pytest.raises(InputError, match="expected"):
         parse_broken([text])

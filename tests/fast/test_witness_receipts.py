@@ -326,6 +326,19 @@ def test_a_chain_may_have_certificates_between() -> None:
     assert authority(Issuer.made("Authority", no_ca), between=(no_ca,)).standing is TimeStanding.REFUSED
 
 
+def test_an_issuer_of_other_certificates_makes_no_authority() -> None:
+    """A root can be that of many issuers, and most of them may only certify servers."""
+    usages = {
+        ExtendedKeyUsageOID.SERVER_AUTH: TimeStanding.REFUSED,
+        ExtendedKeyUsageOID.TIME_STAMPING: TimeStanding.VERIFIED,
+        ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: TimeStanding.VERIFIED,
+    }
+    for usage, standing in usages.items():
+        between = Issuer.made("Between", ROOT, ca=True, ca_usages=(usage,))
+        said = authority(Issuer.made("Authority", between), between=(between,))
+        assert said.standing is standing, said
+
+
 def test_a_policy_that_is_not_accepted_decides_nothing() -> None:
     def trusting(*policies: str) -> WitnessTrust:
         return WitnessTrust(authorities=(TrustedAuthority((ROOT.certificate,), policies),))

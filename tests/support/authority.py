@@ -54,6 +54,7 @@ class Issuer:
         *,
         ca: bool = False,
         usages: tuple[x509.ObjectIdentifier, ...] | None = (ExtendedKeyUsageOID.TIME_STAMPING,),
+        ca_usages: tuple[x509.ObjectIdentifier, ...] = (),
         critical: bool = True,
         start: datetime = NOW - timedelta(days=30),
         end: datetime = NOW + timedelta(days=3650),
@@ -72,8 +73,8 @@ class Issuer:
             .not_valid_after(end)
             .add_extension(x509.BasicConstraints(ca, None), critical=True)
         )
-        if not ca and usages is not None:
-            built = built.add_extension(x509.ExtendedKeyUsage(usages), critical=critical)
+        if ca_usages or (not ca and usages is not None):
+            built = built.add_extension(x509.ExtendedKeyUsage(ca_usages or usages or ()), critical=critical)
         return cls(built.sign(signing, digest), key)
 
 

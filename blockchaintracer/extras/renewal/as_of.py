@@ -39,8 +39,8 @@ def read_date(text: str) -> int:
         if _DAY.fullmatch(text):
             return int((datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)).timestamp()) - 1
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo:
-            return int(moment.timestamp())
+        if moment.tzinfo and (seconds := int(moment.timestamp())) >= 0:
+            return seconds
     except (ValueError, OverflowError):
         pass
     raise InputError(

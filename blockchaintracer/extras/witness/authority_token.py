@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import new
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -301,6 +302,13 @@ class SignedToken:
                 return "its certificate is not one for time stamps alone (extended key usage)"
         except ExtensionNotFound:
             return "its certificate is not one for time stamps (no extended key usage)"
+        for it in self.others:
+            # an issuer that is limited to other certificates, of servers for example, makes no authority (as openssl
+            # and browsers read RFC 5280, 4.2.1.12)
+            with suppress(ExtensionNotFound):
+                allowed = {*it.extensions.get_extension_for_class(ExtendedKeyUsage).value}
+                if not allowed & {ExtendedKeyUsageOID.TIME_STAMPING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:
+                    return "a certificate of its chain may issue none for time stamps (extended key usage)"
         for it in (self.signer, *self.others):
             start, end = it.not_valid_before_utc.timestamp(), it.not_valid_after_utc.timestamp()
             if not start <= self.generated <= end:
