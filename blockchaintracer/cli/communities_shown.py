@@ -58,6 +58,12 @@ def registry_of_community(home: Home, chosen: str, network: str | None, chain_id
     return str(there[0].registry)
 
 
+def groups_that_count(home: Home, chosen: str | None, domain: Domain) -> tuple[int, ...]:
+    """Return the groups of a registry that a community trusts; none named: all, or `with_communities` fails."""
+    registry = import_module(_BOOKS).trusted(home, chosen, domain) if chosen else None
+    return tuple(it.group for it in registry.groups or ()) if registry else ()
+
+
 def groups_of_bundle(home: Home, chosen: str, domain: Domain) -> tuple[int, ...]:
     """Return the groups that count of a bundle's registry; none named: all.
 

@@ -18,6 +18,7 @@ from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
 from blockchaintracer.cli.communities_shown import (
     community_words,
     groups_of_bundle,
+    groups_that_count,
     registry_of_community,
     with_communities,
 )
@@ -184,7 +185,8 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     for entry in lab.outbox.entries_about(target, Op.RECORD) if is_hash(target) and not path else ():
         files += [Path(place.path) for place in lab.hashes.places(entry.write.key.subject)[:1]]
     with progress_bar("hashing", files) as progress:
-        about = {"path": path, "record": record, "group": group, "author": author}
+        counting = groups_that_count(lab.home, community, lab.domain)
+        about = {"path": path, "record": record, "group": group, "author": author, "groups": counting}
         report = verify(lab, target, **about, sources=sources, progress=progress)
     report, more = renewing.judged(report)
     report, holders = _with_holders(lab, report, sources, options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +49,7 @@ def verify(
     record: str | None = None,
     group: int | None = None,
     author: str | None = None,
+    groups: Collection[int] = (),
     sources: Sources = (),
     progress: Progress | None = None,
 ) -> Report:
@@ -62,11 +63,13 @@ def verify(
         record: id of the record to hold the file or folder against that `target` is.
         group: of a file or folder, only records of this group count; beside `author` the group that a seal is for.
         author: who sealed the commitment `target` for `group`: the registry's state is asked, which no node forgets.
+        groups: of a file, a folder or a digest, only what is of these groups counts, if `group` names none.
     """
     digest = lab.parse_id(target, "record id, transaction hash or SHA-256") if is_hash(target) else None
     if author is not None and (group is None or digest is None or path is not None or record is not None):
         raise InputError("expected --author beside a seal's commitment and --group NUMBER", hint="See `verify --help`.")
     record = None if record is None else lab.parse_id(record)
+    counting = tuple(groups) if group is None else (group,)
     if digest is None:
         if path is not None:
             raise InputError(f"expected a record's id beside --path, got {target!r}")
@@ -85,13 +88,13 @@ def verify(
         verifier = lab_verifier(registry, lab.store, sources, progress)
         if path is not None:
             shown = Shown(path, StoredCopies(lab.store, sources, progress))
-            report = verifier.path(shown, record, () if group is None else (group,))
+            report = verifier.path(shown, record, counting)
             asked = record or shown.sha256
         else:
             asked = digest or ""
             sealers = [(group, author)] if group is not None and author is not None else []
             sealers += [(seal.group, seal.author) for seal in own_seals(lab, asked) if seal.commitment == asked]
-            report = verifier.hash(asked, sealers=sealers)
+            report = verifier.hash(asked, counting if author is None else (), sealers)
         report = with_batched(
             lab.registry,
             verifier,
@@ -100,7 +103,7 @@ def verify(
             lambda: published_proofs(lab.domain, sources, asked, in_source),
             lambda: _kept(lab, asked),
             path=path,
-            groups=() if group is None else (group,),
+            groups=counting,
         )
         sealed = any(check.name == "seal" for check in report.checks)
         if sealed or not report.records:
