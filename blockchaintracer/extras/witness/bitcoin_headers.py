@@ -158,10 +158,16 @@ def headers_of_file(path: Path, *, regtest: bool = False) -> Callable[[int], Bit
 
 
 def headers_of_node(url: str) -> Callable[[int], BitcoinHeader | None]:
-    """Return what asks a Bitcoin node for a header with six confirmations (``getblockhash``, ``getblockheader``)."""
+    """Return what asks a Bitcoin node for a header with six confirmations (``getblockhash``, ``getblockheader``).
+
+    A node that did not answer once is not asked again: a stranger's receipts can name many blocks.
+    """
     user, _, password = os.environ.get(AUTH_VARIABLE, "").partition(":")
+    silent = list[str]()
 
     def ask(method: str, *params: object) -> object:
+        if silent:
+            raise ChainUnavailable(silent[0], hint="Name another by --bitcoin-rpc.")
         with new_session((user, password) if user else None) as session:
             body = canonical({"jsonrpc": "1.0", "id": 1, "method": method, "params": list(params)})
             try:
@@ -169,7 +175,8 @@ def headers_of_node(url: str) -> Callable[[int], BitcoinHeader | None]:
                 plain = parse_json(answer.body, "a Bitcoin node")
             except (FetchError, BlockchainTracerError) as error:
                 reason = str(error) if isinstance(error, FetchError) else "does not answer as a Bitcoin node"
-                raise ChainUnavailable(f"{redact_url(url)} {reason}", hint="Name another by --bitcoin-rpc.") from None
+                silent.append(f"{redact_url(url)} {reason}")
+                raise ChainUnavailable(silent[0], hint="Name another by --bitcoin-rpc.") from None
         return plain.get("result") if isinstance(plain, dict) else None
 
     def at(height: int) -> BitcoinHeader | None:

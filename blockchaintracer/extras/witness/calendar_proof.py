@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _ACCEPT = "application/vnd.opentimestamps.v1"
 _ANSWER = 10_000
 _HEIGHTS = 1 << 31
+_MOST_ATTESTATIONS = 32
+"""Of a proof: four calendars give eight. Each is asked about, and a stranger may have written it."""
 T = TypeVar("T")
 
 
@@ -224,6 +226,8 @@ def _require_sound(stamp: Timestamp) -> None:
     from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
     from opentimestamps.core.op import OpAppend, OpPrepend, OpSHA256
 
+    if (count := sum(len(node.attestations) for node in _nodes(stamp))) > _MOST_ATTESTATIONS:
+        raise InputError(f"expected a proof with at most {_MOST_ATTESTATIONS} attestations, got {count}")
     for node in _nodes(stamp):
         # an operation without an argument is an empty tuple, which is false
         if wrong := [op for op in node.ops if not isinstance(op, OpAppend | OpPrepend | OpSHA256)]:
