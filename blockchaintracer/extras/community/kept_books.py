@@ -96,8 +96,8 @@ def add_book(
         hint = "Say what to call it: --as NAME."
         raise InputError(f"expected a name of a-z, 0-9 and '-' for {book.name!r}, got {name!r}", hint=hint)
     for kept in kept_books(home):
-        for ours, theirs in ((name, kept.alias), (book.name, kept.book.name)):
-            if skeleton(ours) == skeleton(theirs):
+        for ours in (name, book.name):
+            if skeleton(ours) in _called(kept):
                 is_same = book.fingerprint == kept.book.fingerprint
                 relation = "is" if is_same else "looks like"
                 raise InputError(
@@ -126,7 +126,7 @@ def update_book(
     _require_current(book, now)
     if skeleton(book.name) != skeleton(kept.book.name):
         for other in kept_books(home):
-            if other.alias != kept.alias and skeleton(other.book.name) == skeleton(book.name):
+            if other.alias != kept.alias and skeleton(book.name) in _called(other):
                 raise InputError(f"{kept.alias} now calls itself {book.name!r}, which looks like {other.alias}")
     new = KeptBook(kept.alias, place, kept.added, book)
     _write(home, new)
@@ -200,6 +200,11 @@ def _read(source: str, allow_local: bool) -> bytes:
         hint = "--allow-local lets it." if error.refused else "Try again later."
         raise ChainUnavailable(f"the address book {error}", hint=hint) from None
     return answer.body
+
+
+def _called(kept: KeptBook) -> set[str]:
+    """Return what its user and its keepers call a community, as `skeleton` does: another has neither name."""
+    return {skeleton(kept.alias), skeleton(kept.book.name)}
 
 
 def _require_current(book: Book, now: datetime) -> None:
