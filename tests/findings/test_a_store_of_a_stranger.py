@@ -16,7 +16,7 @@ import pytest
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.extras.mlflow_reader import answers, artifact_files
 from blockchaintracer.extras.mlflow_reader.artifact_files import places_of
-from blockchaintracer.extras.mlflow_reader.snapshot import Hide, files_at, require_places_of, take_snapshot
+from blockchaintracer.extras.mlflow_reader.snapshot import Hide, files_at, get_run, require_places_of, take_snapshot
 from tests.support.labs import holding, secret_file, shared_lab, typed
 from tests.support.serving import serving
 
@@ -44,6 +44,14 @@ def planted(clone: Path, location: str, source: str | None = None) -> tuple[mlfl
         client.log_inputs(run_id, [mlflow.entities.DatasetInput(dataset)])
     client.set_terminated(run_id)
     return client, run_id
+
+
+def test_an_id_that_the_store_does_not_have_is_told_with_its_newest_runs(clone: Path) -> None:
+    """The first screen said `verify mlflow:RUN`, and nothing said which runs there are."""
+    client, run_id = planted(clone, str(clone))
+    with pytest.raises(InputError, match="MLflow has no run 'RUN'") as refused:
+        get_run(client, "RUN")
+    assert f"Its newest runs: {run_id} (" in str(refused.value.hint)
 
 
 def places(tmp_path: Path) -> Iterator[str]:

@@ -208,8 +208,23 @@ def get_run(client: Any, run_id: str) -> Any:
     except MlflowException as error:
         raise InputError(
             f"MLflow has no run {run_id[:80]!r} at {redact_url(client.tracking_uri)}: {error.message[:200]}",
-            hint="Name the tracking server with --tracking-uri or $MLFLOW_TRACKING_URI.",
+            hint=f"{_newest_runs(client, error)}Name the tracking server with --tracking-uri or $MLFLOW_TRACKING_URI.",
         ) from None
+
+
+def _newest_runs(client: Any, error: Any) -> str:
+    """Name the newest runs of a store that has no run of some id; nothing if it could not be asked or has none."""
+    from mlflow.exceptions import MlflowException
+
+    if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        return ""
+    try:
+        experiments = [it.experiment_id for it in client.search_experiments()]
+        runs = client.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=3)
+    except MlflowException:
+        return ""
+    named = ", ".join(f"{it.info.run_id} ({it.info.run_name})" for it in runs)
+    return f"Its newest runs: {named[:400]}. " if named else ""
 
 
 @bounded_answers()
