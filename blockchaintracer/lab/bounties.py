@@ -113,6 +113,11 @@ def read_terms(lab: Lab, text: str) -> Terms:
         return read_strictly(
             data, BOUNTY, text, lambda found: _required(lab, found), lambda terms: _document(lab, terms)
         )
+    if not text.startswith("0x"):
+        raise InputError(
+            f"expected the file of a bounty or its id, 0x and 64 hex digits, got {text[:80]!r}, which is no file here",
+            hint="`bounty fund` writes bounty.json; its id is enough where the node knows the event.",
+        )
     identifier = lab.parse_id(text, "file or id of a bounty")
     code = interface("ReplicationBounty")
     topics = code.filter("Funded", {"id": from_hex(identifier)})

@@ -104,8 +104,10 @@ def test_terms_that_the_contract_refuses_cost_nothing(
     nonce = lab.chain.nonce(lab.signer.address)
     answer = told(lab, "bounty", "fund", record, *options, "-o", str(tmp_path / "bounty.json"), "--yes", code=2)
     assert problem in answer["message"]
+    assert problem != "InvalidTimes" or "3 days" in answer["hint"]
     assert lab.chain.nonce(lab.signer.address) == nonce
     assert not (tmp_path / "bounty.json").exists()
+    assert "no file here" in told(lab, "bounty", "show", str(tmp_path / "bounty.json"), code=2)["message"]
 
 
 def test_terms_of_another_are_read_strictly(groups: tuple[Lab, Lab], tmp_path: Path) -> None:

@@ -106,11 +106,18 @@ def test_a_book_is_made_signed_and_read(keepers: Keepers) -> None:
 def test_too_few_signatures_and_one_that_counts_once(keepers: Keepers) -> None:
     keepers.new("alice", "bob", "carol")
     keepers.sign("alice", "alice")
-    with pytest.raises(NotVerified, match="too few signatures"):
+    with pytest.raises(NotVerified, match=r"root 1 .* has too few signatures by its own keys") as refused:
         keepers.read()
+    assert "community sign" in str(refused.value.hint)
     keepers.key("mallory")
     with pytest.raises(InputError, match="key that the address book names"):
         keepers.sign("mallory")
+
+
+def test_a_threshold_above_the_number_of_keys_is_refused(keepers: Keepers) -> None:
+    with pytest.raises(InputError, match="a threshold of at most 2, the number of keys, got 3"):
+        keepers.new("alice", "bob", threshold=3)
+    assert not keepers.file.exists()
 
 
 def test_a_key_under_two_names_counts_once(keepers: Keepers) -> None:

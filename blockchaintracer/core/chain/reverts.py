@@ -25,7 +25,8 @@ WORDS: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json"
 
 _WORDS = re.compile("0x(?:[0-9a-fA-F]{2}){4,}")
 _LARGEST = {"InvalidKind": max(Kind), "InvalidRelation": max(Relation), "InvalidSubjectType": max(SubjectType)}
-_TIMES = {*("retractedAt", "recordedAt", "parentRecordedAt", "sealedAt", "anchoredAt"), *("deadline", "time", "until")}
+_TIMES = {*("retractedAt", "recordedAt", "parentRecordedAt", "sealedAt", "anchoredAt", "createdAt", "attestedAt")}
+_TIMES |= {*("deadline", "time", "until", "entryUntil", "verdictUntil", "opensAfter", "openUntil")}
 
 
 def in_words(name: str, arguments: dict[str, Any]) -> ContractRevert:

@@ -177,8 +177,13 @@ def _check_roots(roots: list[Any]) -> None:
         check_keys(signed)
         result = signed.get_root_verification_result(previous, root.signed_bytes, root.signatures)
         if not result.verified:
-            whose = "its own keys" if result.first.verified else "the keys that the version before names"
-            raise NotVerified(f"root {number} of the address book has too few signatures by {whose}")
+            whose = (
+                "the keys that the version before names" if previous and not result.first.verified else "its own keys"
+            )
+            raise NotVerified(
+                f"root {number} of the address book has too few signatures by {whose}",
+                hint="Its keepers sign it, until enough have: `community sign`.",
+            )
         previous = signed
 
 

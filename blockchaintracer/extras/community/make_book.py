@@ -110,6 +110,11 @@ def make_book(
                 raise InputError("expected the keys of both roles", hint="Give --key for each who signs versions.")
             for key in (_public(it) for it in files):
                 root.add_key(key, role)
+            if needed > len(files):
+                raise InputError(
+                    f"expected a threshold of at most {len(files)}, the number of keys, got {needed}",
+                    hint="Name more keys, or a lower --threshold or --root-threshold.",
+                )
             root.roles[role].threshold = needed
         check_keys(root)
         roots.append(api.Metadata(root))

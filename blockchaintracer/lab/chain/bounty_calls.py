@@ -14,6 +14,15 @@ from blockchaintracer.core.record import from_hex
 
 NO_TOKEN = "0x" + "00" * 20
 """Stands for ether where terms name a token."""
+_HINTS = {
+    "InvalidTimes": "Entry ends after now, the last verdict at least 3 days after it and at most 1,826 days from now.",
+    "GroupTooYoung": "A bounty names groups that are at least a day old: fund it a day after that time.",
+    "VerdictAlreadyGiven": "A bounty pays for a first verdict: name groups that gave none on the record.",
+    "TooEarly": "Try again after that time.",
+    "NotEligible": "The terms do not name this group: `bounty show` lists those that they name.",
+    "NotSponsor": "Use the sponsor's key: `bounty show` tells who it is.",
+}
+"""The way out of some refusals (interfaces/IReplicationBounty.sol)."""
 
 
 def bounty_code(registry: str) -> bytes:
@@ -95,4 +104,7 @@ def simulate(chain: Chain, sender: str, to: str, call_data: str, wei: int, *more
         refusal = revert_of(error)
         raw = refusal.arguments.get("data") if isinstance(refusal, ContractRevert) else None
         named = interface("ReplicationBounty").error(from_hex(raw)) if isinstance(raw, str) else None
-        raise in_words(*named) if named else refusal from None
+        refusal = in_words(*named) if named else refusal
+        if isinstance(refusal, ContractRevert):
+            refusal.hint = refusal.hint or _HINTS.get(refusal.name)
+        raise refusal from None
