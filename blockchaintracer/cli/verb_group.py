@@ -21,6 +21,7 @@ from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.lab import Lab, roles_of
 
 _ROLES = [label(role) for role in Role]
+_ACTING = "Acting for group {} from now on."
 
 
 @click.group(cls=VerbGroup)
@@ -46,7 +47,7 @@ def create(lab: Lab, name: str, description: str | None, roles: tuple[str, ...])
     """Create a group that you own, or answer with yours of that name."""
     result = groups.create_group(lab, name, description=description, roles=roles_of(roles or _ROLES))
     state = "exists already" if result.existing else "is created"
-    return Answer(result, f"Group {result.group} ({name}) {state}. Owner {result.owner}.")
+    return Answer(result, f"Group {result.group} ({name}) {state}. Owner {result.owner}.", _ACTING.format(result.group))
 
 
 @command.lab_verb("list")
@@ -185,4 +186,4 @@ def use(lab: Lab, number: int) -> Answer:
     """Act for this group from now on."""
     lab.registry.group(number)
     lab.choose(registry=lab.registry.address, group=number)
-    return Answer({"group": number}, f"Acting for group {number} from now on.")
+    return Answer({"group": number}, _ACTING.format(number))

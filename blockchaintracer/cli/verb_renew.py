@@ -68,7 +68,7 @@ def command(
     stamped, problems = _stamp(lab, calendars, authorities, allow_local)
     lines = []
     for renewal in done:
-        lines.append(recorded_line(f"Renewal of {counted(len(renewal.renews), 'record')}", renewal.record))
+        lines.append(recorded_line(f"{counted(len(renewal.renews), 'record')} renewed: renewal", renewal.record))
         lines.append(f"  {counted(renewal.leaves, 'leaf').replace('leafs', 'leaves')}, kept in {renewal.file}")
         lines.append(f"  For witnesses of its time: blockchaintracer witness add --text {renewal.text}")
         if missing := renewal.missing:

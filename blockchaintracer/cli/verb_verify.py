@@ -279,7 +279,10 @@ def _lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
     return lab
 
 
-_CHOOSE_NODE = "Name it: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS."
+_CHOOSE_NODE = (
+    "Name it: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS. An archive "
+    "needs no chain: --from FOLDER with --trust-block HASH."
+)
 
 
 # -- proofs
@@ -404,8 +407,8 @@ def _bundle_lines(
 ) -> Iterator[str]:
     bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
     yield verdict_line(report.conclusion, _summary(report), private=report.private)
-    yield ""
     if not is_decided:
+        yield ""
         yield "What the file says (the word of whoever made it)"
     from blockchaintracer.cli.verb_export_proof import lines as described
 
@@ -414,7 +417,7 @@ def _bundle_lines(
     yield "Checks"
     for check in report.checks:
         yield _line(check) + (f" ({check.record})" if check.record and len(bundle.records) > 1 else "")
-    yield from ("", "Who", *(hanging("  ", plain(line)) for line in who)) if who else ()
+    yield from _who(who)
     lines = [(it, line) for it in times for line in it.lines()]
     if lines or renewed:
         yield from ("", "When", *(hanging("  ", plain(line)) for line in renewed))
@@ -443,7 +446,7 @@ def _summary(report: BundleReport) -> str:
     if report.conclusion is not Conclusion.VERIFIED:
         missing = next(check for check in report.checks if check.verdict is Outcome.UNKNOWN)
         node = "no node answered, and " if report.conclusion is Conclusion.UNAVAILABLE else ""
-        return f"{node}the file fits together, but its {plain(missing.name)} is not decided: {plain(missing.detail)}."
+        return f"{node}the file fits together, but its {plain(missing.name)} is not decided ({plain(missing.detail)})."
     since = [f"{word[0].upper()}{word[1:]}" for word in dict.fromkeys(report.since.values())]
     then = [
         f"Retracted on {when(record.stored.retracted_at)}"
@@ -515,8 +518,7 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
     who = [line for holder in more.get("holders", ()) for line in holder.lines(report.records)]
     who += [line for word in more.get("communities", ()) for line in word.lines()]
-    if who:
-        yield from ("", "Who", *(hanging("  ", plain(line)) for line in who))
+    yield from _who(who)
     if times := [line for it in (*more.get("times", ()), *more.get("renewals", ())) for line in it.lines()]:
         yield from ("", "When", *(hanging("  ", plain(line)) for line in times))
     yield ""
@@ -530,8 +532,14 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
         yield from _yourself(lab, report.records[0].id)
 
 
+def _who(lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from ("", "Who", *(hanging("    " if line[0] == " " else "  ", plain(line)) for line in lines))
+
+
 def _outcome(report: Report, conclusion: Conclusion) -> str:
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
+    of_checks = f"; {counted(len(report.unknown), 'check')} could not be made" if report.unknown else ""
     if conclusion is Conclusion.VERIFIED:
         said = Counter(check.values.get("verdict") for check in report.checks if check.verdict is not Outcome.FAIL)
         against = "".join(
@@ -539,10 +547,10 @@ def _outcome(report: Report, conclusion: Conclusion) -> str:
         )
         return f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}{against}."
     if conclusion is Conclusion.CONSISTENT:
-        return f"everything fits together{unknown}, and nothing that you chose vouches for its block and registry."
+        return f"everything fits together{of_checks}, and nothing that you chose vouches for its block and registry."
     if conclusion is Conclusion.UNAVAILABLE:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.unavailable))
-        return f"no check failed{unknown}, and a source that may have what they need could not be asked ({names})."
+        return f"no check failed{of_checks}, and a source that may have what they need could not be asked ({names})."
     names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
     failed = f"{counted(len(report.failed), 'check')} failed ({names})"
     return f"{failed if names else 'no check failed, but --strict was asked'}{unknown}."

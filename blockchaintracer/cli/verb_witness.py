@@ -34,6 +34,7 @@ _settings_option = click.option(
     "--settings", type=FILE, help="Which witnesses are asked and trusted. [default: witnesses.json of the lab]"
 )
 _calendars = click.option("--calendar", "calendars", multiple=True, metavar="URL", help="A calendar; repeatable.")
+_AGAIN = "The same command later, with a network, asks those that did not answer."
 _local = click.option("--allow-local", is_flag=True, help="Let services be http, and in a private network.")
 
 
@@ -180,7 +181,7 @@ def add(
             if counts[_witness().WitnessKind.OPENTIMESTAMPS]
             else []
         ),
-        notes=[f"No receipt: {plain(problem)}" for problem in problems],
+        notes=[*(f"No receipt: {plain(problem)}" for problem in problems), *([_AGAIN] if problems else [])],
         exit_code=ChainUnavailable.exit_code if problems else 0,
     )
 
@@ -226,7 +227,9 @@ def upgrade(
     data = {"asked": len(done), "complete": complete, "waiting": len(done) - complete, "problems": problems}
     return Answer(
         data,
-        f"{complete} of {counted(len(done), 'receipt')} of calendars are in Bitcoin now, {len(done) - complete} wait.",
+        f"{complete} of {counted(len(done), 'receipt')} of calendars are in Bitcoin now, {len(done) - complete} wait."
+        if done
+        else "No receipt of a calendar waits for Bitcoin.",
         notes=[plain(problem) for problem in problems],
         exit_code=ChainUnavailable.exit_code if problems else 0,
     )
@@ -257,7 +260,9 @@ def list_receipts(
         rows += [[str(receipt.subject), receipt.kind.value, plain(it.who), it.standing.value] for it in said]
     return Answer(
         {"receipts": data, "written": written},
-        table("Receipts", ["of", "kind", "witness", ""], rows),
+        table("Receipts", ["of", "kind", "witness", ""], rows)
+        if rows
+        else "No receipts are kept: `witness add` asks for some.",
         *(f"Wrote {name}" for name in written),
         notes=[plain(problem) for problem in damaged],
         exit_code=NotVerified.exit_code if damaged else 0,

@@ -102,7 +102,7 @@ def test_an_orcid_holder_from_claim_to_revocation(
     run("publish", record, "--to", published)
     done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published)
     assert f"ORCID {ORCID} (seen on" in done.stdout, done.stdout + done.stderr
-    assert "seen only by the group of the claim itself" in done.stdout
+    assert "\n    seen only by the group of the claim itself" in done.stdout
     done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", published, *ASK, **sides.variables)
     assert f"ORCID {ORCID} (confirmed now)" in done.stdout
 

@@ -350,6 +350,11 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent(world: World) -
     world.calendars.down = False
 
 
+def test_no_receipt_is_told_in_words(world: World) -> None:
+    listed = typed("witness", "list", world.record("none yet"), home=world.lab.home.path)
+    assert listed.stdout.strip() == "No receipts are kept: `witness add` asks for some."
+
+
 def test_a_renewal_that_was_witnessed(world: World) -> None:
     """A renewal counts from the time that its witnesses show, and takes the receipts of its records along."""
     record = world.record("renewed")

@@ -65,4 +65,4 @@ def _lines(checked: list[Checked], wrong: int, unavailable: int, private: bool) 
     elif checked:
         yield verdict_line(Conclusion.VERIFIED, f"{len(checked)} results are what was recorded.", private=private)
     else:
-        yield "No results are stated."
+        yield "No results are stated. docs/ci.md says how to list them in YAML and mark them in a text."

@@ -375,7 +375,7 @@ def ask(
         except BlockchainTracerError as error:
             away.append(f"{way.name}: {error.message}")
             continue
-        named = Named(False, "there is no such page") if data is None else way.names(data, said, int(time.time()))
+        named = Named(False, "nothing is published there") if data is None else way.names(data, said, int(time.time()))
         named = _strict(named, named_only)
         if named.says and data is not None:
             return named, (way.name, way.address(said), data)

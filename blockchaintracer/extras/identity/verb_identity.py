@@ -133,13 +133,17 @@ def _json(done: CheckedClaim) -> dict[str, Any]:
 
 
 def _lines(done: CheckedClaim) -> Iterator[str]:
-    yield from map(plain, done.holder.lines())
+    yield from map(_indented, done.holder.lines())
     if done.holder.state == CONFIRMED:
         yield f"  {plain(done.holder.asked)}"
     if done.institution:
         yield f"  {plain(done.institution.reason)}"
     if done.recorded:
         yield f"  recorded in {done.recorded.id}: the word of group {done.recorded.group}"
+
+
+def _indented(line: str) -> str:
+    return f"{'  ' * line.startswith('  ')}{plain(line)}"
 
 
 @command.lab_verb("list")
@@ -151,7 +155,7 @@ def list_claims(lab: Lab, sources: tuple[str, ...]) -> Answer:
     except InputError:
         known = []
     lines = [line for holder in known for line in (*holder.lines(), f"  claim {holder.record}")]
-    return Answer({"claims": [it.as_json() for it in known]}, *map(plain, lines or ["No claim is known here."]))
+    return Answer({"claims": [it.as_json() for it in known]}, *map(_indented, lines or ["No claim is known here."]))
 
 
 @command.lab_verb("revoke", writes=True)

@@ -51,10 +51,10 @@ def submit(digest: str, calendars: Sequence[str], *, allow_local: bool) -> tuple
             stamp.merge(_read_stamp(body, stamp.msg))
             took += 1
         except (ChainUnavailable, InputError) as error:
-            problems.append(f"{calendar}: {error.message}")
+            problems.append(error.message if calendar in error.message else f"{calendar}: {error.message}")
     if not took:
         raise ChainUnavailable(
-            f"expected a calendar that takes it, got none: {'; '.join(problems) or 'none is named'}",
+            f"no calendar took it: {'; '.join(problems) or 'none is named'}",
             hint="Name one by --calendar URL, or try again later.",
         )
     return _written(stamp), problems
