@@ -5,13 +5,15 @@ What such a file holds is read by the extra `identity`. Here is only where it li
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.formats import IDENTITIES, read_limited
+from blockchaintracer.core.manifest import check_against_key, parse_manifest
+from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import SourceError
@@ -21,6 +23,7 @@ from blockchaintracer.lab.store.sources import limited, public_name, read_source
 FOLDER = "identities"
 LIMIT = 4 << 20
 """Bytes of one file at most."""
+MAX_RECORDS = 200
 
 
 def holder_name(domain: Domain, *, account: str | None = None, group: int | None = None) -> str:
@@ -62,6 +65,44 @@ def kept_files(home: Home, sources: Sequence[str], holder: str) -> Iterator[tupl
                 raise ChainUnavailable(f"{public_name(source)} {error}") from None
             if error.wrong:
                 raise InputError(f"{public_name(source)} {error}") from None
+
+
+def recorded_alone(data: bytes, name: str, domain: Domain, ids: Collection[str]) -> bytes | None:
+    """Return what a stranger's file of identities says of records that exist, and of claims of its own account or
+    group: what is kept is published, and something else in it would make what the lab publishes fail.
+
+    Args:
+        name: of the file, as `file_name` gives it.
+        ids: of the records that exist.
+
+    Returns:
+        The bytes of a file; None if nothing is left.
+    """
+    try:
+        given = parse_json(data, name)
+        place = {"chainId": str(domain.chain_id), "registry": domain.registry.lower(), "holder": str(given["holder"])}
+        records = {it["id"]: it for it in given["records"] if _is_recorded(it, name, domain, ids)}
+    except (InputError, LookupError, TypeError, ValueError, AttributeError):
+        return None
+    if not 0 < len(records) <= MAX_RECORDS or len(data) > LIMIT or file_name(place["holder"]) != name:
+        return None
+    return canonical(IDENTITIES.header() | place | {"records": [records[record] for record in sorted(records)]})
+
+
+def _is_recorded(it: dict[str, Any], name: str, domain: Domain, ids: Collection[str]) -> bool:
+    key = RecordKey.from_json(it["key"])
+    its = (holder_name(domain, account=key.author), holder_name(domain, group=key.group))
+    page = b64decode(it["page"], validate=True) if "page" in it else None
+    return (
+        it["id"] == domain.record_id(key)
+        and it["id"] in ids
+        and it["key"] == key.as_json()
+        and {*it} <= {"id", "key", "manifest", "page"}
+        and (manifest := parse_manifest(canonical(it["manifest"]))).digest() == key.manifest
+        and not check_against_key(manifest, key)
+        and (page is None or (sha256(page).hexdigest() == key.subject and b64encode(page).decode() == it["page"]))
+        and (key.kind != Kind.IDENTITY_CLAIM or name in map(file_name, its))
+    )
 
 
 def of_a_bundle(home: Home, domain: Domain, records: Iterable[RecordKey]) -> list[dict[str, Any]]:

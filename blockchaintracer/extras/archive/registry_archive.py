@@ -52,6 +52,8 @@ from blockchaintracer.lab.chain.receipts import BlockReceipts, inclusion_of
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import output, placing, write_kept
 from blockchaintracer.lab.kept_evidence import kept_evidence
+from blockchaintracer.lab.kept_identities import FOLDER as IDENTITIES
+from blockchaintracer.lab.kept_identities import recorded_alone
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox.transactions import RECORDS
@@ -279,8 +281,14 @@ def import_registry(
                 keep_proof(lab.home, proof)
             for name in archive.evidence:
                 # what the lab keeps itself is not replaced by a stranger's
-                if not (lab.home.path / name).exists():
-                    write_kept(lab.home.path / name, archive.read(name, _EVIDENCE_LIMIT))
+                if (lab.home.path / name).exists():
+                    continue
+                data: bytes | None = archive.read(name, _EVIDENCE_LIMIT)
+                if data and name.startswith(f"{IDENTITIES}/"):
+                    ids = {*_keys(logs), *(proof.id for proof in proofs)}
+                    data = recorded_alone(data, name, _domain(head), ids)
+                if data is not None:
+                    write_kept(lab.home.path / name, data)
             indexed = index.restore(
                 int(head.chain_id),
                 checksummed(head.registry),

@@ -15,10 +15,9 @@ from blockchaintracer.core.manifest import Manifest, check_against_key, parse_ma
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import Domain, RecordKey, checksummed, unsigned
 from blockchaintracer.lab.files import locked, write_whole
-from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, file_name
+from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, MAX_RECORDS, file_name
 from blockchaintracer.lab.lab_folder import Home
 
-MAX_RECORDS = 200
 PAGE_LIMIT = 1 << 17
 """Bytes of a page that a file holds at most. A larger one is in the published objects alone."""
 
