@@ -412,6 +412,25 @@ def test_what_contradicts_itself_is_refused_without_a_chain(everything: Path, tm
     assert not lab.home.path.exists() or not list(lab.home.path.rglob("*/objects"))
 
 
+@pytest.mark.parametrize(
+    ("folder", "data"),
+    [
+        ("identities", b"{}"),
+        ("witnesses", b"{}"),
+        ("renewals", b"{}"),
+        ("witnesses", rfc8785.dumps({"type": "urn:blockchaintracer:witnesses:v1", "subject": "a", "receipts": []})),
+    ],
+)
+def test_evidence_that_is_none_is_not_kept(everything: Path, tmp_path: Path, folder: str, data: bytes):
+    """It was kept under a name that the lab itself uses, and stopped what reads and writes there."""
+    name = f"{folder}/{'5' * 64}.json"
+    forged = changed(everything, tmp_path / "forged.tar", lambda content: content.update({name: data}))
+    lab = home(tmp_path)
+    done = invoke(lab, "import", str(forged), "--offline")
+    assert (done.exit_code, name in done.output) == (1, True), done.output
+    assert not (lab.home.path / name).exists()
+
+
 def test_another_chain_is_refused(story: Story, everything: Path, tmp_path: Path):
     with running_lab(tmp_path / "other") as other:
         lab = Lab(Home(tmp_path / "home"), rpc=other.devnet.start().url)

@@ -244,7 +244,13 @@ def _imported(lab: Lab, away: ChainUnavailable) -> _Told:
 
 
 def import_registry(
-    lab: Lab, file: Path, *, offline: bool = False, limit: int = LIMIT, progress: Progress | None = None
+    lab: Lab,
+    file: Path,
+    *,
+    offline: bool = False,
+    limit: int = LIMIT,
+    progress: Progress | None = None,
+    check_evidence: Callable[[str, bytes], object] = lambda name, data: None,
 ) -> ImportedRegistry:
     """Takes a registry in from one file: its objects into the store, its events into the index, its proofs.
 
@@ -255,6 +261,8 @@ def import_registry(
         offline: ask no chain.
         limit: bytes that the archive may have.
         progress: called with the bytes hashed.
+        check_evidence: reads a file of witnesses, identities or renewals by its name, and raises InputError if it is
+            none: kept in the home, it would stop what the lab itself keeps there.
 
     Raises:
         ArchiveRefused: if it is damaged or contradicts itself; nothing was kept.
@@ -271,6 +279,9 @@ def import_registry(
         logs = _checked_logs(head, events, blocks)
         files = [_checked_file(archive, name, logs, blocks) for name in archive.proofs]
         proofs = [file for file in files if isinstance(file, Proof)]
+        for name in archive.evidence:
+            with refusing(name):
+                check_evidence(name, archive.read(name, _EVIDENCE_LIMIT))
         chain = None if offline else _chain_of(lab, int(head.chain_id))
         if chain is not None:
             _require_on_chain(chain, archive)
