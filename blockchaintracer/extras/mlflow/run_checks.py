@@ -19,7 +19,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.core.record import Kind, RecordKey, Relation
+from blockchaintracer.core.record import Kind, RecordKey, Relation, counted
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown, without_copy
 from blockchaintracer.extras.mlflow.recorder import output, own_records, salt
@@ -220,7 +220,8 @@ class _Comparison:
         if recorded is None:
             yield Check("mlflow run", Outcome.UNKNOWN, f"not here: {snapshot}")
         else:
-            counts = f"{len(recorded['params'])} parameters, {len(recorded['tags'])} tags and its inputs"
+            tags = counted(len(recorded["tags"]), "tag")
+            counts = f"{counted(len(recorded['params']), 'parameter')}, {tags} and its inputs"
             yield from self._values("mlflow run", _by_label(recorded), _by_label(now.values), counts)
         yield from self._traces(output(run, TRACES), now.traces)
         yield from self._metrics(history, now)
@@ -274,7 +275,9 @@ class _Comparison:
             return
         if data == now.history():
             names = len({point.name for point in now.points})
-            detail = f"all {len(now.points)} values of {names} metrics are what was recorded"
+            detail = (
+                f"the history is what was recorded: {counted(len(now.points), 'value')} of {counted(names, 'metric')}"
+            )
             yield Check("mlflow metrics", Outcome.PASS, detail)
             return
         lines = (parse_json(line, HISTORY) for line in data.splitlines())
