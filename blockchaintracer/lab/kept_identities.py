@@ -52,19 +52,21 @@ def kept_files(home: Home, sources: Sequence[str], holder: str) -> Iterator[tupl
 
     Raises:
         ChainUnavailable: if a source can't be asked.
-        InputError: if a file is no plain file, or too large.
+        InputError: if the lab's own is no plain file, or too large.
     """
     name = file_name(holder)
     if (path := home.path / name).is_file():
         yield "", read_limited(path, LIMIT, "a file of identities")
     for source in sources:
         try:
-            yield public_name(source), b"".join(limited(read_source(source, name), LIMIT, wrong=True))
+            data = b"".join(limited(read_source(source, name), LIMIT, wrong=True))
         except SourceError as error:
             if error.unavailable:
                 raise ChainUnavailable(f"{public_name(source)} {error}") from None
-            if error.wrong:
-                raise InputError(f"{public_name(source)} {error}") from None
+            continue
+        # many servers answer any name with a page of theirs: that is no file of identities, and says nothing
+        if IDENTITIES.prefix.encode() in data:
+            yield public_name(source), data
 
 
 def recorded_alone(data: bytes, name: str, domain: Domain, ids: Collection[str]) -> bytes | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import UnknownVersion, read_limited
+from blockchaintracer.core.formats import WITNESSES, UnknownVersion, read_limited
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.extras.witness.witness_receipt import (
     MAX_FILE,
@@ -105,10 +105,12 @@ def found_receipts(home: Home, subject: StampedSubject, sources: Sequence[str] =
         name = receipts_name(subject)
         try:
             data = b"".join(limited(read_source(source, name), MAX_FILE, wrong=True))
-            given |= dict.fromkeys(read_receipts_file(data, f"{public_name(source)}/{name}", subject))
+            # many servers answer any name with a page of theirs: that is no file of receipts, and says nothing
+            if WITNESSES.prefix.encode() in data:
+                given |= dict.fromkeys(read_receipts_file(data, f"{public_name(source)}/{name}", subject))
         except SourceError as error:
-            if error.unavailable or error.wrong:
-                (found.damaged if error.wrong else found.problems).append(f"{public_name(source)}/{name} {error}")
+            if error.unavailable:
+                found.problems.append(f"{public_name(source)}/{name} {error}")
         except UnknownVersion as error:
             found.problems.append(error.message)
         except InputError as error:
