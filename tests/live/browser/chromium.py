@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -18,6 +19,9 @@ FONTS = """<?xml version="1.0"?>
 """
 
 
+UNPACK = 'import chromium from "@sparticuz/chromium"; await chromium.executablePath();'
+
+
 def drive(script: str, request: dict[str, Any], folder: Path) -> Any:
     """What a script prints as JSON about a request. Chromium's caches go into `folder`."""
     npm.install(HERE)
@@ -29,6 +33,12 @@ def drive(script: str, request: dict[str, Any], folder: Path) -> Any:
     fonts = folder / "fonts.conf"
     fonts.write_text(FONTS.format(fonts=unpacked / "fonts", cache=folder / "cache"))
     unpacking["FONTCONFIG_FILE"] = str(fonts)
+    # two test processes would unpack over each other
+    with (ROOT / ".build" / "browser-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(
+            [npm.NODE, "--input-type=module", "--eval", UNPACK], cwd=HERE, env=os.environ | unpacking, check=True
+        )
     done = subprocess.run(
         [npm.NODE, HERE / script],
         input=json.dumps(request),
