@@ -43,10 +43,12 @@ _WHEEL = re.compile(
 )
 # of the package: what it says that builds it. Its archive is unpacked here, too
 _READ = """
-import json, os, shutil, sys, tomllib
+import json, os, shutil, sys, tarfile, tomllib
 archive, folder = sys.argv[1:]
 if archive:
-    shutil.unpack_archive(archive, folder, **({} if archive.endswith(".zip") else {"filter": "data"}))
+    # Python before 3.11.4 has no filter: what the archive may write is what the sandbox and its own build may
+    has_filter = hasattr(tarfile, "data_filter") and not archive.endswith(".zip")
+    shutil.unpack_archive(archive, folder, **({"filter": "data"} if has_filter else {}))
     folder = os.path.join(folder, *os.listdir(folder))
 file = os.path.join(folder, "pyproject.toml")
 said = tomllib.load(open(file, "rb")).get("build-system", {}) if os.path.exists(file) else {}
