@@ -23,7 +23,7 @@ from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
 from blockchaintracer.lab.files import bytes_in
 from blockchaintracer.lab.global_ids import with_global_ids
-from blockchaintracer.lab.plain_text import no_formula
+from blockchaintracer.lab.plain_text import no_formula, titled
 
 if TYPE_CHECKING:
     from blockchaintracer.core.verify.outcomes import Conclusion
@@ -35,6 +35,7 @@ VERBOSE = "blockchaintracer.verbose"
 LAB = "blockchaintracer.lab"
 """Key in a click context's meta: the lab that the command acts for."""
 _HASH = re.compile(r"(?<![/\w])((?:0x)?[0-9a-f]{10})[0-9a-f]{30,54}\b", re.IGNORECASE)
+_OBJECT = re.compile(r"\S*/objects/([0-9a-f]{2}/[0-9a-f]{8})[0-9a-f]{54}\b")
 _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
 _WIDEST = 1 << 20
 """Columns of a table that no terminal shows: nothing is cut that a program may read."""
@@ -145,7 +146,7 @@ def hanging(start: str, text: str, indent: int | None = None) -> str:
     first, width = len(click.unstyle(start)), max(shutil.get_terminal_size().columns, 60)
     further = " " * (first if indent is None else indent)
     if not click.get_current_context().meta.get(VERBOSE):
-        text = _HASH.sub(lambda found: f"{found[1]}…", text)
+        text = _HASH.sub(lambda found: f"{found[1]}…", _OBJECT.sub(r"…/objects/\1…", text))
     # the start is wrapped with the text, and put back with its colour
     lines = textwrap.wrap(
         "\0" * first + text, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
@@ -164,13 +165,8 @@ def state_line(result: Any, done: str = "recorded") -> str:
 
 def record_lines(record: Any, state: str | None = None) -> Iterator[str]:
     """Describe a record of the lab in two lines; `state` replaces the line of its state."""
-    yield f"{titled(record)}: {record.id}"
+    yield f"{titled(record.kind, record.name)}: {record.id}"
     yield f"  {state or state_line(record)}"
-
-
-def titled(record: Any) -> str:
-    """Return kind and name of a record; the kind alone where the name says no more (a run that is called run)."""
-    return f"{record.kind} {record.name}" if record.name not in (None, "", record.kind) else str(record.kind)
 
 
 def recorded_line(name: str, record: Any) -> str:

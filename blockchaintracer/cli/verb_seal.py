@@ -15,7 +15,6 @@ from blockchaintracer.cli.render import (
     record_lines,
     state_line,
     table,
-    titled,
     unrevealed_line,
     when,
 )
@@ -23,6 +22,7 @@ from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import titled
 from blockchaintracer.lab.recording.commit import progress_of
 from blockchaintracer.lab.recording.request import Request, record_request, seal_requested_verdict
 
@@ -75,7 +75,7 @@ def _lines(seal: Recorded) -> Iterator[str]:
     if not isinstance(seal, seals.Sealed):
         yield from record_lines(seal, f"is recorded already, {when(seal.time)}: there is nothing to seal")
         return
-    yield f"{titled(seal)}: sealed as {seal.commitment}"
+    yield f"{titled(seal.kind, seal.name)}: sealed as {seal.commitment}"
     yield f"  {state_line(seal, 'sealed')}"
     if seal.state != "stored":
         yield f"  for you alone until it is revealed: its id will be {seal.id}"

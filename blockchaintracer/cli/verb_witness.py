@@ -172,8 +172,9 @@ def add(
     named = ", ".join(f"{number} of {kind}" for kind, number in counts.items() if number)
     return Answer(
         data,
-        f"Kept {counted(len(new), 'receipt')} for {counted(len({it.subject for it in new}), 'thing')}"
-        + (f": {named}." if named else "."),
+        f"Kept {counted(len(new), 'receipt')} for {counted(len({it.subject for it in new}), 'thing')}: {named}."
+        if new
+        else "No new receipt was kept.",
         *([f"{with_all} had every witness already."] if with_all else []),
         *(f"Recorded as {it.kind} {it.id}" for it in recorded),
         *(

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import InputError
 
@@ -125,4 +125,5 @@ def redact_url(url: str) -> str:
         return "…"
     host = ".".join(_HOST_TOKEN.sub("…", label) for label in (parts.hostname or "").split("."))
     path = "/".join(_TOKEN.sub("…", token) for token in parts.path.split("/"))
-    return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", path, "", ""))
+    scheme = f"{parts.scheme}:{'//' * ('://' in url)}" if parts.scheme else ""
+    return f"{scheme}[{host}]{port}{path}" if ":" in host else f"{scheme}{host}{port}{path}"

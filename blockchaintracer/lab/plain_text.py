@@ -27,6 +27,11 @@ def no_formula(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
+def titled(kind: str, name: str | None) -> str:
+    """Return kind and name of a record; one alone where the other says no more (a run that is called run)."""
+    return kind if name in (None, "", kind) else name if name.startswith(f"{kind} ") else f"{kind} {name}"
+
+
 def text_of(value: Any) -> str:
     """Write a plain value as a reader expects it."""
     if isinstance(value, bool):

@@ -17,6 +17,9 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.record import Domain, Kind, RecordKey
+from blockchaintracer.core.verify.content_checks import check_subject
+from blockchaintracer.core.verify.copies import FolderCopies
+from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras import identity
 from blockchaintracer.extras.identity.identity_claims import check_claim, names
 from blockchaintracer.extras.identity.identity_page import judge_page, page
@@ -69,6 +72,17 @@ def test_a_claim_survives_its_bytes_and_holds() -> None:
     manifest = parse_manifest(signed(statement()).to_bytes())
     assert manifest.predicate_type == "urn:blockchaintracer:predicate:identity-claim:v1"
     assert check_claim(manifest, key_of(manifest), DOMAIN).statement == statement()
+
+
+@pytest.mark.parametrize(("group", "whose"), [(None, f"account {MEMBER.address.lower()}"), (7, "group 7")])
+def test_the_subject_of_a_claim_is_computed_again(group: int | None, whose: str) -> None:
+    manifest = signed(statement(group=group, scheme="domain", identifier="ex\u0430mple.org"))
+    [check] = check_subject(FolderCopies(), key_of(manifest), manifest)
+    assert check.verdict is Outcome.PASS
+    told = f"the EIP-712 digest of its author's statement: {whose} is domain 'ex\\u0430mple.org'"
+    assert check.detail == f"it is {told}"
+    [check] = check_subject(FolderCopies(), key_of(manifest, subject="22" * 32), manifest)
+    assert (check.verdict, check.detail) == (Outcome.FAIL, f"it is not {told}")
 
 
 def test_another_digest_as_subject_is_refused() -> None:

@@ -175,6 +175,14 @@ def test_a_tree_shows_every_record_and_unfolds_each_once(index):
     assert "greater depth" in shown(lineage(index, id_of("data"), depth=1))
 
 
+def test_a_name_that_begins_with_its_kind_is_said_once_and_times_are_readable(index):
+    made(index, {"a": []}, names={"a": "dataset of 2 files"})
+    assert "dataset dataset" not in shown(lineage(index, id_of("a")))
+    assert re.search(
+        r"dataset of 2 files  0x\w+…  *group \d+  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown(lineage(index, id_of("a")))
+    )
+
+
 HOSTILE = 'x"]; click r0 "javascript:alert(1)" <img src=x> [bold red]\\ #quot; | \n%% \x1b[31m\u202e end'
 
 

@@ -8,7 +8,7 @@ import sys
 import click
 import pytest
 
-from blockchaintracer.cli.render import table
+from blockchaintracer.cli.render import hanging, table
 
 pytestmark = pytest.mark.fast
 
@@ -44,3 +44,13 @@ def test_an_id_is_never_broken_and_its_short_form_can_be_typed(monkeypatch: pyte
     assert all(len(line) <= 80 for line in narrow.splitlines())
     assert ID in shown(monkeypatch, 220)
     assert ID in shown(monkeypatch, 80, terminal=False), "a program reads whole ids"
+
+
+def test_the_place_of_a_copy_is_short_at_a_terminal_and_whole_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = f"/home/somebody/.local/share/blockchaintracer/store/objects/4d/675433b72e{'0a' * 26}"
+    for terminal in (True, False):
+        monkeypatch.setattr(sys, "stdout", Screen(terminal))
+        monkeypatch.setenv("COLUMNS", "80")
+        with click.Context(click.Command("verify")):
+            line = click.unstyle(hanging("  pass     manifest         ", f"canonical, {place}"))
+        assert line.endswith("canonical, …/objects/4d/675433b7…" if terminal else place)

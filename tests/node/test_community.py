@@ -385,10 +385,10 @@ def test_whose_word_it_is_and_what_counts(keepers: Keepers, home: Home) -> None:
     [word] = words(home, domain, [3, 4])
     lines = [*word.lines()]
     assert lines[0].startswith(
-        f"registry {REGISTRY} is named 'LIGO' by the community file of 'LIGO Scientific Collaboration'"
+        f"registry {REGISTRY} is named 'LIGO' by the address book of 'LIGO Scientific Collaboration'"
     )
     assert "version 1, expires" in lines[0]
-    assert lines[1:] == ["group 3 is named 'Hanford' by the same file"]
+    assert lines[1:] == ["group 3 is named 'Hanford' by the same address book"]
     checks = group_checks(home, "ligo", domain, [("0x1", 3), ("0x2", 4)])
     assert [check.verdict for check in checks] == [Outcome.PASS, Outcome.FAIL]
     [check] = group_checks(home, "ligo", Domain(1, "0x" + "56" * 20), [("0x1", 3)])
@@ -447,8 +447,8 @@ def test_the_verbs_and_what_verify_says(keepers: Keepers, tmp_path: Path) -> Non
         plain = typed("verify", record.id)
         assert plain.exit_code == 0, plain.output
         told = " ".join(plain.output.split())
-        assert "is named 'LIGO' by the community file of 'ligo' (ligo), version 1, expires" in told
-        assert f"group {group} is named 'Hanford' by the same file" in told
+        assert "is named 'LIGO' by the address book of 'ligo' (ligo), version 1, expires" in told
+        assert f"group {group} is named 'Hanford' by the same address book" in told
         proof = ("verify", "--proof", str(tmp_path / "it.proof"), "--network", "devnet")
         for words in (("verify", record.id), proof):
             codes = {name: typed(*words, "--community", name).exit_code for name in ("ligo", "virgo", "kagra", "other")}

@@ -26,7 +26,7 @@ from blockchaintracer.core.manifest import (
     artifacts_of,
     is_listing,
 )
-from blockchaintracer.core.manifest.predicates import identifier_of
+from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, identifier_of
 from blockchaintracer.core.record import RecordKey, SubjectType, label
 from blockchaintracer.core.verify.copies import Copies, Copy, Damaged, compare_files
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -57,6 +57,13 @@ def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> 
         yield Check(name, Outcome.UNKNOWN, f"it is a salted commitment: {how}")
     else:
         identifier = identifier_of(manifest.predicate) if manifest else None
+        claim = manifest.predicate if manifest and key.subject_type == SubjectType.STATEMENT else None
+        if isinstance(claim, IdentityClaimPredicate):
+            said, same = claim.statement, claim.statement.digest() == key.subject
+            whose = f"account {said.account}" if said.group is None else f"group {said.group}"
+            detail = f"the EIP-712 digest of its author's statement: {whose} is {said.scheme} {said.identifier!a}"
+            yield Check(name, Outcome.PASS if same else Outcome.FAIL, f"it is {'' if same else 'not '}{detail}")
+            return
         if identifier is None or key.subject_type != SubjectType.IDENTIFIER:
             detail = f"it is of type {label(key.subject_type, SubjectType)}: what it is the digest of is not known here"
             yield Check(name, Outcome.UNKNOWN, detail)

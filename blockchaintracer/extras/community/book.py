@@ -219,7 +219,7 @@ def _check_targets(root: Any, targets: Any, book: Any, api: Any) -> None:
     try:
         files[TARGET].verify_length_and_hashes(canonical(book))
     except api.LengthOrHashMismatchError:
-        raise NotVerified("the book is not the one that its keys signed") from None
+        raise NotVerified("the address book is not the one that its keys signed") from None
 
 
 def _signers(root: Any, role: str) -> str:
@@ -229,7 +229,7 @@ def _signers(root: Any, role: str) -> str:
 def _check_follows(book: Book, before: Book) -> None:
     if book.data == before.data:
         return
-    ours, theirs = (parse_json(it.data, "book") for it in (before, book))
+    ours, theirs = (parse_json(it.data, "the address book") for it in (before, book))
     # the same root may have got more signatures since
     before_roots, roots = ([it["signed"] for it in whole["roots"]] for whole in (ours, theirs))
     if roots[: before.root_version] != before_roots:
@@ -252,12 +252,14 @@ def read_content(plain: Any) -> dict[str, Any]:
         registries = tuple(_registry(it) for it in plain["registries"])
         name = checked_name(plain["name"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise NotVerified(f"the book is signed, and says what nobody can use: expected {str(error)[:200]}") from None
+        raise NotVerified(
+            f"the address book is signed, and says what nobody can use: expected {str(error)[:200]}"
+        ) from None
     places = [(it.chain_id, it.registry) for it in registries]
     if len({*places}) != len(places):
-        raise NotVerified("the book names a registry twice")
+        raise NotVerified("the address book names a registry twice")
     if len({skeleton(it.name) for it in registries}) != len(registries):
-        raise NotVerified("the book has two registries whose names look alike")
+        raise NotVerified("the address book has two registries whose names look alike")
     return {"name": name, "registries": registries}
 
 

@@ -115,7 +115,7 @@ def add_book(
 def update_book(
     home: Home, alias: str, *, source: str | None = None, allow_local: bool = False
 ) -> tuple[KeptBook, KeptBook]:
-    """Take the newest version of a community's book from where it came from. Returns what was there and what is now.
+    """Take the newest version of a community's address book from where it came from. Returns the old and the new.
 
     Raises:
         NotVerified: if it does not follow what was accepted before: a rollback, or other keys. Nothing was changed.
@@ -263,9 +263,9 @@ class Word:
     def lines(self) -> Iterator[str]:
         """Yield it for people."""
         ends = f"expired {self.expires[:10]}: it counts no more" if self.expired else f"expires {self.expires[:10]}"
-        whose = f"by the community file of {self.of!r} ({self.community}), version {self.version}, {ends}"
+        whose = f"by the address book of {self.of!r} ({self.community}), version {self.version}, {ends}"
         yield f"registry {self.registry} is named {self.registry_name!r} {whose}"
-        yield from (f"group {group} is named {name!r} by the same file" for group, name in self.groups)
+        yield from (f"group {group} is named {name!r} by the same address book" for group, name in self.groups)
 
 
 def words(home: Home, domain: Domain, groups: Collection[int]) -> list[Word]:

@@ -32,9 +32,9 @@ _local_option = click.option("--allow-local", is_flag=True, help="Let an address
 
 @click.group(cls=VerbGroup)
 def command() -> None:
-    """Address books: the registries and groups that a community trusts, signed by its keepers.
+    """Keep address books: the registries and groups that a community trusts, signed by its keepers.
 
-    A book is versioned as TUF's root is: a threshold of keys signs it, it expires, and an older one is refused.
+    It is versioned as TUF's root is: a threshold of keys signs it, it expires, and an older one is refused.
 
     \b
     Examples:
@@ -69,7 +69,7 @@ def add(home: str | None, source: str, alias: str | None, fingerprint: str | Non
 def _agree(book: Book, warnings: list[str]) -> None:
     for line in (*_book_lines(book), *(f"mind: {it}" for it in warnings)):
         click.echo(plain(line), err=True)
-    require_consent(f"Trust whoever holds the keys of this file to name registries as {plain(book.name)!r}?")
+    require_consent(f"Trust whoever holds the keys of this address book to name registries as {plain(book.name)!r}?")
 
 
 @command.command("list")
@@ -89,10 +89,10 @@ def list_books(home: str | None) -> Answer:
 @command.command()
 @home_option
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--from", "source", metavar="URL|FILE", help="Where one community's book is now.")
+@click.option("--from", "source", metavar="URL|FILE", help="Where one community's address book is now.")
 @_local_option
 def update(home: str | None, names: tuple[str, ...], source: str | None, allow_local: bool) -> Answer:
-    """Take the newest versions of the books, all or those named. An older one, or other keys, are refused.
+    """Take the newest versions of the address books, all or those named. An older one, or other keys, are refused.
 
     \b
     Examples:
@@ -122,13 +122,13 @@ def remove(home: str | None, name: str) -> Answer:
     return Answer({"removed": name}, f"Removed the community {name}.")
 
 
-# -- for those who keep a book
+# -- for those who keep an address book
 
 
 @command.command(epilog=PASSPHRASE_EPILOG)
 @click.argument("file", type=NEW_FILE)
 def key(file: Path) -> Answer:
-    """Make a key for signing books, encrypted under a passphrase. FILE.pub is its public part.
+    """Make a key for signing address books, encrypted under a passphrase. FILE.pub is its public part.
 
     \b
     Example:
@@ -159,7 +159,7 @@ def new(
     root_threshold: int | None,
     days: int,
 ) -> Answer:
-    """Write a book that is not signed yet; where FILE is one already, its next version. Keys given again are replaced.
+    """Write an unsigned address book; where FILE is one already, its next version. Keys given again are replaced.
 
     \b
     Examples:
@@ -183,7 +183,7 @@ def new(
 @click.argument("file", type=FILE)
 @click.option("--key", "key_file", type=FILE, required=True, help="The key, as `community key` wrote it.")
 def sign(file: Path, key_file: Path) -> Answer:
-    """Sign a book with a key that it names. Read what it says first.
+    """Sign an address book with a key that it names. Read what it says first.
 
     \b
     Example:

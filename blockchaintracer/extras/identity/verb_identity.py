@@ -124,6 +124,9 @@ def check(
     return Answer(
         {"claims": [_json(it) for it in done]},
         *(line for it in done for line in _lines(it)),
+        notes=["What could not be asked: run the same command again when the other side can be reached."]
+        if away
+        else [],
         exit_code=(3 if len(away) == len(denied) else 1) if denied else 0,
     )
 

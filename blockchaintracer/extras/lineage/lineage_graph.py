@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import ABOUT, Domain, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.rows import Row, records, required_number, utc
-from blockchaintracer.lab.plain_text import printable
+from blockchaintracer.extras.search.rows import Row, records, required_number
+from blockchaintracer.lab.plain_text import printable, titled
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -321,9 +322,9 @@ def _lines(node: LineageNode) -> list[str]:
     name = " ".join(printable(row.name or "").split())
     name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
     lines = [
-        row.kind if name in ("", row.kind) else f"{row.kind} {name}",
+        titled(row.kind, name),
         f"{row.id[:12]}… group {row.group}",
-        utc(row.time),
+        when(row.time),
     ]
     lines += [_RETRACTED] if row.status == "retracted" else []
     lines += [_AFFECTED] if node.is_affected else []
