@@ -29,6 +29,7 @@ from blockchaintracer.lab.kept_proofs import (
     ANCHOR_FIRST,
     OPEN,
     batch_entry,
+    batch_hint,
     batches_folder,
     find_proof,
     is_open,
@@ -82,7 +83,7 @@ def batching(lab: Lab) -> Iterator[Adding]:
     before, lab.group_number = lab.group_number, lab.group(Role.RECORDER)
     adding = Adding(lab, lab.group_number)
     try:
-        with lab.committing(adding.add), lab.store.synced_later(), closing(adding):
+        with lab.committing(adding.add, adding.has), lab.store.synced_later(), closing(adding):
             yield adding
     finally:
         lab.group_number = before
@@ -125,6 +126,10 @@ class Adding:
         if made.key.kind == Kind.RUN or len(self._waiting) >= _AT_ONCE:
             self.close()
         return Batched(**about, **progress_of(None, "open"), existing=existing, root=None, proof=None)
+
+    def has(self, record: str) -> bool:
+        """Return whether a record is in a batch of this lab, also in an open one."""
+        return record in self._waiting or batch_hint(self._lab, record) is not None
 
     def close(self) -> None:
         """Bring to the disk what waits, and name it in the open batch then."""

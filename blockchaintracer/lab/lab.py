@@ -93,6 +93,8 @@ class Lab:
         network_name: the name of the network, which is kept as the one in use when something is written.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         committer: seals each record, or adds it to a batch, instead of sending it.
+        holds: whether the committer has a record, by its id: others that it gets may name it as a parent.
+        holds: whether the committer has a record, by its id: others that it gets may name it as a parent.
         confirm: asks a person whether older transactions that wait are sent, too.
         flush_all: sends them without asking.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
@@ -110,6 +112,8 @@ class Lab:
     ask: Callable[[str], str] | None = None
     say: Callable[[str], None] = lambda message: None
     committer: Committer | None = None
+    holds: Callable[[str], bool] = lambda record: False
+    holds: Callable[[str], bool] = lambda record: False
     hand_over: bool = False
     confirm: Callable[[str], bool] | None = None
     flush_all: bool = False
@@ -421,13 +425,13 @@ class Lab:
         return [self.outbox.find_entry(self.chain_id, write) for write in writes]
 
     @contextmanager
-    def committing(self, committer: Committer) -> Iterator[None]:
-        """Inside, `committer` gets what would be recorded."""
-        before, self.committer = self.committer, committer
+    def committing(self, committer: Committer, holds: Callable[[str], bool] = lambda record: False) -> Iterator[None]:
+        """Inside, `committer` gets what would be recorded, and `holds` says what it has."""
+        before, self.committer, self.holds = (self.committer, self.holds), committer, holds
         try:
             yield
         finally:
-            self.committer = before
+            self.committer, self.holds = before
 
     def send(self, *record_ids: str, entries: Sequence[Entry] | None = None) -> list[Entry]:
         """Bring what this process entered, and all about these records, into blocks; return what moved.

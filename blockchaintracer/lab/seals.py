@@ -151,7 +151,7 @@ class Revealed:
 
 def sealing(lab: Lab) -> AbstractContextManager[None]:
     """Inside, what would be recorded is sealed instead."""
-    return lab.committing(_seal_record)
+    return lab.committing(_seal_record, lambda record: any(seal.record_id == record for seal in _own(lab)))
 
 
 @contextmanager

@@ -7,8 +7,12 @@ import pytest
 
 from blockchaintracer import MLTracer
 from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.lab.batches import anchor, batching, materialize
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_path
+from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
+from blockchaintracer.lab.recording.run_document import RunDocument
+from blockchaintracer.lab.seals import reveal, sealing
 from tests.support.labs import typed
 
 pytestmark = pytest.mark.node
@@ -70,3 +74,36 @@ def test_what_a_run_wrote_names_it_when_it_is_recorded_by_itself(
     assert f"was made by the run {made.id}" in typed("verify", done[0]["id"], "-v", home=home).stdout
     # what was recorded before is the same record, for nothing
     assert record_path(lab, Kind.DATASET, Path("early.csv")).id == early.id
+
+
+def test_what_a_batched_or_sealed_run_wrote_names_it_too(lab: Lab, tmp_path: Path) -> None:
+    said: list[str] = []
+    lab.say = said.append
+    made: dict[str, str] = {}
+    for name, putting in (("batched", batching), ("sealed", sealing)):
+        table, shown = tmp_path / f"{name}.csv", tmp_path / f"{name}.txt"
+        for file in (table, shown):
+            file.write_text(file.name)
+        document = RunDocument(schema_version=1, name=name, metrics={"accuracy": 1.0})
+        facts = RunFacts(document=document, outputs=[("output", table), ("output", shown)], folder=tmp_path)
+        with putting(lab):
+            made[name] = finish_run(lab, start_run(lab), facts).id
+            same = record_path(lab, Kind.DATASET, table)
+        outside = record_path(lab, Kind.RESULT, shown)
+        assert runs_of(lab, outside.id) == [], "a parent has to be stored"
+        assert f"The run {made[name]} wrote it, and this record cannot name the run yet." in said[-1]
+        if name == "batched":
+            assert "batch anchor" in said[-1]
+            anchor(lab)
+            materialize(lab, same.id)
+        else:
+            assert f"reveal {made[name]}" in said[-1]
+            reveal(lab, same.id)
+        # what it rests on was stored before it
+        assert lab.registry.status(made[name]).exists
+        assert runs_of(lab, same.id) == [made[name]]
+
+
+def runs_of(lab: Lab, record: str) -> list[str]:
+    [found] = lab.registry.find_records([record]).values()
+    return [link.parent for link in found.key.parents if link.relation == Relation.GENERATED_BY]

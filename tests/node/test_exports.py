@@ -47,6 +47,8 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.age import new_identity
 from blockchaintracer.lab.recording.content import record_content, record_document, record_path
 from blockchaintracer.lab.recording.keep import Keeping
+from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
+from blockchaintracer.lab.recording.run_document import RunDocument
 from tests.support.labs import run_predicate, shared_lab, typed
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
@@ -141,6 +143,16 @@ def test_a_run_is_a_process_run_crate(lab: Lab, run: str, tmp_path: Path, monkey
         entity.pop("instrument", None)
     file.write_text(json.dumps(data))
     assert "REQUIRED" in {severity for severity, _ in problems(tmp_path / "crate", "process-run-crate", monkeypatch)}
+
+
+def test_a_declared_metric_says_so_in_a_crate(lab: Lab, tmp_path: Path) -> None:
+    metrics = {"accuracy": {"value": 0.99, "source": {"kind": "declared"}}, "loss": 0.5}
+    document = RunDocument.model_validate({"schema_version": 1, "name": "told", "metrics": metrics})
+    told = finish_run(lab, start_run(lab), RunFacts(document=document, folder=tmp_path)).id
+    export(lab, told, "ro-crate", tmp_path / "crate")
+    metadata = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())
+    said = {it["name"]: it.get("description") for it in metadata["@graph"] if it["@id"].startswith("#metric-")}
+    assert said == {"accuracy": "declared by a person: no program told it", "loss": None}
 
 
 def test_a_dataset_is_a_crate(lab: Lab, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

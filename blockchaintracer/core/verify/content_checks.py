@@ -59,9 +59,9 @@ def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> 
         identifier = identifier_of(manifest.predicate) if manifest else None
         claim = manifest.predicate if manifest and key.subject_type == SubjectType.STATEMENT else None
         if isinstance(claim, IdentityClaimPredicate):
-            said, same = claim.statement, claim.statement.digest() == key.subject
-            whose = f"account {said.account}" if said.group is None else f"group {said.group}"
-            detail = f"the EIP-712 digest of its author's statement: {whose} is {said.scheme} {said.identifier!a}"
+            stated, same = claim.statement, claim.statement.digest() == key.subject
+            whose = f"account {stated.account}" if stated.group is None else f"group {stated.group}"
+            detail = f"the EIP-712 digest of its author's statement: {whose} is {stated.scheme} {stated.identifier!a}"
             yield Check(name, Outcome.PASS if same else Outcome.FAIL, f"it is {'' if same else 'not '}{detail}")
             return
         if identifier is None or key.subject_type != SubjectType.IDENTIFIER:

@@ -95,6 +95,9 @@ class _Crate:
         )
         parameters = self._values("parameter", flat(run.parameters))
         metrics = self._values("metric", [(name, str(metric.value)) for name, metric in sorted(run.metrics.items())])
+        for name, metric in zip(sorted(run.metrics), metrics, strict=True):
+            if run.metrics[name].is_declared:
+                metric["description"] = "declared by a person: no program told it"
         action = self._add(
             f"#{run.run_id}",
             "CreateAction",

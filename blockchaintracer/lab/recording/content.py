@@ -25,6 +25,7 @@ from blockchaintracer.core.manifest.predicates import (
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, label, parse_number
 from blockchaintracer.lab.chain.questions import final_block
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.kept_proofs import batch_hint
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
@@ -70,7 +71,13 @@ def _with_run(lab: Lab, kind: int, subject: str, parents: Sequence[Link]) -> Seq
     for entry in _own_entries(lab, kind, [subject]):
         return [*parents, *(link for link in entry.write.key.parents if link.relation == Relation.GENERATED_BY)]
     # of a chain that was reset nothing is named
-    known = next((run for run in runs if lab.outbox.record_ids(lab.domain, run)), None)
+    known = next((run for run in runs if lab.outbox.record_ids(lab.domain, run) or lab.holds(run)), None)
+    if known is None:
+        from blockchaintracer.lab.seals import sealed_keys
+
+        is_sealed = any(runs[0] == record for record, _ in sealed_keys(lab.home))
+        if hint := batch_hint(lab, runs[0]) or (f"`blockchaintracer reveal {runs[0]}` first." if is_sealed else ""):
+            lab.say(f"The run {runs[0]} wrote it, and this record cannot name the run yet. {hint}")
     return [*parents, Link(known, Relation.GENERATED_BY)] if known else parents
 
 

@@ -285,10 +285,8 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         parents=named_parents({*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}),
     )
     recorded = record_run(lab, run)
-    if lab.committer is None:
-        # what is only sealed or in a batch can't be named as a parent yet
-        for output in outputs:
-            lab.hashes.note_output(output.subject, recorded.id)
+    for output in outputs:
+        lab.hashes.note_output(output.subject, recorded.id)
     return recorded
 
 
