@@ -56,8 +56,9 @@ bench: setup ## speed of the client beside its peers, and the verdicts on hostil
 	@$(VENV)/python -m benchmarks.client
 	@$(VENV)/python -m benchmarks.hostile
 
-fuzz: setup ## the registry against its model, a million steps
+fuzz: setup ## the registry against its model, a million steps; Python against the SDK, 100,000 random files
 	@FUZZ=1 $(VENV)/python -m pytest tests/evm/property -q
+	@$(VENV)/python -m tools.differ
 
 faults: setup ## kill, reorganise, lie and fill the disk, in full: 200 kills, 400 records by eight processes
 	@FAULTS=1 $(VENV)/python -m pytest tests/node/faults tests/evm/test_verbs_of_nodes_that_forget.py -q $(ARGS)

@@ -248,13 +248,19 @@ def manifests() -> Iterator[Case]:
         "a subject of 63 digits": changed(subject=[{"name": "data", "digest": {"sha256": word("s")[:-1]}}]),
         "a subject in upper case": changed(subject=[{"name": "data", "digest": {"sha256": word("s").upper()}}]),
         "an unknown kind": changed(predicateType="urn:blockchaintracer:predicate:poem:v1"),
-        "a later version": changed(predicateType="urn:blockchaintracer:predicate:dataset:v2"),
         "no object": "[]",
         "no JSON": text[:-1],
     }
     for text in wrong.values():
         refused(lambda text=text: parse_manifest(text.encode()))
     yield from ({"name": name, "text": text, "refused": True} for name, text in wrong.items())
+    later = {"predicateType": "urn:blockchaintracer:predicate:dataset:v2"}
+    for name, text in {
+        "a later version": changed(**later),
+        "a later version of another form": changed(**later, subject=[], more=1, predicate={"new": 1}),
+        "a later version in another order": json.dumps(plain | later, indent=1),
+    }.items():
+        yield {"name": name, "text": text, "refused": "version"}
 
 
 def trees() -> Iterator[Case]:

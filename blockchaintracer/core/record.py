@@ -298,8 +298,8 @@ class RecordKey:
             InputError: if a field is missing, or is not of its form.
         """
         try:
-            if len(data["parents"]) > MAX_PARENTS:
-                raise InputError(f"expected at most {MAX_PARENTS} parents, got {len(data['parents'])}")
+            if not isinstance(data["parents"], list) or len(data["parents"]) > MAX_PARENTS:
+                raise InputError(f"expected a list of at most {MAX_PARENTS} parents, got {str(data['parents'])[:80]}")
             return cls(
                 group=unsigned(data["group"], 32),
                 author=checksummed(data["author"]),

@@ -39,8 +39,8 @@ def each(name: str) -> Any:
     return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
 
 
-def refused(read: Callable[[], Any]) -> None:
-    with pytest.raises(InputError):
+def refused(read: Callable[[], Any], why: object = True) -> None:
+    with pytest.raises(UnknownVersion if why == "version" else InputError):
         read()
 
 
@@ -94,7 +94,7 @@ def test_a_listing(case: Case) -> None:
 def test_a_manifest(case: Case) -> None:
     data = case["text"].encode()
     if "refused" in case:
-        return refused(lambda: parse_manifest(data))
+        return refused(lambda: parse_manifest(data), case["refused"])
     manifest = parse_manifest(data)
     links = manifest.parents
     parents = None if links is None else [{"parent": it.parent, "relation": it.relation} for it in links]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 OTHERS: list[Any] = [None, True, 0, -1, 2**64, 1.5, "", "0", "0x", "zz", [], {}, [[]], "\u202e", "9" * 80]
@@ -21,6 +22,17 @@ def changes(plain: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name} left out", _with(plain, path, lambda parent, key: parent.pop(key))
         if isinstance(value, dict):
             yield f"{name} and more", _with(plain, (*path, "more"), lambda parent, key: parent.update({key: 1}))
+
+
+def random_change(plain: Any, random: Random) -> Any:
+    """The document after one change at a random place."""
+    path, value = random.choice([*_fields(plain, ())])
+    if isinstance(value, dict) and random.random() < 0.2:
+        return _with(plain, (*path, "more"), lambda parent, key: parent.update({key: 1}))
+    if path and random.random() < 0.2:
+        return _with(plain, path, lambda parent, key: parent.pop(key))
+    other = random.choice([*_other_values(value)])
+    return _with(plain, path, lambda parent, key: parent.update({key: other}))
 
 
 def _other_values(value: Any) -> Iterator[Any]:

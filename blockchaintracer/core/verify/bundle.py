@@ -81,8 +81,8 @@ class BundleRefused(NotVerified):
 
     @property
     def code(self) -> str:
-        """The reason code: the place without numbers and hashes (conformance/README.md)."""
-        return "form" if self.place.startswith("byte ") else re.sub(r"\[\d+\]|\.0x[0-9a-f]{64}", "", self.place)
+        """The reason code: the place without numbers and names of blocks (conformance/README.md)."""
+        return "form" if self.place.startswith("byte ") else re.sub(r"(?s)\[\d+\]|(?<=^blocks)\..*", "", self.place)
 
 
 class _Strict(BaseModel):

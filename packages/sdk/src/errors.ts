@@ -31,9 +31,9 @@ export class BundleRefused extends Error {
     this.place = place;
   }
 
-  /** The reason code: the place without numbers and hashes (conformance/README.md). */
+  /** The reason code: the place without numbers and names of blocks (conformance/README.md). */
   get code(): string {
-    return this.place.startsWith("byte ") ? "form" : this.place.replace(/\[\d+\]|\.0x[0-9a-f]{64}/g, "");
+    return this.place.startsWith("byte ") ? "form" : this.place.replace(/\[\d+\]|(?<=^blocks)\..*/gs, "");
   }
 }
 

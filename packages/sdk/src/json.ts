@@ -78,16 +78,6 @@ export function readJson(data: Uint8Array, what: string, depth: number, exact: b
   return { value, text, form: canonicalText(value, exact) };
 }
 
-/**
- * Read bytes that have to be the RFC 8785 form of what they hold. A name that comes twice, another order or a number
- * that would be rounded changes the form.
- */
-export function readCanonical(data: Uint8Array, what: string, depth = MAX_DEPTH, exact = true): Json {
-  const { value, text, form } = readJson(data, what, depth, exact);
-  if (form !== text) throw new InputError(`${what}: expected the canonical form of RFC 8785`);
-  return value;
-}
-
 /** Count the values in a value, and refuse more than a manifest may have. */
 export function checkSize(value: Json, what: string): void {
   const waiting: Json[] = [value];

@@ -3,7 +3,7 @@ import { kinds, subjectTypes } from "@blockchaintracer/contracts";
 import { bytesToHex, sha256Hex, utf8ToBytes } from "./bytes.ts";
 import { InputError, UnknownVersion } from "./errors.ts";
 import { cidOfSha256 } from "./hash.ts";
-import { checkSize, isObject, readCanonical } from "./json.ts";
+import { checkSize, isObject, MAX_DEPTH, readJson } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 import { CONTENT_KINDS, predicateRule } from "./predicates.ts";
 import { globalId, typedDigest } from "./record.ts";
@@ -58,8 +58,14 @@ const statement = object({
  */
 export function parseManifest(data: Uint8Array): Manifest {
   if (data.length > MAX_MANIFEST) throw new InputError(`manifest: expected at most ${MAX_MANIFEST} bytes, got ${data.length}`);
-  const value = readCanonical(data, "manifest", undefined, false);
+  const { value, text: read, form } = readJson(data, "manifest", MAX_DEPTH, false);
   checkSize(value, "manifest");
+  if (isObject(value)) {
+    if (value["predicate"] !== undefined && !isObject(value["predicate"])) throw new InputError("predicate: expected an object");
+    // a newer version may have another form: it is named before anything else is read
+    if (typeof value["predicateType"] === "string") kindOf(value["predicateType"]);
+  }
+  if (form !== read) throw new InputError("manifest: expected the canonical form of RFC 8785");
   statement(value, "");
   const { predicateType, predicate, subject } = value as unknown as {
     predicateType: string;
@@ -69,7 +75,6 @@ export function parseManifest(data: Uint8Array): Manifest {
   const { kind, name } = kindOf(predicateType);
   const rule = predicateRule(name);
   if (!rule) throw new InputError(`predicateType: expected a kind that this version can describe, got ${name}`);
-  if (!isObject(predicate)) throw new InputError("predicate: expected an object");
   rule(predicate, "predicate");
   if (subject.length !== 1) throw new InputError(`subject: expected one, got ${subject.length}`);
   const { name: subjectName, digest } = subject[0]!;

@@ -2,15 +2,17 @@
 import { createInterface } from "node:readline";
 import * as sdk from "../src/index.ts";
 
+const bytes = (text) => Buffer.from(text, "base64");
+
 function answer({ bundle, manifest, key, domain, trust }) {
   try {
-    if (bundle !== undefined) return sdk.verifyBundle(Buffer.from(bundle, "base64"), trust ?? undefined).outcome;
-    if (manifest !== undefined) return sdk.parseManifest(Buffer.from(manifest, "base64")).sha256;
+    if (bundle !== undefined) return sdk.verifyBundle(bytes(bundle), trust ?? undefined).outcome;
+    if (manifest !== undefined) return sdk.parseManifest(bytes(manifest)).sha256;
     return sdk.recordId(domain, sdk.readKey(key));
   } catch (error) {
     if (error instanceof sdk.UnknownVersion) return "version";
-    if (error instanceof sdk.BundleRefused || error instanceof sdk.InputError) return "refused";
-    return `error: ${error.stack}`;
+    if (error instanceof sdk.BundleRefused) return `refused: ${error.code}`;
+    return error instanceof sdk.InputError ? "refused" : `error: ${error.stack}`;
   }
 }
 

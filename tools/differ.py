@@ -1,0 +1,220 @@
+"""Judges random bundles, manifests and keys by Python and by the TypeScript SDK, and shows where they differ.
+
+`make fuzz` runs it; `python -m tools.differ --cases 100000 --seed 7` too. Each case is new, or one or more changes away
+from something valid: a field, a byte, or a part that was forged with all hashes right. What differs is written to
+`.build/differ/`, and ends the run with code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count, islice
+from random import Random
+from typing import Any
+
+import rfc8785
+
+from blockchaintracer import Trust, verify_bundle
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import UnknownVersion
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Domain, Kind, Link, RecordKey
+from blockchaintracer.core.verify.bundle import BundleRefused
+from tests.support.forged_bundles import SHAPES, TIME, Forged, blocks_of
+from tests.support.mutations import random_change
+from tools.npm import NODE, ROOT
+
+SDK = ROOT / "packages" / "sdk"
+DIFFERENT = ROOT / ".build" / "differ"
+REGISTRY = "0x" + "12" * 20
+Question = dict[str, Any]
+_AT_ONCE = 100
+"""Questions that wait for their answers: few enough that neither process fills a pipe that the other does not read."""
+
+
+class Judge:
+    """The SDK in one process of Node, which answers lines of JSON."""
+
+    def __enter__(self) -> Judge:
+        command = [NODE, SDK / "test" / "judge.js"]
+        self._node = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._node.communicate()
+
+    def ask(self, questions: list[Question]) -> Callable[[], list[str]]:
+        """Ask and return what waits for the answers."""
+        given, told = self._node.stdin, self._node.stdout
+        assert given is not None
+        assert told is not None
+        given.write("".join(f"{json.dumps(question)}\n" for question in questions))
+        given.flush()
+        return lambda: [json.loads(told.readline()) for _ in questions]
+
+
+def judged(question: Question) -> str:
+    """Return what Python says to a question."""
+    try:
+        if data := question.get("bundle"):
+            return verify_bundle(base64.b64decode(data), _trust(question["trust"])).conclusion.value
+        if data := question.get("manifest"):
+            return parse_manifest(base64.b64decode(data)).digest()
+        domain = Domain(int(question["domain"]["chainId"]), question["domain"]["registry"])
+        return domain.record_id(RecordKey.from_json(question["key"]))
+    except UnknownVersion:
+        return "version"
+    except BundleRefused as error:
+        return f"refused: {error.code}"
+    except InputError:
+        return "refused"
+
+
+def _trust(given: dict[str, Any] | None) -> Trust | None:
+    if given is None:
+        return None
+    chosen = {"chain_id": int(given.get("chainId", 0)), "registry": given.get("registry")}
+    return Trust(**chosen, groups=tuple(given.get("groups", ())), blocks=tuple(given.get("blocks", ())))
+
+
+def encoded(data: bytes) -> str:
+    """Return bytes as a question has them."""
+    return base64.b64encode(data).decode()
+
+
+def written(plain: Any) -> bytes:
+    """Return the RFC 8785 form; of what has none, any other."""
+    try:
+        return rfc8785.dumps(plain)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        return json.dumps(plain).encode()
+
+
+class Cases:
+    """Questions without end that follow from a seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)
+        self._manifests = [
+            json.loads(file.read_bytes()) for file in sorted((SDK / "test" / "manifests").glob("*.json"))
+        ]
+        self._bundles: list[bytes] = []
+        self._small = Forged(manifest=False).data()
+        self._place = count()
+
+    def __iter__(self) -> Iterator[Question]:
+        makers = [self._new_bundle, self._changed_bundle, self._corrupted, self._manifest, self._key]
+        while True:
+            [make] = self._random.choices(makers, (2, 6, 4, 6, 2))
+            # what has no RFC 8785 form can't be hashed into a bundle
+            with suppress(rfc8785.CanonicalizationError, UnicodeEncodeError):
+                yield make()
+
+    def _new_bundle(self) -> Question:
+        random, shape = self._random, dict[str, Any]()
+        if random.random() < 0.2:
+            shape |= random.choice([*SHAPES.values()])
+        shape |= {"chain_id": random.choice((1, 5, 77787, 2**64)), "count": random.randint(1, 4)}
+        shape |= {"fields": random.choice((0, 1, 2, 5, 6, 8, random.randint(0, 8))), "later": random.randint(-1, 90)}
+        shape |= {"time": TIME + random.randint(0, 10**9), "number": random.randint(1, 10**9)}
+        shape |= {"manifest": random.random() < 0.7, "is_genuine": random.random() < 0.6}
+        if random.random() < 0.4:
+            shape |= {"batched": True, "cancelled": random.random() < 0.2, "batch_word": random.choice((0, 0, 1 << 96))}
+        elif random.random() < 0.3:
+            shape |= {"word": random.choice((1 << 40, 1 << 80, 1 << 160, 2 << 160, 1 << 168, random.getrandbits(256)))}
+        elif random.random() < 0.3:
+            shape |= {"of_manifest": lambda plain: random_change(plain, random)}
+        elif random.random() < 0.3:
+            links = {(random.choice((1, 2, 3)), random.randint(1, 9)) for _ in range(3)}
+            shape |= {"parents": tuple(Link(f"0x{parent:064x}", relation) for parent, relation in sorted(links))}
+            shape |= {"kind": random.choice((Kind.DATASET, Kind.MODEL, Kind.RUN))}
+        with suppress(ValueError, OverflowError):  # a word of more than 256 bits
+            data = Forged(**shape).data()
+            self._bundles = [*self._bundles[-40:], data]
+            return self._of_bundle(data)
+        return self._corrupted()
+
+    def _of_bundle(self, data: bytes, origin: bytes | None = None) -> Question:
+        random, whole = self._random, origin or data
+        blocks, registry = [*blocks_of(whole)], json.loads(whole)["registry"]
+        trusts: list[dict[str, Any] | None] = [None, {"blocks": blocks}, {"blocks": blocks[:1]}]
+        trusts += [{"blocks": blocks, "registry": registry}, {"blocks": blocks, "groups": random.choice(([7], [8]))}]
+        trusts += [{"blocks": blocks, "chainId": "1"}, {"blocks": blocks, "registry": registry, "chainId": "1"}]
+        return {"bundle": encoded(data), "trust": random.choice(trusts)}
+
+    def _changed_bundle(self) -> Question:
+        whole = self._random.choice([self._small, *self._bundles])
+        plain = json.loads(whole)
+        for _ in range(self._random.choice((1, 1, 1, 2))):
+            plain = random_change(plain, self._random)
+        return self._of_bundle(written(plain), whole)
+
+    def _corrupted(self) -> Question:
+        """Change the next byte of the small bundle: after 255 rounds, each into every other."""
+        data, turn = self._small, next(self._place)
+        at, other = turn % len(data), 1 + turn // len(data) % 255
+        return self._of_bundle(data[:at] + bytes([data[at] ^ other]) + data[at + 1 :], data)
+
+    def _manifest(self) -> Question:
+        random = self._random
+        plain = random.choice(self._manifests)
+        for _ in range(random.choice((1, 1, 2))):
+            plain = random_change(plain, random)
+        data = written(plain)
+        if random.random() < 0.2:
+            at = random.randrange(len(data))
+            data = data[:at] + bytes([random.randrange(256)]) + data[at + random.randrange(2) :]
+        return {"manifest": encoded(data)}
+
+    def _key(self) -> Question:
+        random = self._random
+        links = [{"parent": f"0x{random.getrandbits(256):064x}", "relation": random.randint(0, 255)} for _ in range(3)]
+        key = {"group": random.getrandbits(32), "author": f"0x{random.getrandbits(160):040x}", "parents": links}
+        key |= {"subjectType": random.randint(0, 255), "subject": f"{random.getrandbits(256):064x}"}
+        key |= {"kind": random.randint(0, 255), "manifest": f"{random.getrandbits(256):064x}"}
+        domain = {"chainId": str(random.getrandbits(64)), "registry": f"0x{random.getrandbits(160):040x}"}
+        return {"domain": domain, "key": random_change(key, random) if random.random() < 0.8 else key}
+
+
+def answers(cases: int, seed: int) -> Iterator[tuple[Question, str, str]]:
+    """Yield questions with what Python and the SDK say."""
+    with Judge() as judge:
+        made = islice(Cases(seed), cases)
+        while questions := [*islice(made, _AT_ONCE)]:
+            theirs = judge.ask(questions)
+            ours = [judged(question) for question in questions]
+            yield from zip(questions, ours, theirs(), strict=True)
+
+
+def main() -> int:
+    """Run, write what differs, and print how many cases ended how."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--cases", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    start, ends, kinds, different = time.monotonic(), Counter[str](), Counter[str](), 0
+    for number, (question, ours, theirs) in enumerate(answers(given.cases, given.seed)):
+        [kind] = question.keys() & {"bundle", "manifest", "key"}
+        kinds[kind] += 1
+        ends["accepted" if len(ours) > 60 else ours.split(":")[0]] += 1
+        if ours == theirs:
+            continue
+        different += 1
+        DIFFERENT.mkdir(parents=True, exist_ok=True)
+        (DIFFERENT / f"{given.seed}-{number}.json").write_text(json.dumps(question))
+        print(f"{kind} {given.seed}-{number}: Python says {ours}, the SDK {theirs[:300]}", flush=True)
+    seconds = time.monotonic() - start
+    print(f"{given.cases} cases, {dict(kinds)}, in {seconds:.0f} s: {dict(ends)}; {different} differ")
+    return bool(different)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
