@@ -400,7 +400,7 @@ _request_options = _bundle(
     click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier."),
     click.option("--source", help="Where a dataset, model or software comes from."),
     click.option("--citation", help="How a dataset, model or software is cited."),
-    click.option("--allow-local", is_flag=True, help="Let an https:// --dataset be in a private network."),
+    click.option("--allow-local", is_flag=True, help="Let the address of a --dataset be in a private network."),
     _values("--param", "params", "A parameter of the run."),
     _values("--metric", "metrics", "A metric that you declare: nobody can compare it with a repeated run."),
     click.option(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
+from urllib.request import urlopen
 
+import fsspec
 import pytest
+from fsspec.implementations.http import HTTPFileSystem
+from fsspec.spec import AbstractFileSystem
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import ChainUnavailable, InputError
@@ -15,6 +22,7 @@ from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.recording.address import record_address
 from blockchaintracer.lab.store import sources
 from blockchaintracer.lab.store.hashcache import HashCache
+from blockchaintracer.lab.store.public_only import public_only
 from blockchaintracer.lab.store.sources import read_address
 from blockchaintracer.lab.store.store import Store, digest_stream
 from tests.support.serving import serving
@@ -112,12 +120,64 @@ def test_a_private_address_is_let_by_a_person(server: str) -> None:
         record_address(None, "http://127.0.0.1:9/x", private=True, progress=lambda count: None)  # type: ignore[arg-type]
 
 
+class Web(HTTPFileSystem):
+    """aiohttp, in fsspec's own thread, under another scheme: as s3fs and gcsfs reach their servers."""
+
+    protocol = "bucket"
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return path.replace("bucket://", "http://", 1)
+
+
+class Calling(AbstractFileSystem):
+    """Sockets of the reading thread, by a name: as file systems with a client of their own reach their servers."""
+
+    protocol = "calling"
+
+    def _open(self, path: str, *given: Any, **more: Any) -> Any:
+        host, _, port = path.strip("/").partition(":")
+        with socket.socket() as sock:
+            sock.connect((host, int(port.partition("/")[0])))
+        return io.BytesIO(DATA)
+
+
+@pytest.mark.parametrize("scheme", ["bucket", "calling"])
+def test_a_file_system_is_kept_to_public_addresses_unless_a_person_lets_it(server: str, scheme: str) -> None:
+    for kind in (Web, Calling):
+        fsspec.register_implementation(kind.protocol, kind, clobber=True)
+    others: list[str] = []
+
+    def ask() -> None:
+        others.append(urlopen(f"{server}/data").read()[:3])
+
+    for name in ("127.0.0.1", "localhost"):
+        address = f"{server.replace('http', scheme).replace('127.0.0.1', name)}/data"
+        refused = record_refused(address)
+        assert ("no public address" in refused.message, refused.hint) == (True, "--allow-local lets it.")
+        assert b"".join(read_address(address, public=False)) == DATA
+    with public_only():
+        # what other threads of this process do is theirs
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        assert others == [DATA[:3]]
+
+
+def record_refused(address: str) -> InputError:
+    with pytest.raises(InputError) as refused:
+        record_address(None, address, progress=lambda count: None)  # type: ignore[arg-type]
+    return refused.value
+
+
 def test_the_hub_is_taken_at_its_word_where_it_gives_one(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     constants = pytest.importorskip("huggingface_hub.constants")
     monkeypatch.setattr(constants, "ENDPOINT", server)
     pytest.importorskip("huggingface_hub").HfFileSystem.clear_instance_cache()
-    assert sources.hub_digest("hf://datasets/lab/set/large.parquet") == (SHA256, 12, "127.0.0.1")
-    assert sources.hub_digest("hf://datasets/lab/set@main/large.parquet") == (SHA256, 12, "127.0.0.1")
-    assert sources.hub_digest("hf://datasets/lab/set/small.csv") is None
+    with pytest.raises(SourceError, match=r"is at 127\.0\.0\.1, which is no public address"):
+        sources.hub_digest("hf://datasets/lab/set/large.parquet", public=True)
+    assert sources.hub_digest("hf://datasets/lab/set/large.parquet", public=False) == (SHA256, 12, "127.0.0.1")
+    assert sources.hub_digest("hf://datasets/lab/set@main/large.parquet", public=False) == (SHA256, 12, "127.0.0.1")
+    assert sources.hub_digest("hf://datasets/lab/set/small.csv", public=False) is None
     with pytest.raises(SourceError, match="does not have it"):
-        sources.hub_digest("hf://datasets/lab/set/nothing.csv")
+        sources.hub_digest("hf://datasets/lab/set/nothing.csv", public=False)

@@ -31,7 +31,7 @@ def record_address(
     Args:
         copy: keep the data in the store. Otherwise they are hashed as they come, and of Hugging Face's hub the SHA-256
             that it has of them is taken, which the record says.
-        private: whether http(s) may lead to addresses that are not public.
+        private: whether it may lead to addresses that are not public.
         described: ``name``, ``license``, ``citation``, ``description``.
 
     Raises:
@@ -43,7 +43,7 @@ def record_address(
         raise InputError(f"expected the address of one file elsewhere, got {source}", hint="Name a file by its path.")
     about = {"name": source.rpartition("/")[2], "source": source} | {k: v for k, v in described.items() if v}
     try:
-        known = hub_digest(address) if address.startswith(HUB) and not copy else None
+        known = hub_digest(address, public=not private) if address.startswith(HUB) and not copy else None
         limit = FETCH_LIMIT if copy else STREAM_LIMIT
         blocks = limited(read_address(address, public=not private), limit, progress=progress)
         if known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.archive import BlockArchive
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
+from blockchaintracer.lab.store.public_only import public_only
 
 _BLOCK = 1 << 20
 _BLOCK_S = 120
@@ -64,7 +65,7 @@ def read_address(address: str, *, public: bool) -> Iterator[bytes]:
     """Read a file whose digest nobody knows, so never joined of two answers: by http(s), or a file system of fsspec.
 
     Args:
-        public: by http(s), connect to public addresses alone.
+        public: connect to public addresses alone.
 
     Raises:
         SourceError: if it can't be read, and why.
@@ -72,7 +73,7 @@ def read_address(address: str, *, public: bool) -> Iterator[bytes]:
     if address.startswith(("http://", "https://")):
         yield from _from_web(address, public=public, tries=0)
     else:
-        yield from _from_filesystem(address)
+        yield from _from_filesystem(address, public=public)
 
 
 def limited(
@@ -150,26 +151,41 @@ def _from_web(address: str, *, public: bool = False, tries: int = _RETRIES) -> I
             tries -= 1
 
 
-def _from_filesystem(address: str) -> Iterator[bytes]:
-    with _told(), require("fsspec", "fsspec").open(address, "rb") as file:
-        while block := file.read(_BLOCK):
+def _from_filesystem(address: str, *, public: bool = False) -> Iterator[bytes]:
+    fsspec = require("fsspec", "fsspec")
+    with _told(public):
+        file = fsspec.open(address, "rb").open()
+    with file:
+        while True:
+            with _told(public):
+                block = file.read(_BLOCK)
+            if not block:
+                return
             yield block
 
 
-def hub_digest(address: str) -> tuple[str, int, str] | None:
+def hub_digest(address: str, *, public: bool) -> tuple[str, int, str] | None:
     """Return SHA-256 and size that Hugging Face's hub says of a file (``hf://``), and its host; None of a small file,
     which it keeps in git. Raises as `read_address`."""
-    with _told():
-        hub, path = require("fsspec", "fsspec").core.url_to_fs(address)
+    fsspec = require("fsspec", "fsspec")
+    with _told(public):
+        hub, path = fsspec.core.url_to_fs(address)
         info = hub.info(path)
         return (info["lfs"]["sha256"], info["size"], urlsplit(hub.endpoint).hostname) if info.get("lfs") else None
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Raise what a file system raises as a `SourceError`: any exception, whose text may hold credentials."""
+def _told(public: bool) -> Iterator[None]:
+    """Raise what a file system raises as a `SourceError`: any exception, whose text may hold credentials.
+
+    Args:
+        public: let it connect to public addresses alone.
+    """
     try:
-        yield
+        with public_only() if public else nullcontext():
+            yield
+    except SourceError:
+        raise
     except FileNotFoundError:
         raise SourceError("does not have it") from None
     except BlockchainTracerError as error:
