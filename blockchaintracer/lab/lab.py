@@ -94,7 +94,6 @@ class Lab:
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         committer: seals each record, or adds it to a batch, instead of sending it.
         holds: whether the committer has a record, by its id: others that it gets may name it as a parent.
-        holds: whether the committer has a record, by its id: others that it gets may name it as a parent.
         confirm: asks a person whether older transactions that wait are sent, too.
         flush_all: sends them without asking.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
@@ -112,7 +111,6 @@ class Lab:
     ask: Callable[[str], str] | None = None
     say: Callable[[str], None] = lambda message: None
     committer: Committer | None = None
-    holds: Callable[[str], bool] = lambda record: False
     holds: Callable[[str], bool] = lambda record: False
     hand_over: bool = False
     confirm: Callable[[str], bool] | None = None
