@@ -57,14 +57,14 @@ bench: setup ## speed of the client beside its peers, and the verdicts on hostil
 	@$(VENV)/python -m benchmarks.hostile
 
 fuzz: setup ## the registry against its model, a million steps; Python against the SDK, 100,000 random files
-	@FUZZ=1 $(VENV)/python -m pytest tests/evm/property -q
+	@$(VENV)/python tools/fuzz.py $(ARGS)
 	@$(VENV)/python -m tools.differ
 
 faults: setup ## kill, reorganise, lie and fill the disk, in full: 200 kills, 400 records by eight processes
-	@FAULTS=1 $(VENV)/python -m pytest tests/node/faults tests/evm/test_verbs_of_nodes_that_forget.py -q $(ARGS)
+	@$(VENV)/python tools/faults.py $(ARGS)
 
 mutate: setup ## whether a test notices small changes to a contract: one in eight; FULL=1 every one, FILES=... of some
-	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES)
+	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES) $(ARGS)
 
 mutate-core: setup ## whether a test notices small changes to the verifier: forty of each file; ARGS="--count 8 verify/copies.py"
 	@$(VENV)/python tools/mutate_core.py $(ARGS)

@@ -2,7 +2,7 @@
 
 Mutants are compiled without optimizer, which is the fastest, and judged by the tests that run contracts in process.
 What they let through is compiled as it is shipped: if its bytecode equals the original's, the change is none; otherwise
-the tests that need a node judge it. Results are kept under .build/mutation and are used again as long as the mutant and
+the tests that need a node judge it. Results are kept in tests/results and are used again as long as the mutant and
 the tests that judged it are the same. docs/mutation.md says what the figures mean.
 """
 
@@ -33,9 +33,9 @@ from typing import Any, NamedTuple
 import yaml
 from compiler import COMPILER, ROOT, SOLIDITY
 from mutants import Mutant, mutants
+from results import Results, digest, imports
 
 BUILD = ROOT / ".build" / "mutation"
-RESULTS = BUILD / "results.jsonl"
 EXPLAINED = ROOT / "tests" / "mutation" / "survivors.yaml"
 REGISTRY = "contracts/LabRegistry.sol"
 FACTORY = "contracts/LabRegistryFactory.sol"
@@ -69,13 +69,6 @@ SKIPPED = {
     "test_reproducing_hostile_manifests.py": "the client",
     "test_events_of_an_impostor.py": "the client",
 }
-SUPPORT = (
-    "tests/*.py",
-    "tests/*/[!t]*.py",
-    "tests/evm/*/[!t]*.py",
-    "tests/node/contracts/[!t]*.py",
-    "tests/contracts/*.sol",
-)
 PRELOADED = (
     "ape",
     "coincurve",
@@ -92,12 +85,10 @@ SECONDS = 180
 
 
 class Result(NamedTuple):
-    """What became of a mutant: killed (by which test), survived, equivalent or invalid; and what that rests on."""
+    """What became of a mutant: killed (by which test), survived, equivalent or invalid."""
 
-    mutant: str
     verdict: str
     by: str
-    rests_on: str
 
 
 # compiling
@@ -108,6 +99,7 @@ class Sources:
 
     def __init__(self, texts: dict[str, bytes]) -> None:
         self.texts = texts
+        self.digests = {path: hashlib.sha256(text).hexdigest() for path, text in texts.items()}
         self.trees: dict[str, Any] = {}
         self.compiled: dict[str, Any] = {}
         ours = ("contracts/", "interfaces/", "tests/contracts/")
@@ -348,56 +340,51 @@ def _files(patterns: Iterable[str]) -> list[str]:
 # what is known already
 
 
-class Known:
-    """Results of earlier campaigns, by mutant."""
+class Known(Results):
+    """Results of earlier campaigns, by the mutant's file and name."""
 
-    def __init__(self) -> None:
-        self._support = _digest(path for pattern in SUPPORT for path in sorted(ROOT.glob(pattern)))
-        self._all = _digest([*map(Path, _files((*FAST, *SLOW)))]) + self._support
-        lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
-        self._results = {result.mutant: result for result in (Result(*json.loads(line)) for line in lines)}
+    def __init__(self, sources: Sources) -> None:
+        super().__init__("mutate")
+        self._sources, self._kept = sources, self.read()
 
-    def find(self, key: str) -> Result | None:
-        """A result that still holds."""
-        result = self._results.get(key)
-        return result if result and result.rests_on == self._rests_on(result.verdict, result.by) else None
+    def find(self, mutant: Mutant) -> Result | None:
+        """Return a result that still holds, or None."""
+        *result, of = self._kept.get(label(mutant), ("", "", ""))
+        return Result(*result) if of and of == self._digest(mutant, *result) else None
 
-    def killer(self, key: str) -> str:
-        """The test that killed the mutant last."""
-        return self._results[key].by if key in self._results else ""
+    def killer(self, mutant: Mutant) -> str:
+        """Return the test that killed the mutant last."""
+        return str(self._kept.get(label(mutant), ("", ""))[1])
 
-    def add(self, key: str, verdict: str, by: str) -> Result:
-        result = Result(key, verdict, by, self._rests_on(verdict, by))
-        self._results[key] = result
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(result) + "\n")
-        return result
+    def judged(self, mutant: Mutant, verdict: str, by: str) -> Result:
+        self.add(label(mutant), verdict, by, self._digest(mutant, verdict, by))
+        return Result(verdict, by)
 
-    def _rests_on(self, verdict: str, by: str) -> str:
-        """A kill rests on the test that made it; that nothing was noticed rests on all of them."""
-        if verdict in {"equivalent", "invalid"}:
-            return ""
+    def _digest(self, mutant: Mutant, verdict: str, by: str) -> str:
+        """A mutant is the same if all code of its contracts is. A kill rests on the test that made it; that nothing was
+        noticed rests on all of them."""
+        texts = self._sources.texts
+        roots = self._sources.deployed(mutant.path)
+        reached = set().union(*map(self._sources.imports, roots)) & texts.keys() - {mutant.path}
+        code = (
+            hashlib.sha256(mutant.apply(texts[mutant.path])),
+            *(self._sources.digests[it] for it in sorted(reached)),
+        )
+        tests: Iterable[str] = () if verdict in {"equivalent", "invalid"} else _files((*FAST, *SLOW))
         if verdict == "killed" and "::" in by:
-            file = ROOT / by.partition("::")[0]
-            return (_digest([file]) if file.exists() else "") + self._support
-        return self._all
+            tests = [test for test in [by.partition("::")[0]] if (ROOT / test).exists()]
+        return digest(_rests_on(tuple(tests)), SOLIDITY, code[0].hexdigest(), *code[1:])
 
 
-def _digest(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(f"{path.name}\0".encode() + (ROOT / path).read_bytes())
-    return digest.hexdigest()
+def label(mutant: Mutant) -> str:
+    return f"{mutant.path} {mutant.name}"
 
 
-def _key(mutant: Mutant, sources: Sources) -> str:
-    """A mutant is the same if all code of the contracts that it is in is the same."""
-    digest = hashlib.sha256(mutant.apply(sources.texts[mutant.path]))
-    digest.update(json.dumps([SOLIDITY["version"], mutant.path]).encode())
-    for root in sources.deployed(mutant.path):
-        for path in sorted(sources.imports(root) & sources.texts.keys() - {mutant.path}):
-            digest.update(hashlib.sha256(sources.texts[path]).digest())
-    return digest.hexdigest()
+@functools.cache
+def _rests_on(tests: tuple[str, ...]) -> list[Path]:
+    """Return test files, what they import, and the contracts that they deploy beside ours."""
+    others = (ROOT / "tests" / "contracts").glob("*.sol") if tests else ()
+    return [*others, *set().union(*(imports(ROOT / test) for test in tests))]
 
 
 # the campaign
@@ -440,6 +427,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", help="contracts to change; all of them if none is named")
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="one mutant in N, always the same ones")
     parser.add_argument("--only", default="", help="regular expression for the names of mutants")
+    parser.add_argument("--known", action="store_true", help="only report what was judged before")
     parser.add_argument("--list", action="store_true", help="only print the mutants")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
@@ -453,23 +441,22 @@ def main() -> int:
         for number, mutant in enumerate(todo, 1):
             print(f"{number} {mutant.path}:{mutant.line} {mutant.name}")
         return 0
-    known = Known()
-    keys = {mutant: _key(mutant, sources) for mutant in todo}
-    results = {mutant: result for mutant in todo if (result := known.find(keys[mutant]))}
+    known = Known(sources)
+    results = {mutant: result for mutant in todo if (result := known.find(mutant))}
     waiting = [mutant for mutant in todo if mutant not in results]
     print(f"{len(todo)} mutants, {len(results)} of them known from before")
-    if waiting:
+    if waiting and not arguments.known:
         judge = Judge(sources)
         print(f"{len(judge.seconds)} tests in process, {sum(judge.seconds.values()):.0f} s")
         for test in judge.left_out:
             print(f"fails on the original, so it judges nothing: {test}")
         began = time.monotonic()
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            running = {pool.submit(judge, mutant, known.killer(keys[mutant])): mutant for mutant in waiting}
+            running = {pool.submit(judge, mutant, known.killer(mutant)): mutant for mutant in waiting}
             try:
                 for done, future in enumerate(as_completed(running), 1):
                     mutant = running[future]
-                    result = results[mutant] = known.add(keys[mutant], *future.result())
+                    result = results[mutant] = known.judged(mutant, *future.result())
                     left = (time.monotonic() - began) / done * (len(waiting) - done)
                     number = todo.index(mutant) + 1
                     print(
@@ -481,8 +468,10 @@ def main() -> int:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    whole = not arguments.files and not arguments.only and arguments.sample == 1
-    return report([(mutant, results[mutant]) for mutant in todo], whole)
+    whole = results.keys() == set(todo) and not arguments.files and not arguments.only and arguments.sample == 1
+    if whole:
+        known.keep(map(label, todo))
+    return report([(mutant, results[mutant]) for mutant in todo if mutant in results], whole)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """Changes the verifier in small ways, one at a time, and asks whether a test notices: `make mutate-core`.
 
 Cosmic Ray makes the mutants, installed on demand, by hash, into an environment of its own. A mutant is judged in a fork
-of this process, which has imported the libraries before, on a copy of this folder. Results are kept under
-.build/mutate-core and are used again as long as the mutant and its tests are the same, so a run that was ended goes on
-where it was. docs/mutation.md says what is left out, and what the figures mean.
+of this process, which has imported the libraries before, on a copy of this folder. Results are kept in tests/results
+and are used again as long as the mutant and its tests are the same, so a run that was ended goes on where it was.
+docs/mutation.md says what is left out, and what the figures mean.
 """
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import hashlib
 import importlib
 import json
 import os
@@ -21,19 +20,20 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
 from compiler import ROOT
 from locked import install
+from results import Results, digest, imports
 
 CORE = Path("blockchaintracer", "core")
 LOCK = ROOT / "locks" / "mutate.txt"
 ENVIRONMENT = ROOT / ".toolchain" / "mutate"
 BUILD = ROOT / ".build" / "mutate-core"
 TREE = BUILD / "tree"
-RESULTS = BUILD / "results.jsonl"
 EXPLAINED = ROOT / "tests" / "mutation" / "core.yaml"
 LIBRARIES = (
     "pytest",
@@ -49,7 +49,7 @@ LIBRARIES = (
 )
 """What is imported once, before a mutant: nothing of this package."""
 LEAST = 0.95
-WALL_S = 300
+WALL_S = 1200
 """Seconds after which a mutant counts as killed even if it only waits. The time of the processor is limited, too."""
 
 _REPORTS = "tests/evm/verify/test_reports.py"
@@ -122,10 +122,11 @@ TESTS: dict[str, tuple[str, ...]] = {
 
 
 class Mutant(NamedTuple):
-    """A changed file: its code, the operator that changed it, and the change as text."""
+    """A changed file: its code, the operator that changed it, the first line that differs, and the change as text."""
 
     code: str
     operator: str
+    line: int
     change: str
 
 
@@ -148,14 +149,15 @@ def mutants(file: Path, count: int, seed: str) -> tuple[int, list[Mutant]]:
     made = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     source = file.read_text().splitlines()
     return made["all"], [
-        Mutant(code, operator, _change(source, code.splitlines())) for code, operator in made["mutants"].items()
+        Mutant(code, operator, *_change(source, code.splitlines())) for code, operator in made["mutants"].items()
     ]
 
 
-def _change(source: list[str], changed: list[str]) -> str:
+def _change(source: list[str], changed: list[str]) -> tuple[int, str]:
+    first = next(number for number, pair in enumerate(zip_longest(source, changed), 1) if pair[0] != pair[1])
     lines = [line for line in difflib.unified_diff(source, changed, n=0, lineterm="") if line[:3] not in ("---", "+++")]
     before, after = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
-    return f"{before} -> {after}"
+    return first, f"{before} -> {after}"
 
 
 def judge(tests: tuple[str, ...], cpu_s: int) -> tuple[bool, float]:
@@ -185,32 +187,11 @@ def judge(tests: tuple[str, ...], cpu_s: int) -> tuple[bool, float]:
         time.sleep(0.02)
 
 
-class Results:
-    """What was judged before, by mutant and tests."""
-
-    def __init__(self) -> None:
-        lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
-        self._known = dict(map(json.loads, lines))
-
-    @staticmethod
-    def key(code: str, tests: tuple[str, ...]) -> str:
-        digest = hashlib.sha256(code.encode())
-        shared = sorted((ROOT / "tests" / "support").glob("*.py"))
-        files = sorted({ROOT / test.partition("::")[0] for test in tests})
-        beside = sorted({file.parent / name for file in files for name in ("conftest.py", "expected")})
-        for path in (*shared, *files, *beside):
-            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-                digest.update(file.read_bytes() if file.is_file() and file.suffix != ".pyc" else b"")
-        return digest.hexdigest()
-
-    def get(self, key: str) -> bool | None:
-        """Whether the mutant was killed; None if it was not judged."""
-        return self._known.get(key)
-
-    def add(self, key: str, killed: bool) -> None:
-        self._known[key] = killed
-        with RESULTS.open("a") as file:
-            file.write(f"{json.dumps([key, killed])}\n")
+def rests_on(tests: tuple[str, ...]) -> list[Path]:
+    """Return the files of tests, what they import from tests, and the texts that they expect."""
+    files = {ROOT / test.partition("::")[0] for test in tests}
+    expected = (text for file in files for text in (file.parent / "expected").rglob("*") if text.is_file())
+    return [*expected, *set().union(*map(imports, files))]
 
 
 def run_file(name: str, options: argparse.Namespace, results: Results, known: dict[str, str]) -> tuple[int, int, int]:
@@ -219,10 +200,12 @@ def run_file(name: str, options: argparse.Namespace, results: Results, known: di
     tests, target = TESTS[name], TREE / CORE / name
     total, sample = mutants(ROOT / CORE / name, options.count, options.seed)
     sample = [mutant for mutant in sample if mutant.change not in known]
-    keys = [results.key(mutant.code, tests) for mutant in sample]
+    names = {f"{name}:{mutant.line} {mutant.change}": mutant for mutant in sample}
+    digests = {key: digest(rests_on(tests), mutant.code) for key, mutant in names.items()}
+    judged = results.of_today(digests)
     start, limit = time.monotonic(), 0
-    for mutant, key in zip(sample, keys, strict=True):
-        if results.get(key) is not None or time.monotonic() - start > options.seconds:
+    for key, mutant in names.items():
+        if key in judged or time.monotonic() - start > options.seconds:
             continue
         if not limit:
             passed, cpu_s = judge(tests, WALL_S)
@@ -235,14 +218,15 @@ def run_file(name: str, options: argparse.Namespace, results: Results, known: di
             compiled.unlink()
         target.write_text(mutant.code)
         try:
-            results.add(key, not judge(tests, limit)[0])
+            judged[key] = ["survived" if judge(tests, limit)[0] else "killed"]
+            results.add(key, *judged[key], digests[key])
         finally:
             target.write_text(whole)
-    verdicts = [results.get(key) for key in keys]
-    killed, survived, left = verdicts.count(True), verdicts.count(False), verdicts.count(None)
-    for mutant, verdict in zip(sample, verdicts, strict=True):
-        if verdict is False:
-            print(f"SURVIVED {name}, {mutant.operator}: {mutant.change}")
+    survivors = [mutant for key, mutant in names.items() if judged.get(key) == ["survived"]]
+    survived, left = len(survivors), len(names) - len(judged)
+    killed = len(judged) - survived
+    for mutant in survivors:
+        print(f"SURVIVED {name}, {mutant.operator}: {mutant.change}")
     more = f", {left} not judged in {options.seconds} s" if left else ""
     print(f"{name:28}{killed:5} of {killed + survived:4} killed, of {total:5} mutants{more}", flush=True)
     return killed, survived, left
@@ -265,7 +249,7 @@ def main() -> int:
         with suppress(ImportError):
             importlib.import_module(library)
     explained = yaml.safe_load(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
-    results, counts = Results(), []
+    results, counts = Results("mutate-core"), []
     for name in options.files or TESTS:
         counts.append(run_file(name, options, results, explained.get(name, {})))
     killed, survived, left = map(sum, zip(*counts, strict=True))

@@ -2,8 +2,12 @@
 
 Halmos executes compiled code symbolically. It is installed on demand, by hash, into an environment of its own. What it
 is given is the shipped code, built by forge with the settings of ape-config.yaml: this fails where the two differ.
+
+A proof that passed is kept in tests/results and counts as long as the registry, the proof and halmos are the same, so a
+run that was ended goes on where it was. One that fails is tried again by the next run.
 """
 
+import argparse
 import json
 import os
 import re
@@ -12,10 +16,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from compiler import COMPILER, ROOT, SOLIDITY
 from locked import install
+from results import Results, digest
 
 PROOFS = Path("tests", "symbolic")
 BUILD = Path(".build", "prove")
@@ -72,39 +76,64 @@ def code(bytecode: str) -> bytes:
     return raw[: -2 - int.from_bytes(raw[-2:], "big")]
 
 
-def halmos(contracts: str, prefix: str) -> list[dict[str, Any]]:
-    """The outcome of each function of this prefix, as it is printed."""
-    report = ROOT / BUILD / f"{prefix}.json"
+def statements(chosen: str) -> dict[str, str]:
+    """Return what there is to prove, as `IdsProof.check_equal_ids`, with the digest of what it is of."""
+    registry, found = code(json.loads(SHIPPED.read_text())["bytecode"]), {}
+    for path in sorted(ROOT.glob(f"{PROOFS}/*.sol")):
+        for built in (ROOT / BUILD / "out" / path.name).glob("*.json"):
+            contract = json.loads(built.read_text())
+            # the bounds of a proof stand in its comments
+            of = (code(contract["bytecode"]["object"]), contract["metadata"]["output"], registry)
+            if of[0] and re.fullmatch(chosen, built.stem):
+                for entry in contract["abi"]:
+                    if entry.get("name", "").startswith(("check_", "reach_")):
+                        name = f"{built.stem}.{entry['name']}"
+                        found[name] = digest([ROOT / PROOFS / "run_halmos.py", LOCK], name, *of)
+    return found
+
+
+def halmos(name: str) -> str:
+    """Return what became of a statement; halmos prints more."""
+    contract, function = name.split(".")
+    report = ROOT / BUILD / f"{name}.json"
     report.unlink(missing_ok=True)
     options = ["--root", ".", "--forge-build-out", str(BUILD / "out"), "--no-status", "--json-output", str(report)]
     command = [str(ENVIRONMENT / "bin" / "python"), str(PROOFS / "run_halmos.py"), *options]
-    chosen = ["--match-contract", contracts, "--function", prefix]
+    # a solver that a busy machine interrupts must not look as if it gave up
+    patience = ["--solver-timeout-assertion", "10m", "--solver-threads", "1"]
+    chosen = [*patience, "--match-contract", f"^{contract}$", "--match-test", rf"^{function}\("]
     subprocess.run([*command, *chosen], cwd=ROOT, env=environment(), check=False)
-    if not report.exists():
-        return []
-    return [result for results in json.loads(report.read_text())["test_results"].values() for result in results]
+    results = json.loads(report.read_text())["test_results"].values() if report.exists() else ()
+    (result,) = [result for each in results for result in each] or [{"exitcode": None}]
+    if function.startswith("reach_"):
+        # a proof about calls that never succeed proves nothing: each `reach_` claims so and must be refuted
+        return "reached" if result["exitcode"] == COUNTEREXAMPLE else "not reached"
+    return "proven" if result["exitcode"] == PASS and not result["num_bounded_loops"] else "not proven"
 
 
 def main() -> int:
-    began = time.monotonic()
-    contracts = "|".join(sys.argv[1:]) or "."
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("contracts", nargs="*", help="of tests/symbolic; all of them if none is named")
+    parser.add_argument("--known", action="store_true", help="only report what was proven before")
+    options = parser.parse_args()
     install("prove", ENVIRONMENT, LOCK)
     build()
-    proofs = halmos(contracts, "check_")
-    # a proof about calls that never succeed proves nothing: each `reach_` claims so and must be refuted
-    reached = halmos(contracts, "reach_")
-    failed = [result["name"] for result in proofs if result["exitcode"] != PASS or result["num_bounded_loops"]]
-    vacuous = [result["name"] for result in reached if result["exitcode"] != COUNTEREXAMPLE]
-    for name in failed:
-        print(f"prove: not proven: {name}")
-    for name in vacuous:
-        print(f"prove: not reached: {name}")
-    minutes = (time.monotonic() - began) / 60
-    print(
-        f"prove: {len(proofs) - len(failed)} of {len(proofs)} proven, {len(reached) - len(vacuous)} of {len(reached)} "
-        f"calls reached, in {minutes:.0f} min"
-    )
-    return 1 if failed or vacuous or not proofs else 0
+    kept, digests = Results("prove"), statements("|".join(options.contracts) or ".*")
+    passed = kept.of_today(digests)
+    for name, of in digests.items():
+        if name not in passed and not options.known:
+            began = time.monotonic()
+            outcome, seconds = halmos(name), round(time.monotonic() - began)
+            print(f"prove: {outcome}: {name}, {seconds} s", flush=True)
+            if outcome in {"proven", "reached"}:
+                passed[name] = [outcome, seconds]
+                kept.add(name, outcome, seconds, of)
+    for contract in dict.fromkeys(name.partition(".")[0] for name in digests):
+        its = [name for name in digests if name.startswith(f"{contract}.")]
+        known = [passed[name] for name in its if name in passed]
+        print(f"{contract:20}{len(known):3} of {len(its):3} {sum(seconds for _, seconds in known):7,} s")
+    print(f"prove: {len(passed)} of {len(digests)} statements proven or calls reached")
+    return 0 if digests and passed.keys() == digests.keys() else 1
 
 
 if __name__ == "__main__":

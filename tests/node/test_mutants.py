@@ -12,6 +12,7 @@ from tests.support.artifacts import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 
 import mutate
+import results
 from mutants import Mutant, mutants
 
 SMALL = """// SPDX-License-Identifier: MIT
@@ -112,28 +113,59 @@ def test_a_mutant_is_compiled(small: mutate.Sources) -> None:
         code(changed._replace(text="nonsense"))
 
 
-def test_a_result_holds_as_long_as_what_it_rests_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mutate, "ROOT", tmp_path)
-    monkeypatch.setattr(mutate, "RESULTS", tmp_path / "results.jsonl")
+def test_a_result_holds_as_long_as_what_it_rests_on(
+    small: mutate.Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (mutate, results):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
     monkeypatch.setattr(mutate, "FAST", ("tests/evm/property",))
     monkeypatch.setattr(mutate, "SLOW", ())
-    for name in ("test_one.py", "test_other.py", "machine.py"):
-        (tmp_path / "tests" / "evm" / "property").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "tests" / "evm" / "property" / name).write_text(name)
-    known = mutate.Known()
-    known.add("dead", "killed", "tests/evm/property/test_one.py::test_it")
-    known.add("alive", "survived", "")
-    known.add("same", "equivalent", "")
+    folder = tmp_path / "tests" / "evm" / "property"
+    folder.mkdir(parents=True)
+    dead, alive, same = all_of(small)[:3]
 
-    def still_known() -> set[str]:
-        return {key for key in ("dead", "alive", "same") if mutate.Known().find(key)}
+    def write(name: str, text: str) -> None:
+        (folder / name).write_text(text)
+        results.imports.cache_clear()
+        mutate._rests_on.cache_clear()
 
-    assert still_known() == {"dead", "alive", "same"}
-    (tmp_path / "tests" / "evm" / "property" / "test_other.py").write_text("changed")
-    assert still_known() == {"dead", "same"}
-    (tmp_path / "tests" / "evm" / "property" / "test_one.py").write_text("changed")
-    assert still_known() == {"same"}
-    assert mutate.Known().killer("dead") == "tests/evm/property/test_one.py::test_it", "and is tried first"
+    def still_known(sources: mutate.Sources = small) -> list[Mutant]:
+        known = mutate.Known(sources)
+        return [mutant for mutant in (dead, alive, same) if known.find(mutant)]
+
+    write("test_one.py", "from .machine import steps\n")
+    write("test_other.py", "")
+    write("machine.py", "steps = 1\n")
+    write("unused.py", "")
+    known = mutate.Known(small)
+    known.judged(dead, "killed", "tests/evm/property/test_one.py::test_it")
+    known.judged(alive, "survived", "")
+    known.judged(same, "equivalent", "")
+    assert still_known() == [dead, alive, same]
+    write("unused.py", "changed = 1\n")
+    assert still_known() == [dead, alive, same]
+    write("test_other.py", "changed = 1\n")
+    assert still_known() == [dead, same]
+    write("machine.py", "steps = 2\n")
+    assert still_known() == [same], "what its test imports counts, too"
+    assert mutate.Known(small).killer(dead) == "tests/evm/property/test_one.py::test_it", "and is tried first"
+    write("machine.py", "steps = 1\n")
+    assert still_known() == [dead, same]
+    other = mutate.Sources({"contracts/Small.sol": SMALL.replace("amount < 1", "amount < 9").encode()})
+    assert not still_known(other), "of another source nothing is known"
+
+
+def test_results_are_kept_by_several_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    one, other = results.Results("check"), results.Results("check")
+    one.add("b", "killed", "digest of b")
+    other.add("a", "survived", "digest of a")
+    one.add("b", "survived", "digest of b")
+    assert other.path.read_text() == '["a", "survived", "digest of a"]\n["b", "survived", "digest of b"]\n'
+    assert one.of_today({"a": "digest of a", "b": "of now", "c": ""}) == {"a": ["survived"]}
+    one.keep(["b", "c"])
+    assert one.read() == {"b": ["survived", "digest of b"]}
 
 
 def test_survivors_have_a_reason_and_exist() -> None:

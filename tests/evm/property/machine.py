@@ -1151,11 +1151,10 @@ class RegistryMachine(RuleBasedStateMachine):
         return record, group, key if which % 5 == 0 else pick([None, *self.keys.values()], other)
 
 
-def run_on(setting: Callable[[], Setting], operations: int, first: int | None = 0) -> type[RegistryMachine]:
+def run_on(setting: Callable[[], Setting], operations: int, first: int = 0) -> type[RegistryMachine]:
     """Runs the machine on chains that `setting` gives until it has made so many operations; gives its counts.
 
-    Each round has a seed of its own, from `first` on, so that the same code meets the same histories. Without `first`
-    every run brings new ones.
+    Each round has a seed of its own, from `first` on, so that the same code meets the same histories.
     """
 
     class Machine(RegistryMachine):
@@ -1166,9 +1165,8 @@ def run_on(setting: Callable[[], Setting], operations: int, first: int | None = 
 
     Machine.setting = staticmethod(setting)
     while Machine.executed < operations:
-        if first is not None:
-            seed(first)(Machine)
-            first += 1
+        seed(first)(Machine)
+        first += 1
         run_state_machine_as_test(
             Machine,
             settings=settings(
