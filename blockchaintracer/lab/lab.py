@@ -249,7 +249,14 @@ class Lab:
         noted = {entry.address.lower(): entry for entry in registries(self.chain_id, self.home)}.get(address.lower())
         if noted and noted.genesis:
             self._require_same_chain(address, noted.genesis)
-        registry = Registry(self.chain, address, noted.block if noted else 0).require()
+        # an own devnet that was put back may have it again in an earlier block
+        registry = Registry(self.chain, address, noted.block if noted and not self.is_embedded else 0)
+        try:
+            registry.require()
+        except InputError as error:
+            if noted and self.is_embedded:
+                error.hint = "The devnet lost it: `blockchaintracer outbox flush` sends what this lab wrote again."
+            raise
         kept = kept_keys(self.home, registry.domain, lambda: self.outbox)
         return registry.knowing(kept, *(source(registry.domain) for source in self.keys))
 

@@ -3,17 +3,21 @@ moves."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
 
-from blockchaintracer.core.record import Kind
+from blockchaintracer.core.record import Kind, checksummed
 from blockchaintracer.lab import bounties
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
+from tests.support.artifacts import artifact
 from tests.support.labs import second_lab, typed
 
 DAY = 86_400
-PURSE = "0x" + "aa" * 20
+PURSE, MINTER = "0x" + "aa" * 20, "0x" + "11" * 20
 
 
 def later(lab: Lab, seconds: int) -> None:
@@ -78,6 +82,71 @@ def test_what_nobody_earned_comes_back(groups: tuple[Lab, Lab], file: Path, tmp_
     assert "NotSponsor" in told(other, "bounty", "refund", terms, "--yes", code=2)["message"]
     assert told(lab, "bounty", "refund", terms, "--yes")["held"] == "0"
     assert lab.chain.balance(bounties.contract_of(lab)) == 0
+
+
+def test_a_bounty_in_a_token_from_money_in_to_money_out(groups: tuple[Lab, Lab], file: Path, tmp_path: Path) -> None:
+    """The token is a contract of OpenZeppelin's ERC-20 (tests/contracts/Money.sol)."""
+    lab, other = groups
+    made = sent(lab, data="0x" + artifact("Token").bytecode.hex())
+    token = Money(lab, checksummed(made["contractAddress"]))
+    record, group = record_content(lab, Kind.DATASET, file).id, str(other.group())
+    terms = str(tmp_path / "bounty.json")
+    fund = ("bounty", "fund", record, "--groups", group, "--share", "2.5", "--token", token.address, "-o", terms)
+    fund += ("--enter-until", "7d", "--verdict-until", "14d", "--yes")
+    # what the sponsor lacks is said before anything is paid or approved
+    nonce = lab.chain.nonce(lab.signer.address)
+    poor = told(lab, *fund, code=2)
+    assert f"expected 2.5 of token {token.address} to pay in, {lab.signer.address} has 0 of" in poor["message"]
+    assert lab.chain.nonce(lab.signer.address) == nonce
+    token.send("mint(address,uint256)", lab.signer.address, 4 * 10**18)
+    funded, contract = told(lab, *fund), bounties.contract_of(lab)
+    assert (funded["held"], funded["token"], funded["next"]) == (str(5 * 10**17 * 5), token.address, "enter")
+    assert [token.of(it) for it in (lab.signer.address, contract)] == [15 * 10**17, 25 * 10**17]
+    assert token.allowed(lab.signer.address, contract) == 0, "no more than this bounty was approved"
+    assert told(other, "bounty", "show", terms) == told(other, "bounty", "show", funded["id"])
+    sealed = told(other, "seal", "verdict", record, "not-reproduced", "--metric", "accuracy=0.5", "--yes")
+    told(other, "bounty", "enter", terms, sealed["commitment"], "--yes")
+    later(lab, 8 * DAY)
+    told(other, "reveal", sealed["commitment"])
+    later(lab, 7 * DAY)
+    token.send("set(uint8,address,bytes)", 5, PURSE, b"")
+    assert "frozen" in str(told(other, "bounty", "claim", terms, "--to", PURSE, "--yes", code=2))
+    token.send("set(uint8,address,bytes)", 0, PURSE, b"")
+    claimed = told(other, "bounty", "claim", terms, "--to", PURSE, "--yes")
+    assert (claimed["held"], claimed["entries"][0]["paid"], claimed["next"]) == ("0", True, "over")
+    assert [token.of(it) for it in (PURSE, contract)] == [25 * 10**17, 0]
+
+
+def sent(lab: Lab, **transaction: str) -> dict[str, Any]:
+    lab.chain.ask("anvil_setBalance", MINTER, hex(10**20))
+    lab.chain.ask("anvil_impersonateAccount", MINTER)
+    identifier = lab.chain.ask("eth_sendTransaction", {"from": MINTER, "gas": hex(5 * 10**6), **transaction})
+    receipt = lab.chain.ask("eth_getTransactionReceipt", identifier)
+    assert receipt["status"] == "0x1"
+    return receipt
+
+
+class Money:
+    """A token on a devnet."""
+
+    def __init__(self, lab: Lab, address: str) -> None:
+        self.lab, self.address = lab, address
+
+    def _data(self, signature: str, *values: Any) -> str:
+        types = signature.partition("(")[2][:-1].split(",")
+        return "0x" + (keccak(signature.encode())[:4] + encode(types, values)).hex()
+
+    def send(self, signature: str, *values: Any) -> None:
+        sent(self.lab, to=self.address, data=self._data(signature, *values))
+
+    def of(self, account: str) -> int:
+        return self._number("balanceOf(address)", account)
+
+    def allowed(self, owner: str, spender: str) -> int:
+        return self._number("allowance(address,address)", owner, spender)
+
+    def _number(self, signature: str, *values: Any) -> int:
+        return int.from_bytes(self.lab.chain.call(self.address, self._data(signature, *values)))
 
 
 @pytest.mark.parametrize(

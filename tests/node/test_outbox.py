@@ -18,6 +18,7 @@ from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict, fr
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import create_group, deploy, invite, invited_on_chain, join, remove_member
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, running_lab, second_lab, typed, verb
@@ -199,6 +200,31 @@ def test_a_reorganised_record_is_noticed_and_sent_again(lab, file):
     assert [entry.write.record_id for entry in lab.outbox.recheck(lab.chain)] == [recorded.id]
     lab.flush()
     assert lab.registry.status(recorded.id).exists
+
+
+def test_an_own_devnet_put_back_to_before_its_registry_gets_all_again(tmp_path, file):
+    lab = Lab(Home(tmp_path / "home"))
+    lab.devnet.start()
+    try:
+        snapshot = lab.chain.ask("evm_snapshot")
+        deploy(lab, open_group_creation=True)
+        create_group(lab, "The lab")
+        first = record_content(lab, Kind.DATASET, file)
+        other = tmp_path / "other.csv"
+        other.write_text("2")
+        waiting = record_content(Lab(lab.home, hand_over=True), Kind.DATASET, other)
+        assert lab.chain.ask("evm_revert", snapshot) is True
+        refused = typed("record", str(other), home=lab.home.path)
+        assert refused.returncode == 2
+        assert "got no contract" in refused.stderr
+        assert "`blockchaintracer outbox flush` sends what this lab wrote again" in refused.stderr
+        assert typed("outbox", "flush", home=lab.home.path).returncode == 0
+        after = Lab(lab.home)
+        assert all(after.registry.status(it.id).exists for it in (first, waiting))
+        told = typed("verify", first.id, "--strict", home=lab.home.path)
+        assert told.returncode == 0, told.stdout
+    finally:
+        lab.devnet.stop()
 
 
 @pytest.mark.parametrize("where", ["store_captured", "_sign", "_send", "_wait", "_held"])
