@@ -79,14 +79,7 @@ def _lines(lab: Lab, facts: dict[str, Any]) -> list[str]:
 @click.option("-o", "--output", type=NEW_FILE, default=Path("bounty.json"), show_default=True, help="For the terms.")
 @yes_option
 def fund(
-    lab: Lab,
-    record_id: str,
-    groups: str,
-    share: str,
-    token: str,
-    enter_until: str,
-    verdict_until: str,
-    output: Path,
+    lab: Lab, record_id: str, groups: str, share: str, token: str, enter_until: str, verdict_until: str, output: Path
 ) -> Answer:
     """Promise each of some groups a share for reproducing a record, and pay all shares in.
 

@@ -9,15 +9,7 @@ import click
 
 from blockchaintracer.cli.options import VERDICTS, VerbGroup, record_options
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import (
-    Answer,
-    progress_bar,
-    record_lines,
-    state_line,
-    table,
-    unrevealed_line,
-    when,
-)
+from blockchaintracer.cli.render import Answer, progress_bar, record_lines, state_line, table, unrevealed_line, when
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded

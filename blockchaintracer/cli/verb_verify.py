@@ -141,17 +141,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     """
     if options["proof"] is not None:
         _refuse(
-            ctx,
-            "--proof",
-            "data",
-            "path",
-            "record",
-            "author",
-            "before",
-            "tracking_uri",
-            "key",
-            "as_of",
-            *_OF_IDENTITY,
+            ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key", "as_of", *_OF_IDENTITY
         )
         return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
     is_data = options["data"] is not None

@@ -239,11 +239,7 @@ def upgrade(
 @command.lab_verb("list")
 @_things
 @click.option("-o", "--output", type=FOLDER, help="Write each as plain files, for the tools of others.")
-def list_receipts(
-    lab: Lab,
-    things: _Things,
-    output: Path | None,
-) -> Answer:
+def list_receipts(lab: Lab, things: _Things, output: Path | None) -> Answer:
     """List the receipts that are kept, of some things or of all. Nothing is asked, and nothing is trusted.
 
     \b
@@ -277,12 +273,7 @@ def list_receipts(
 @source_option
 @click.option("--offline", is_flag=True, help="Ask no node, also not those of the settings.")
 def verify(
-    lab: Lab,
-    things: _Things,
-    settings: Path | None,
-    sources: tuple[str, ...],
-    offline: bool,
-    **trusted: Any,
+    lab: Lab, things: _Things, settings: Path | None, sources: tuple[str, ...], offline: bool, **trusted: Any
 ) -> Answer:
     """Check receipts by what you trust: certificates, Bitcoin headers, nodes of your settings.
 

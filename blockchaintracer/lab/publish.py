@@ -11,13 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
-from blockchaintracer.core.errors import (
-    BlockchainTracerError,
-    ChainUnavailable,
-    InputError,
-    NotVerified,
-    StoreError,
-)
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import PUBLISHED, read_limited
 from blockchaintracer.core.manifest import (
     MAX_BYTES,

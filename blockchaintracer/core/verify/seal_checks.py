@@ -17,10 +17,7 @@ SEAL_LIMIT = "A seal does not prove what it hides before it is revealed, nor tha
 
 
 def check_commitment(
-    registry: Registry,
-    commitment: str,
-    groups: Collection[int] = (),
-    known: Iterable[tuple[int, str]] = (),
+    registry: Registry, commitment: str, groups: Collection[int] = (), known: Iterable[tuple[int, str]] = ()
 ) -> list[Check]:
     """Check every seal of a commitment: several authors may have sealed the same. Empty if nobody is known to have.
 

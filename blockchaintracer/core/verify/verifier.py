@@ -9,13 +9,7 @@ from pathlib import Path
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.registry import KEY_HINT, recorded_event
-from blockchaintracer.core.record import (
-    GLOBAL_PREFIX,
-    RecordKey,
-    Status,
-    normal_digest,
-    normal_id,
-)
+from blockchaintracer.core.record import GLOBAL_PREFIX, RecordKey, Status, normal_digest, normal_id
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path, commitment_of
 from blockchaintracer.core.verify.content_checks import Shown
@@ -170,12 +164,7 @@ class Verifier:
         return self._concluding(report, checks)
 
     def batched(
-        self,
-        key: RecordKey,
-        root: str,
-        path: Sequence[str],
-        files: Sequence[Path] = (),
-        groups: Collection[int] = (),
+        self, key: RecordKey, root: str, path: Sequence[str], files: Sequence[Path] = (), groups: Collection[int] = ()
     ) -> Report:
         """Verify that a record is in a batch of its own group and author. A stored record is verified as stored.
 

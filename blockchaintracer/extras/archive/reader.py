@@ -22,18 +22,7 @@ from blockchaintracer.core.digest import open_regular, parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.archive.contents import Head, parse_head
-from blockchaintracer.extras.archive.form import (
-    BLOCK,
-    BLOCKS,
-    EVENTS,
-    HEAD,
-    NAME,
-    SUMS,
-    SUMS512,
-    end,
-    header,
-    padding,
-)
+from blockchaintracer.extras.archive.form import BLOCK, BLOCKS, EVENTS, HEAD, NAME, SUMS, SUMS512, end, header, padding
 
 LIMIT = 64 << 30
 """Default for the most bytes that an archive may have. Nothing in it is compressed, so it can't become more."""

@@ -148,12 +148,7 @@ def sign_book(file: Path, key: Path, ask: Ask) -> tuple[Signed, list[str]]:
 
 
 def _write(file: Path, roots: Sequence[Any], targets: Any, book: Any) -> Signed:
-    whole = {
-        **COMMUNITY.header(),
-        "roots": [it.to_dict() for it in roots],
-        "targets": targets.to_dict(),
-        "book": book,
-    }
+    whole = {**COMMUNITY.header(), "roots": [it.to_dict() for it in roots], "targets": targets.to_dict(), "book": book}
     write_output(file, canonical(whole))
     last, previous = roots[-1], roots[-2].signed if len(roots) > 1 else None
     of_root = last.signed.get_root_verification_result(previous, last.signed_bytes, last.signatures)

@@ -321,11 +321,7 @@ def _lines(node: LineageNode) -> list[str]:
     row = node.row
     name = " ".join(printable(row.name or "").split())
     name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
-    lines = [
-        titled(row.kind, name),
-        f"{row.id[:12]}… group {row.group}",
-        when(row.time),
-    ]
+    lines = [titled(row.kind, name), f"{row.id[:12]}… group {row.group}", when(row.time)]
     lines += [_RETRACTED] if row.status == "retracted" else []
     lines += [_AFFECTED] if node.is_affected else []
     lines += [_FAILED] if "failed" in row.states else []

@@ -30,14 +30,7 @@ from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of
-from blockchaintracer.extras.mlflow_reader.snapshot import (
-    HIDDEN,
-    OWN_TAGS,
-    bare,
-    client_of,
-    pages,
-    run_uuid,
-)
+from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, OWN_TAGS, bare, client_of, pages, run_uuid
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab

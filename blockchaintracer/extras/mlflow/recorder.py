@@ -29,14 +29,7 @@ from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
 from blockchaintracer.extras.mlflow_reader.artifact_files import absolute, require_database
-from blockchaintracer.extras.mlflow_reader.snapshot import (
-    OWN_TAGS,
-    Hide,
-    bare,
-    client_of,
-    run_uuid,
-    take_snapshot,
-)
+from blockchaintracer.extras.mlflow_reader.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
 from blockchaintracer.lab.capture.secret_masking import error_text, mask
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import locked, private, write_whole

@@ -169,10 +169,7 @@ def _keep_models(
 
 
 def _inputs(
-    lab: Lab,
-    run: Snapshot,
-    before: RunPredicate | None,
-    read: Mapping[tuple[str, str, str | None], tuple[Path, str]],
+    lab: Lab, run: Snapshot, before: RunPredicate | None, read: Mapping[tuple[str, str, str | None], tuple[Path, str]]
 ) -> tuple[list[Used], list[dict[str, Any]]]:
     """Record the datasets that are on this machine and not recorded yet, and describe all of them."""
     known = {(it.get("name"), it.get("digest"), it.get("context")): it for it in _described(before, "datasets")}

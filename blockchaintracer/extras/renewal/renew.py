@@ -127,11 +127,7 @@ def kept_renewals(lab: Lab) -> list[RenewalFile]:
 
 
 def _evidence(
-    lab: Lab,
-    record: RecordView,
-    witnesses: WitnessFiles,
-    blocks: dict[str, BlockReceipts],
-    *texts: str,
+    lab: Lab, record: RecordView, witnesses: WitnessFiles, blocks: dict[str, BlockReceipts], *texts: str
 ) -> Evidence:
     transactions, batches = [record.transaction], []
     if proof := find_proof(lab, record.id):

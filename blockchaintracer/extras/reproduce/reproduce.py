@@ -18,14 +18,7 @@ from zoneinfo import TZPATH
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.manifest import (
-    MAX_BYTES,
-    Artifact,
-    Experiment,
-    RunEnvironment,
-    RunInput,
-    RunPredicate,
-)
+from blockchaintracer.core.manifest import MAX_BYTES, Artifact, Experiment, RunEnvironment, RunInput, RunPredicate
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, from_hex, label
 from blockchaintracer.core.record_view import RecordView
@@ -291,12 +284,7 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
 
 
 def _plan(
-    lab: Lab,
-    record: RecordView,
-    sources: Sequence[str],
-    python: str | None,
-    sandboxed: bool,
-    network: bool,
+    lab: Lab, record: RecordView, sources: Sequence[str], python: str | None, sandboxed: bool, network: bool
 ) -> Plan:
     """What it takes to repeat a run."""
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)

@@ -151,13 +151,7 @@ class _Undecided(Exception):
     """The repeated run shows nothing, for this reason: it did not run as the author's did."""
 
 
-def rerun(
-    lab: Lab,
-    plan: Plan,
-    inputs: Sequence[RecordView],
-    place: Workspace,
-    sources: Sequence[str],
-) -> Rerun:
+def rerun(lab: Lab, plan: Plan, inputs: Sequence[RecordView], place: Workspace, sources: Sequence[str]) -> Rerun:
     """Fetch, restore, rebuild and run. What can't be fetched, or is not what was recorded, is an error."""
     folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
     start = start_run(lab, folder, placed)

@@ -634,8 +634,7 @@ class Writer:
         ).fetchone()
         if row is None:
             raise _Missing(
-                f"expected the {what} {to_hex(record_id)} to be recorded before, got no event of it",
-                hint=HOLE,
+                f"expected the {what} {to_hex(record_id)} to be recorded before, got no event of it", hint=HOLE
             )
         self._known[record_id] = row[0]
         return int(row[0])

@@ -78,13 +78,7 @@ class IndexPlace:
             raise StoreError(f"the index {self._file} can't be deleted: {error.strerror}") from error
 
 
-def serve(
-    lab: Lab,
-    place: IndexPlace,
-    listener: socket.socket,
-    every: float,
-    ready: Callable[[], None],
-) -> None:
+def serve(lab: Lab, place: IndexPlace, listener: socket.socket, every: float, ready: Callable[[], None]) -> None:
     """Serve until the process is told to stop.
 
     Args:

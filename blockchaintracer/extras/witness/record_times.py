@@ -13,12 +13,7 @@ from blockchaintracer.core.verify.bundle import ProvenBundle
 from blockchaintracer.core.verify.standing import BundleReport
 from blockchaintracer.extras.witness.kept_receipts import found_receipts
 from blockchaintracer.extras.witness.stamping import check_receipt
-from blockchaintracer.extras.witness.witness_receipt import (
-    StampedSubject,
-    WitnessKind,
-    WitnessReceipt,
-    receipt_kind,
-)
+from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt, receipt_kind
 from blockchaintracer.extras.witness.witness_settings import WitnessTrust
 from blockchaintracer.extras.witness.witness_time import RecordTimes, TimeStanding, WitnessTime
 from blockchaintracer.lab.kept_evidence import RENEWAL_ROOT
@@ -50,11 +45,7 @@ def times(
 
 
 def times_of_subjects(
-    home: Home,
-    subjects: Sequence[StampedSubject],
-    sources: Sequence[str],
-    trust: WitnessTrust,
-    start: RecordTimes,
+    home: Home, subjects: Sequence[StampedSubject], sources: Sequence[str], trust: WitnessTrust, start: RecordTimes
 ) -> RecordTimes | None:
     """Return times with what the receipts of some subjects say, None if there is no receipt.
 

@@ -8,20 +8,9 @@ from functools import partial
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.extras.witness.authority_token import SignedToken, request_token
-from blockchaintracer.extras.witness.calendar_proof import (
-    pruned,
-    read_calendar_proof,
-    submit,
-    times_of,
-    upgrade,
-)
+from blockchaintracer.extras.witness.calendar_proof import pruned, read_calendar_proof, submit, times_of, upgrade
 from blockchaintracer.extras.witness.second_chain import read_record_elsewhere, record_elsewhere, time_elsewhere
-from blockchaintracer.extras.witness.witness_receipt import (
-    StampedSubject,
-    WitnessKind,
-    WitnessReceipt,
-    stamped_tree,
-)
+from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt, stamped_tree
 from blockchaintracer.extras.witness.witness_settings import WitnessSettings, WitnessTrust
 from blockchaintracer.extras.witness.witness_time import TimeStanding, WitnessTime
 from blockchaintracer.lab.lab import Lab

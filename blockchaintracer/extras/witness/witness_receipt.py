@@ -17,13 +17,7 @@ from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import (
-    WITNESS_OPENTIMESTAMPS,
-    WITNESS_REGISTRY,
-    WITNESS_RFC3161,
-    WITNESSES,
-    Format,
-)
+from blockchaintracer.core.formats import WITNESS_OPENTIMESTAMPS, WITNESS_REGISTRY, WITNESS_RFC3161, WITNESSES, Format
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import Domain, checksummed, normal_digest, unsigned
 

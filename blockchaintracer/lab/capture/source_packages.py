@@ -270,10 +270,7 @@ def _downloaded(place: str, target: Path, digests: Sequence[str]) -> Path:
         own = os.environ.get("SSL_CERT_FILE", "")
         given: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "verify": not os.path.isfile(own) or own}
         try:
-            with (
-                followed(place, seconds=60, most=5, **given) as answer,
-                target.open("wb") as file,
-            ):
+            with followed(place, seconds=60, most=5, **given) as answer, target.open("wb") as file:
                 if answer.status != 200:
                     raise FetchError(f"answered {answer.status}")
                 for piece in answer.pieces():

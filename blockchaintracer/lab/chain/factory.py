@@ -164,10 +164,7 @@ def offer_proxy_transaction(chain: Chain) -> None:
 
 
 _RETURN = "60006000f3"
-_PROBES = {
-    "PUSH0 (EIP-3855, Shanghai)": "5f50",
-    "MCOPY (EIP-5656, Cancun)": "6000600060005e",
-}
+_PROBES = {"PUSH0 (EIP-3855, Shanghai)": "5f50", "MCOPY (EIP-5656, Cancun)": "6000600060005e"}
 """Code that runs one instruction, which the contracts need and chains before Cancun lack."""
 
 

@@ -143,13 +143,7 @@ def spans(
 
 
 def raw_spans(
-    chain: Chain,
-    address: str,
-    first: int,
-    head: Block,
-    topics: list[str] | None = None,
-    *,
-    by_receipts: bool = False,
+    chain: Chain, address: str, first: int, head: Block, topics: list[str] | None = None, *, by_receipts: bool = False
 ) -> Iterator[Span[Event]]:
     """The logs that `address` itself emitted, from block `first` to `head`, span by span.
 

@@ -24,14 +24,7 @@ from dataclasses import field as hidden
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from blockchaintracer.core.digest import (
-    Progress,
-    digest_folder,
-    format_listing,
-    list_folder,
-    open_regular,
-    read_blocks,
-)
+from blockchaintracer.core.digest import Progress, digest_folder, format_listing, list_folder, open_regular, read_blocks
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import PRIVATE_CONTENT
 from blockchaintracer.core.plain_json import canonical, parse_json

@@ -157,10 +157,7 @@ def _record_request(
     # a document's paths count from the folder it lies in
     base = request.document.parent if request.document else Path.cwd()
     request, flow = _of_workflow(lab, request)
-    start = start_run(
-        lab,
-        exclude=[*request.paths, *flow.made, *(base / path for path in document.encrypted())],
-    )
+    start = start_run(lab, exclude=[*request.paths, *flow.made, *(base / path for path in document.encrypted())])
     # several are asked about before anything has run
     _ = request.lock or find_lock(Path.cwd(), start.git.root if start.git else None)
     hidden = request.paths if keeping.recipients else ()

@@ -425,11 +425,7 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
         arguments = (command[0], *mask_arguments(command[1:]))
         # a place that stands for a secret shows nothing of it either
         shown = {place: MASK if MASK in arguments[int(place)] else mask(given[place]) for place in given}
-        described = {
-            "entry_point": command[0],
-            "arguments": arguments[1:],
-            "given": shown or None,
-        }
+        described = {"entry_point": command[0], "arguments": arguments[1:], "given": shown or None}
     if git is None:
         return Code(**described)
     if kept.findings:

@@ -112,8 +112,7 @@ class Kubo:
             if error.too_large:
                 raise StoreError(f"the node {self.name} answers `{command}` without end") from None
             raise ChainUnavailable(
-                f"the IPFS node {self.name} {error}",
-                hint=f"Start one (`ipfs daemon`), or set ${RPC_VARIABLE}.",
+                f"the IPFS node {self.name} {error}", hint=f"Start one (`ipfs daemon`), or set ${RPC_VARIABLE}."
             ) from None
         try:
             answers = [parse_json(line, command) for line in data.splitlines() if line.strip()]
