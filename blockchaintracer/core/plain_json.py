@@ -28,6 +28,7 @@ MAX_VALUES = 1 << 18
 T = TypeVar("T")
 
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.?)*(?:"|\Z)|[][{}]', re.DOTALL)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes({*range(256)} - {*b'"[]{}'})
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -232,17 +233,21 @@ def read_strictly(
 
 
 def nested(data: bytes) -> int:
-    """Return how deep lists and objects in JSON are nested. Ask before parsing: with a raised recursion limit Python's
-    parser would end the process on deep nesting."""
+    """Return how deep lists and objects in JSON are nested, or a number above `MAX_DEPTH`. Ask before parsing: with a
+    raised recursion limit Python's parser would end the process on deep nesting."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return 0
-    if b"\\" not in data:  # ten times as quick: what stays is brackets, and strings with a bracket in them
-        data = data.translate(None, _NO_MARKS).replace(b'""', b"")
-    depth = deepest = 0
+    levels = depth = deepest = 0
+    if b"\\" not in data:  # fifty times as quick: what stays is brackets, and strings with a bracket in them
+        data = data.translate(_SQUARE, _NO_MARKS).replace(b'""', b"")
+        while b'"' not in data and b"[]" in data and levels <= MAX_DEPTH:
+            data, levels = data.replace(b"[]", b""), levels + 1
     for match in _BRACKET.finditer(data):
         depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
         deepest = max(deepest, depth)
-    return deepest
+        if deepest > MAX_DEPTH:
+            break
+    return levels + deepest
 
 
 def loads_shallow(data: bytes) -> Any:

@@ -615,6 +615,23 @@ def test_a_node_that_gives_so_many_logs_and_no_more_is_asked_for_less(lab, story
     assert report.records == sum(1 for _ in lab.registry.recorded())
 
 
+def test_a_node_that_gave_more_is_not_asked_for_less_again(lab, story, index, monkeypatch):
+    monkeypatch.setattr(reading, "_ROUND", 1)
+    asked = []
+
+    def counted(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        # what ends at the newest block or asks for one block looks for where the history begins
+        of_span = request["method"] == "eth_getLogs" and request["params"][0]["toBlock"] not in (
+            *("latest", request["params"][0]["fromBlock"]),
+        )
+        asked.extend([request] * of_span)
+        return ask(request)
+
+    report = index.sync(Registry(telling(lab.chain.address, counted), lab.registry.address), lab.store)
+    assert report.records == sum(1 for _ in lab.registry.recorded())
+    assert len(asked) < report.block / 4
+
+
 def test_what_was_read_before_the_node_went_away_stays(lab, story, index):
     """The first reading is one transaction, without the records' indexes until its end."""
     asked = []

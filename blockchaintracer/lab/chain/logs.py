@@ -105,7 +105,7 @@ def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | N
     if decoder is None:
         return None
     name, head, entries = decoder
-    raw = b"".join(map(from_hex, (*event.topics[1:], event.data)))
+    raw = bytes.fromhex("".join((*event.topics[1:], event.data)).replace("0x", ""))
     try:
         values = head.unpack_from(raw)
     except struct.error as error:
@@ -158,7 +158,7 @@ def raw_spans(
         ChainUnavailable: if the node can't be reached, refuses a single block, gives what is no log, or its chain
             changes while it is read.
     """
-    width = _FIRST_SPAN
+    width, most = _FIRST_SPAN, 0
     while first <= head.number:
         last = min(first + width - 1, head.number)
         end = head if last == head.number else chain.block(last)
@@ -175,9 +175,10 @@ def raw_spans(
                 raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal.reason}") from None
             width = max((last - first + 1) // 4, 1)
             continue
-        if not by_receipts and logs and len(logs) % _ROUND == 0 and first < last:
-            # many nodes give so many and no more, without a word
-            width = (last - first + 1) // 2
+        is_known = not chain.node.is_several and len(logs) < most
+        if not by_receipts and logs and len(logs) % _ROUND == 0 and first < last and not is_known:
+            # many nodes give so many and no more, without a word: of one that gave more this is all
+            width, most = (last - first + 1) // 2, len(logs)
             continue
         if (now := chain.block(last)) is None or now.hash != end.hash:
             raise ChainUnavailable(
@@ -222,33 +223,32 @@ def _logs(
 ) -> tuple[list[Event], dict[int, Any], dict[int, bytes]]:
     own = address.lower()
     # many logs share a block or a transaction: each text is read once
-    number, word = cache(lambda text: int(text, 16)), cache(lambda text: bytes.fromhex(text[2:]))
-    is_own = cache(lambda text: text.lower() == own)
-    logs: set[Event] = set()
+    number, word = cache(lambda text: int(text, 16)), cache(from_hex)
+    logs: dict[tuple[int, int], Event] = {}
     times: dict[int, Any] = {}
     hashes: dict[int, bytes] = {}
     try:
         for log in told:
             # a node may answer with other contracts' logs: only the registry's own count
-            if not is_own(log["address"]) or log.get("removed"):
+            if log["address"].lower() != own or log.get("removed"):
                 continue
             block = number(log["blockNumber"])
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
-            topics_hex = tuple(to_hex(word(topic)) for topic in log["topics"])
-            if topics and topics_hex[0] not in topics:
+            # that these texts are hex digits was checked with the answer
+            words = tuple(map(str.lower, log["topics"]))
+            if topics and words[0] not in topics:
                 continue
-            data = to_hex(from_hex(log["data"]))
-            logs.add(Event(block, number(log["logIndex"]), to_hex(word(log["transactionHash"])), topics_hex, data))
+            place = block, number(log["logIndex"])
+            event = Event(*place, log["transactionHash"].lower(), words, log["data"].lower())
+            if logs.setdefault(place, event) != event:
+                raise ValueError("two at one place")
             if hashes.setdefault(block, word(log["blockHash"])) != word(log["blockHash"]):
                 raise ValueError(f"logs of two blocks {block}")
             times[block] = log.get("blockTimestamp")
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise _no_events(chain, address, error) from None
-    if len({(log.block, log.position) for log in logs}) < len(logs):
-        raise _no_events(chain, address, "two at one place")
-    # block and position come first
-    return sorted(logs), times, hashes
+    return [logs[place] for place in sorted(logs)], times, hashes
 
 
 def _no_events(chain: Chain, address: str, reason: object) -> ChainUnavailable:
