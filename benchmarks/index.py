@@ -19,8 +19,6 @@ from typing import Any
 
 import requests
 
-from benchmarks.chain import TRANSACTION_GAS_LIMIT
-from benchmarks.chain import Chain as Node
 from blockchaintracer.core.chain import Block, Registry, load_artifact
 from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import Index, query
@@ -180,6 +178,9 @@ def read_bare(rpc: str, address: str, head: int) -> int:
 def measure_sync(events: int, say: Callable[[str], None] = print) -> tuple[float, float]:
     """Prints events a second from a node to the index, beside reading and decoding them alone, and web3's decoding;
     the best of the first two."""
+    from benchmarks.chain import TRANSACTION_GAS_LIMIT
+    from benchmarks.chain import Chain as Node
+
     rng = random.Random(0)
     with Node() as node, tempfile.TemporaryDirectory() as folder:
         contract, _ = node.deploy(load_artifact()["abi"], load_artifact()["bytecode"], node.accounts[0].address, True)

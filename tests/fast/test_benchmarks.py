@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("web3", reason="what the client is compared with")
+
 from benchmarks import client
 from benchmarks.growth import ALL, ONE, Growth
 
