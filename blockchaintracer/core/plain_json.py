@@ -233,8 +233,8 @@ def read_strictly(
 
 
 def nested(data: bytes) -> int:
-    """Return how deep lists and objects in JSON are nested, or a number above `MAX_DEPTH`. Ask before parsing: with a
-    raised recursion limit Python's parser would end the process on deep nesting."""
+    """Return how deep lists and objects in JSON are nested. Ask before parsing: with a raised recursion limit Python's
+    parser would end the process on deep nesting."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return 0
     levels = depth = deepest = 0
@@ -245,8 +245,6 @@ def nested(data: bytes) -> int:
     for match in _BRACKET.finditer(data):
         depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
         deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            break
     return levels + deepest
 
 
