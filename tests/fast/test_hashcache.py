@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.digest import digest_file, digest_folder
+from blockchaintracer.core.digest import NO_CID, Digester, FileDigest, digest_file, digest_folder
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.lab.store import hashcache
 from blockchaintracer.lab.store.hashcache import SETTLED_NS, HashCache
@@ -57,6 +57,43 @@ def test_an_unchanged_file_is_read_once_also_by_a_later_process(cache, tmp_path,
     assert (reads, counted) == ([str(file)], [3])
     assert cache.digest(file, "legacy").cid_profile == "legacy"
     assert len(reads) == 2
+
+
+def test_a_digest_without_a_cid_is_of_use_until_a_cid_is_asked_for(cache, tmp_path, settled, reads):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = folder / "file"
+    file.write_bytes(bytes(5 << 20))
+    settled()
+    without = cache.digest(file, NO_CID)
+    assert without == FileDigest(hashlib.sha256(bytes(5 << 20)).hexdigest(), 5 << 20, "", NO_CID)
+    assert cache.folder(folder) == digest_folder(folder)
+    assert len(reads) == 1
+    assert cache.digest(file) == digest_file(file)
+    assert cache.digest(file, NO_CID).sha256 == without.sha256
+    assert len(reads) == 2
+
+
+def test_a_file_of_a_folder_is_kept_again_with_its_cid(cache, tmp_path, settled, monkeypatch):
+    """Of the files of a folder, which names no CID, only the SHA-256 is computed."""
+    store, file, sizes = Store(tmp_path / "store", cache=cache), tmp_path / "data" / "file", []
+    file.parent.mkdir()
+    file.write_bytes(bytes(5 << 20))
+    settled()
+    leaf = Digester._leaf
+
+    def counted(digester, chunk, digest):
+        sizes.append(len(chunk))
+        return leaf(digester, chunk, digest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Digester, "_leaf", counted)
+        folder = store.put_folder(file.parent)
+    assert sizes == [len(folder.listing)]
+    assert store.put_file(file) == digest_file(file)
+    monkeypatch.setattr("blockchaintracer.lab.store.store.digest_file", None)
+    assert store.put_folder(file.parent) == folder
+    assert store.put_file(file).sha256 == folder.files[0].sha256
 
 
 def _rewritten(file: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from typing_extensions import override
 
 from blockchaintracer.core.digest import (
-    DEFAULT_PROFILE,
+    NO_CID,
     PROFILES,
     FileDigest,
     Progress,
@@ -249,9 +249,7 @@ class FolderCopies:
         return source
 
     def _digest(self, path: Path, cid_profile: str | None) -> FileDigest:
-        if cid_profile in PROFILES:
-            return digest_file(path, cid_profile, self.progress)
-        return FileDigest(sha256_file(path, self.progress), path.stat().st_size, "", DEFAULT_PROFILE)
+        return digest_file(path, cid_profile if cid_profile in PROFILES else NO_CID, self.progress)
 
 
 class GivenFiles(FolderCopies):

@@ -33,7 +33,6 @@ from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Snapshot, con
 from blockchaintracer.lab.capture.program import command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.private.encrypt import digest_of
 from blockchaintracer.lab.recording.content import as_logged, record_path, used_record
 from blockchaintracer.lab.recording.keep import keep
 from blockchaintracer.lab.recording.run import RunFacts, RunStart, Used, parse_assignment
@@ -82,10 +81,9 @@ def note_source(lab: Lab, captured: Captured, entity: Any) -> None:
     """Hash and keep the file or folder that a dataset was read from, as it is when the dataset is logged."""
     if path := local_source(entity.dataset):
         key = entity.dataset.name, entity.dataset.digest, context_of(entity)
-        digest = digest_of(lab.hashes, path).sha256
+        digest = keep(lab, path).subject
         if captured.read.setdefault(key, (path, digest))[1] != digest:
             raise InputError(f"{path} was logged before by this name, and has changed since: the first counts")
-        keep(lab, path)
 
 
 def facts_of(

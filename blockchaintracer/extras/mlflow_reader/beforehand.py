@@ -16,7 +16,7 @@ from pathlib import Path
 
 from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.recording.keep import keep
+from blockchaintracer.lab.recording.keep import Keeping, keep
 from blockchaintracer.lab.store.hashcache import SETTLED_NS
 
 _LARGE = 1 << 20
@@ -56,7 +56,7 @@ def _keep(open_lab: Callable[[], Lab], file: Path, ended: threading.Event) -> No
         # of a file that changed just before, the cache notes nothing
         settled = (max(stat.st_mtime_ns, stat.st_ctime_ns) + SETTLED_NS) / 1e9 + 0.01
         if not ended.wait(settled - time.time()):
-            keep(open_lab(), file)
+            keep(open_lab(), file, Keeping(listed=True))
     except Exception as error:
         # the end of the run keeps it, or says why not
         _log.debug("%s is not kept beforehand: %s", file, error_text(error))

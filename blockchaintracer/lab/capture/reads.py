@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -246,7 +247,11 @@ def loaded_files() -> tuple[frozenset[str], list[str]]:
 def reads_of_this(root: Path, packages: Iterable[str]) -> Reads:
     """Return what is known of a program that records itself, in the repository at `root`: nobody watched it."""
     base = f"{os.path.realpath(root)}/"
-    code = [path for file in loaded_files()[0] if (path := os.path.realpath(file)).startswith(base)]
+    # thousands of modules lie in few folders
+    real = cache(os.path.realpath)
+    files = (os.path.join(real(os.path.dirname(file)), os.path.basename(file)) for file in loaded_files()[0])
+    files = (real(file) if os.path.islink(file) else file for file in files)
+    code = [file for file in files if file.startswith(base)]
     given = False
     with suppress(OSError):
         mode = os.fstat(0).st_mode

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes
+from blockchaintracer.core.digest import DEFAULT_PROFILE, NO_CID, FileDigest, FolderDigest, Progress, digest_bytes
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, Artifact
 from blockchaintracer.lab.capture.git import GitState, held_by_git
@@ -38,12 +38,14 @@ class Keeping:
         in_the_open: whether what this lab encrypted before may go into the open now.
         by_path: recipients of single files and folders, by their resolved path; they come before `recipients`.
         in_place: whether what is kept in the open stays where it lies, without a copy in the store.
+        listed: whether files are kept for the listing of a folder, which names no CID.
     """
 
     recipients: Sequence[str] = ()
     in_the_open: bool = False
     by_path: Mapping[Path, Sequence[str]] = field(default_factory=dict)
     in_place: bool = False
+    listed: bool = False
 
     def recipients_for(self, path: Path) -> Sequence[str]:
         """Return to whom a file or folder is encrypted; to nobody if it's kept in the open."""
@@ -105,7 +107,8 @@ def keep(
         folder = lab.store.put_folder(path, progress, exclude, in_place=keeping.in_place)
         kept = Kept("folder", folder.sha256, folder)
     else:
-        file = lab.store.put_file(path, progress, in_place=keeping.in_place)
+        profile = NO_CID if keeping.listed else DEFAULT_PROFILE
+        file = lab.store.put_file(path, progress, in_place=keeping.in_place, profile=profile)
         kept = Kept("file", file.sha256, file)
     lab.hashes.note_place(path, kept.subject)
     return kept

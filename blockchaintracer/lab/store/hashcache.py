@@ -29,6 +29,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import (
     DEFAULT_PROFILE,
+    NO_CID,
     FileDigest,
     FolderDigest,
     Progress,
@@ -98,10 +99,13 @@ class HashCache:
         return self.entered(path, lambda: digest_file(path, profile, progress))
 
     def folder(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FolderDigest:
-        """The digest of a folder, of whose files only those are read that aren't known."""
+        """The digest of a folder, of whose files only those are read that aren't known.
+
+        Their digests are without a CID, which no folder names.
+        """
         report = locked(progress)
         return folder_digest(
-            list_folder(path), lambda file: self.digest(file, progress=report), workers=os.cpu_count() or 1
+            list_folder(path), lambda file: self.digest(file, NO_CID, report), workers=os.cpu_count() or 1
         )
 
     def find(self, path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE) -> FileDigest | None:
@@ -110,11 +114,11 @@ class HashCache:
         if key is None:
             return None
         rows = self._run(
-            "SELECT sha256, cid FROM digests WHERE device = ? AND inode = ? AND size = ? AND mtime = ? AND ctime = ?"
-            " AND profile = ?",
-            (*key, profile),
+            "SELECT sha256, cid, profile FROM digests WHERE device = ? AND inode = ? AND size = ? AND mtime = ?"
+            " AND ctime = ? AND profile IN (?, ?)",
+            (*key, profile, DEFAULT_PROFILE if profile == NO_CID else profile),
         )
-        return FileDigest(rows[0][0], key[2], rows[0][1], profile) if rows else None
+        return FileDigest(rows[0][0], key[2], *rows[0][1:]) if rows else None
 
     def entered(self, path: str | os.PathLike[str], read: Callable[[], FileDigest]) -> FileDigest:
         """What `read` hashes a file to, noted unless the file is another by then or changed too shortly before."""

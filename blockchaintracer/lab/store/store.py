@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blockchaintracer.core.digest import (
+    DEFAULT_PROFILE,
     LISTING_LIMIT,
+    NO_CID,
     Digester,
     FileDigest,
     FolderDigest,
@@ -54,6 +56,7 @@ Write = Callable[[bytes | memoryview], object]
 
 _BLOCK = 1 << 20
 _HOLE = 1 << 16
+_ZEROS = bytes(_BLOCK)
 _FICLONE = 0x40049409
 """ioctl_ficlone(2); Python's fcntl has had a name for it since 3.12."""
 _OBJECT = re.compile("[0-9a-f]{64}")
@@ -90,7 +93,7 @@ class Store:
         places = [Path(place.path) for place in self._cache.places(digest) if place.in_place]
         if len(places) > 1:
             # of several the one that is known to be unchanged, else one that is there
-            known = {place: self._cache.find(place) for place in places if place.exists()}
+            known = {place: self._cache.find(place, NO_CID) for place in places if place.exists()}
             places = [*(place for place, it in known.items() if it and it.sha256 == digest), *known, *places]
         return places[0] if places else path
 
@@ -114,25 +117,33 @@ class Store:
         self.put_stream(blocks, digest)
 
     def put_file(
-        self, path: str | os.PathLike[str], progress: Progress | None = None, *, in_place: bool = False
+        self,
+        path: str | os.PathLike[str],
+        progress: Progress | None = None,
+        *,
+        in_place: bool = False,
+        profile: str = DEFAULT_PROFILE,
     ) -> FileDigest:
         """Keep a copy of a file, hashed and copied in one reading; with `in_place` only note where it lies."""
         if in_place and self._cache:
-            digest = self._cache.digest(path, progress=progress)
+            digest = self._cache.digest(path, profile, progress)
             self._cache.note_place(path, digest.sha256, in_place=True)
             return digest
         self._hold()
-        if (known := self._kept(path, progress)) is not None:
+        if (known := self._kept(path, profile, progress)) is not None:
             return known
 
         def copied() -> FileDigest:
             with self._incoming() as (file, keep):
                 if file.clone(path):
-                    digest = digest_file(file.path, progress=progress)
+                    digest = digest_file(file.path, profile, progress)
                 else:
-                    digest = digest_file(path, progress=progress, write=file.write)
+                    digest = digest_file(path, profile, progress, file.write)
                 os.utime(file.descriptor, ns=(time.time_ns() - SETTLED_NS,) * 2)
                 keep(digest.sha256)
+                if profile == NO_CID and digest.size > _BLOCK and hasattr(os, "posix_fadvise"):
+                    # a copy that is not read soon must not take the memory of what is
+                    os.posix_fadvise(file.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
                 if self._cache:
                     self._cache.enter_copy(file.descriptor, digest)
                 return digest
@@ -154,13 +165,13 @@ class Store:
             keep(digest.sha256)
         return digest
 
-    def _kept(self, path: str | os.PathLike[str], progress: Progress | None) -> FileDigest | None:
+    def _kept(self, path: str | os.PathLike[str], profile: str, progress: Progress | None) -> FileDigest | None:
         """The digest of a file that is known, if the copy that is here is whole; None if it has to be read."""
-        known = self._cache.find(path) if self._cache else None
+        known = self._cache.find(path, profile) if self._cache else None
         if not self._cache or known is None:
             return None
         with suppress(InputError):
-            if self._cache.digest(self.path_of(known.sha256)).sha256 == known.sha256:
+            if self._cache.digest(self.path_of(known.sha256), NO_CID).sha256 == known.sha256:
                 if progress:
                     progress(known.size)
                 return known
@@ -178,7 +189,9 @@ class Store:
         report = locked(progress)
         # more threads than cores: most of their time is spent waiting for the disk
         digest = folder_digest(
-            list_folder(path, exclude), lambda file: self.put_file(file, report, in_place=in_place), workers=_WRITERS
+            list_folder(path, exclude),
+            lambda file: self.put_file(file, report, in_place=in_place, profile=NO_CID),
+            workers=_WRITERS,
         )
         self.put_bytes(digest.listing)
         return digest
@@ -197,7 +210,7 @@ class Store:
         """Hash an object again; with `quick` only if the file changed since it was hashed, as the cache knows."""
         path = self.where(sha256)
         try:
-            actual = self._cache.digest(path).sha256 if quick and self._cache else sha256_file(path, progress)
+            actual = self._cache.digest(path, NO_CID).sha256 if quick and self._cache else sha256_file(path, progress)
         except InputError as error:
             raise StoreError(f"expected an object of the store: {error.message}") from error
         _check(path, sha256, actual)
@@ -481,7 +494,7 @@ class _NewFile:
     def write(self, data: bytes | memoryview) -> None:
         """Write all of it."""
         rest = memoryview(data)
-        if len(rest) >= _HOLE and not rest[0] and not rest[-1] and not rest.tobytes().strip(b"\0"):
+        if len(rest) >= _HOLE and not rest[0] and _ZEROS.startswith(rest):
             # a hole takes no disk space
             os.ftruncate(self.descriptor, os.lseek(self.descriptor, len(rest), os.SEEK_CUR))
             return

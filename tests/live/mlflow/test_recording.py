@@ -18,7 +18,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer import MLflowBlockchainTracer, RecordingWarning
-from blockchaintracer.core.digest import parse_listing
+from blockchaintracer.core.digest import NO_CID, parse_listing
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
@@ -81,11 +81,67 @@ def test_large_artifacts_are_kept_while_the_run_goes_on(lab, home, store):
         assert all(map(lab.store.has, digests.values()))
         # what is hashed beforehand is checked again at the end
         (where(run.info.run_id) / "changed.bin").write_bytes(b"changed")
-    assert lab.hashes.find(where(run.info.run_id) / "whole.bin").sha256 == digests["whole.bin"]
+    assert lab.hashes.find(where(run.info.run_id) / "whole.bin", NO_CID).sha256 == digests["whole.bin"]
     listing = output(predicate(lab, tracer.recorded), "artifacts/SHA256SUMS")
     digests["changed.bin"] = hashlib.sha256(b"changed").hexdigest()
     assert dict(parse_listing(lab.store.get_bytes(listing))) == digests
     tracer.flush()
+
+
+LARGE = """
+import os, re, resource, sys, time
+from collections import Counter
+import mlflow
+from blockchaintracer.core import digest
+from blockchaintracer.extras.mlflow.mlflow_tracer import MLflowBlockchainTracer
+
+read, read_blocks = Counter(), digest.read_blocks
+
+def counted(descriptor, size, path):
+    for block in read_blocks(descriptor, size, path):
+        read[os.path.basename(path)] += len(block)
+        yield block
+
+digest.read_blocks = counted
+peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]) >> 10
+tracer = MLflowBlockchainTracer(background=False)
+# what a recording loads is no memory of its files
+with tracer.start_run():
+    pass
+with tracer.start_run():
+    before = peak()
+    for name in sys.argv[1:]:
+        mlflow.log_artifact(name)
+        if name == sys.argv[-2]:
+            time.sleep(4)
+print(peak() - before, *(read[name] for name in sys.argv[1:]), tracer.recorded.manifest)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of one process alone is told by Linux")
+def test_a_gigabyte_of_artifacts_is_read_once_in_flat_memory(lab, home, store):
+    """Those that are kept while the run goes on, and the one that is logged just before its end."""
+    names, size = [f"{number}.bin" for number in range(4)], 1 << 28
+    for number, name in enumerate(names):
+        with open(name, "wb") as file:
+            file.write(bytes([number]))
+            file.truncate(size)
+    environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home), "MLFLOW_TRACKING_URI": store}
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, *names],
+        env=environment | {"MLFLOW_EXPERIMENT_NAME": Path.cwd().name},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    *counts, manifest = done.stdout.split()
+    megabytes, *read = map(int, counts)
+    assert read == [size] * len(names)
+    assert megabytes < 64
+    listing = output(run_of(lab, manifest), "artifacts/SHA256SUMS")
+    assert [name for name, _ in parse_listing(lab.store.get_bytes(listing))] == names
+    sealed.flush(Target(home=str(home)))
 
 
 def test_a_run_is_recorded_with_all_of_it(lab, home, store):
