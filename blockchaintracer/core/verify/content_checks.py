@@ -19,12 +19,15 @@ from blockchaintracer.core.digest import (
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import (
     LISTING,
+    MAX_BYTES,
     Artifact,
     ContentPredicate,
     Manifest,
     RunPredicate,
     artifacts_of,
+    check_against_key,
     is_listing,
+    parse_manifest,
 )
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, identifier_of
 from blockchaintracer.core.record import RecordKey, SubjectType, label
@@ -33,6 +36,26 @@ from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 _NAMED = 20
 _BY_SALT = "who has the salt and the content can open it"
+
+
+def checked_manifest(copies: Copies, key: RecordKey) -> tuple[Manifest | None, list[Check]]:
+    """Load the manifest, check its SHA-256 and compare it with the record key. Returns None if it is missing or is not
+    a manifest."""
+    digest = key.manifest
+    data, copy = copies.read_bytes(digest, MAX_BYTES)
+    if data is None:
+        return None, [*without_copy("manifest", digest, copy)]
+    try:
+        manifest = parse_manifest(data)
+    except InputError as error:
+        return None, [Check("manifest", Outcome.FAIL, error.message)]
+    detail = f"re-hashed: {digest}, canonical, {copy.where}{passed_over(copy)}"
+    wrong = check_against_key(manifest, key)
+    told = "; ".join(wrong) or "the manifest and the key say the same"
+    return manifest, [
+        Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()}),
+        Check("agreement", Outcome.FAIL if wrong else Outcome.PASS, told),
+    ]
 
 
 def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> Iterator[Check]:

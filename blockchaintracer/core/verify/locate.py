@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from blockchaintracer.core.chain import Membership, Registry
-from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, check_against_key, parse_manifest
+from blockchaintracer.core.manifest import RecordPredicate
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import Kind, Role, Status, checksummed, from_hex, label
 from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.verify.content_checks import checked_manifest
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -129,12 +129,8 @@ def check_key(registry: Registry, copies: Copies, group: int, account: str, time
 
 def _since(copies: Copies, statement: RecordView, stated_at: int) -> int | None:
     """Return the time that a statement names, Unix seconds; None if its manifest is missing or says no such time."""
-    data, _ = copies.read_bytes(statement.key.manifest, MAX_BYTES)
-    try:
-        manifest = parse_manifest(data) if data else None
-    except InputError:
-        return None
-    if manifest is None or check_against_key(manifest, statement.key):
+    manifest, checks = checked_manifest(copies, statement.key)
+    if manifest is None or any(check.verdict is Outcome.FAIL for check in checks):
         return None
     since = manifest.predicate.values.get("since") if isinstance(manifest.predicate, RecordPredicate) else None
     return since if isinstance(since, int) and 0 <= since <= stated_at else None

@@ -6,15 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 from blockchaintracer.core.chain import Block, Registry
-from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import (
-    MAX_BYTES,
-    Manifest,
-    NotBefore,
-    RunPredicate,
-    check_against_key,
-    parse_manifest,
-)
+from blockchaintracer.core.manifest import Manifest, NotBefore, RunPredicate
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.networks import time_source, when
 from blockchaintracer.core.record import ABOUT, Kind, Relation, Role, Status, Verdict, counted, from_hex, label, to_hex
@@ -35,8 +27,7 @@ from blockchaintracer.core.verify.content_checks import (
     check_artifacts,
     check_private,
     check_subject,
-    passed_over,
-    without_copy,
+    checked_manifest,
 )
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import check_key, member_at
@@ -271,22 +262,8 @@ class RecordChecks:
         return Check("role", Outcome.PASS, f"{author} was a recorder of group {key.group} then{later}")
 
     def manifest(self, record: RecordView) -> tuple[Manifest | None, list[Check]]:
-        """Load the manifest, check its SHA-256 and compare it with the record key. Returns None if it is missing or is
-        not a manifest."""
-        digest = record.key.manifest
-        data, copy = self._copies.read_bytes(digest, MAX_BYTES)
-        if data is None:
-            return None, [*without_copy("manifest", digest, copy)]
-        try:
-            manifest = parse_manifest(data)
-        except InputError as error:
-            return None, [Check("manifest", Outcome.FAIL, error.message)]
-        detail = f"re-hashed: {digest}, canonical, {copy.where}{passed_over(copy)}"
-        checks = [Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()})]
-        wrong = check_against_key(manifest, record.key)
-        told = "; ".join(wrong) or "the manifest and the key say the same"
-        checks.append(Check("agreement", Outcome.FAIL if wrong else Outcome.PASS, told))
-        return manifest, checks
+        """Load the manifest of a record, as `checked_manifest`."""
+        return checked_manifest(self._copies, record.key)
 
     def _lineage(self, record: RecordView, manifest: Manifest | None, anchored_at: int = 0) -> Iterator[Check]:
         """Check parents, ancestors and inputs. Of a record that is only in a batch, parents may be in one, too."""

@@ -20,7 +20,6 @@ from blockchaintracer.core.chain.registry import key_of_abi
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.manifest import MAX_BYTES, Manifest, check_against_key, parse_manifest
 from blockchaintracer.core.networks import is_private, time_source, when
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, GlobalId, checksummed, from_hex, is_hash, to_hex
 from blockchaintracer.core.record_key_file import KeyFile, Proof
@@ -32,12 +31,13 @@ from blockchaintracer.core.verify.content_checks import (
     check_artifacts,
     check_private,
     check_subject,
-    without_copy,
+    checked_manifest,
 )
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Conclusion, Outcome, Report, wrong_group
 from blockchaintracer.core.verify.published_proofs import published_proofs, view_of
+from blockchaintracer.core.verify.record_checks import name_of
 from blockchaintracer.extras.archive.contents import Head, parse_head
 from blockchaintracer.extras.archive.form import EVENTS, HEAD
 from blockchaintracer.lab.known_keys import in_source
@@ -237,7 +237,7 @@ class _Offline:
         else:
             detail = "the folder has no receipt that shows when the registry stored it"
             checks.append(Check("recorded", Outcome.UNKNOWN, detail))
-        manifest, found = self._manifest()
+        manifest, found = checked_manifest(self._copies, key)
         checks += found
         if shown is None:
             checks += check_subject(self._copies, key, manifest)
@@ -245,7 +245,7 @@ class _Offline:
             checks += [*shown.compare(key, manifest), *shown.check_executable(manifest)]
         if manifest is not None:
             checks += [*check_artifacts(self._copies, manifest), *check_private(manifest)]
-            record = replace(record, name=getattr(manifest.predicate, "name", None))
+            record = replace(record, name=name_of(manifest))
         checks += self._retraction()
         return record, [replace(check, record=file.id) for check in checks]
 
@@ -269,20 +269,6 @@ class _Offline:
         sender = place.inclusion.sent().sender
         how = "sent it, recovered from its signature" if sender == author else f"is named; {sender} sent it"
         yield Check("author", Outcome.PASS if sender == author else Outcome.UNKNOWN, f"{author} {how}")
-
-    def _manifest(self) -> tuple[Manifest | None, list[Check]]:
-        digest = self._file.key.manifest
-        data, copy = self._copies.read_bytes(digest, MAX_BYTES)
-        if data is None:
-            return None, [*without_copy("manifest", digest, copy)]
-        try:
-            manifest = parse_manifest(data)
-        except InputError as error:
-            return None, [Check("manifest", Outcome.FAIL, error.message)]
-        checks = [Check("manifest", Outcome.PASS, f"re-hashed: {digest}, canonical, {copy.where}")]
-        wrong = check_against_key(manifest, self._file.key)
-        told = "; ".join(wrong) or "the manifest and the key say the same"
-        return manifest, [*checks, Check("agreement", Outcome.FAIL if wrong else Outcome.PASS, told)]
 
     def _retraction(self) -> Iterator[Check]:
         """What the events of an archive say against the record: they can't speak for it."""
