@@ -464,7 +464,8 @@ class _Renewing:
     def judged(self, report: Report) -> tuple[Report, dict[str, Any]]:
         """Return the report with what renewals say, and what stands beside its checks."""
         renewals: list[Any] = []
-        has_some = any(Path(folder, "renewals").is_dir() for folder in [str(self._lab.home.path), *self._sources])
+        folders = [str(self._lab.home.path), *self._sources]
+        has_some = any("://" in folder or Path(folder, "renewals").is_dir() for folder in folders)
         if self._broken or has_some:
             judge = extra("renewal", "verify_renewals")
             report, renewals = judge.of_lab(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +23,21 @@ def receipts_names(domain: Domain, record_id: str, root: str | None = None) -> l
     published: what witnesses stamp is a text, and its SHA-256 names the file."""
     texts = [domain.global_id(record_id), *([domain.global_root(root)] if root else [])]
     return [f"witnesses/{sha256(text.encode()).hexdigest()}.json" for text in texts]
+
+
+def renewals_list(record_id: str) -> str:
+    """Return the name of the list of a record's renewals in what is published: at an address no names are listed."""
+    return f"renewals/{record_id}.txt"
+
+
+def renewals_lists(kept: Mapping[str, Path], record_ids: Iterable[str]) -> dict[str, bytes]:
+    """Return the lists of the renewals that are kept of records: the SHA-256 of each file, one a line, ascending."""
+    wanted, lists = {record_id.encode() for record_id in record_ids}, dict[str, bytes]()
+    for name, file in sorted(kept.items()):
+        for record in sorted(wanted & {*_ID.findall(file.read_bytes())}) if name.startswith("renewals/") else ():
+            key = renewals_list(record.decode())
+            lists[key] = lists.get(key, b"") + file.stem.encode() + b"\n"
+    return lists
 
 
 def kept_evidence(home: Path, record_ids: Iterable[str]) -> dict[str, Path]:

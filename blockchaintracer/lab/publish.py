@@ -33,7 +33,7 @@ from blockchaintracer.core.verify.copies import VERSION_FILE, check_layout, obje
 from blockchaintracer.core.verify.published_proofs import content_name, proof_name
 from blockchaintracer.lab.chain.receipts import inclusion_of
 from blockchaintracer.lab.files import placing, write_whole
-from blockchaintracer.lab.kept_evidence import kept_evidence
+from blockchaintracer.lab.kept_evidence import kept_evidence, renewals_lists
 from blockchaintracer.lab.kept_identities import LIMIT, file_name, holders_of
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
@@ -166,6 +166,7 @@ def publish(
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
     kept = kept_evidence(lab.home.path, ids)
     proofs |= {name: lab.store.put_bytes(file.read_bytes()) for name, file in kept.items()}
+    proofs |= {name: lab.store.put_bytes(data) for name, data in renewals_lists(kept, ids).items()}
     for holder in holders_of(lab.domain, [record]):
         if (identities := lab.home.path / file_name(holder)).is_file():
             proofs[file_name(holder)] = lab.store.put_bytes(read_limited(identities, LIMIT, "a file of identities"))

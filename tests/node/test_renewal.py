@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ from blockchaintracer.extras.renewal.renew import kept_renewals, own_records, re
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.kept_evidence import renewals_list
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.authority import authority
 from tests.support.labs import again, shared_lab
+from tests.support.serving import serving
 
 
 @dataclass
@@ -237,12 +240,39 @@ def test_a_stranger_finds_it_where_the_record_was_published(story: Story, tmp_pa
     arguments += ["--broken", "sha256:2090-01-01"]
     done = CliRunner().invoke(main, [*arguments, "--home", str(tmp_path / "none"), "--json"])
     assert done.exit_code == 0, done.output
-    (file,) = (tmp_path / "published" / "renewals").iterdir()
+    (file,) = (tmp_path / "published" / "renewals").glob("*.json")
+    with serving(partial(Files, directory=tmp_path / "published")) as address:
+        arguments[arguments.index("--from") + 1] = address
+        found = verified_by(arguments, tmp_path)
+        assert (found["exit"], [it["id"] for it in found["renewals"]]) == (0, [story.renewal])
+        listed = tmp_path / "published" / renewals_list(story.data)
+        assert listed.read_text() == f"{file.stem}\n"
+        listed.write_text(f"{'0' * 64}\n")
+        found = verified_by(arguments, tmp_path)
+        assert (found["exit"], "renewals" in found) == (1, False), "without its renewal the record does not count"
+        listed.write_text("<!doctype html> a page for every name")
+        assert verified_by(arguments, tmp_path)["notes"] == []
+        listed.write_text(f"{file.stem}\n")
+        file.rename(kept := tmp_path / "kept.json")
+        (tmp_path / "published" / "renewals" / file.name).write_bytes(b"{" + story.data.encode())
+        assert verified_by(arguments, tmp_path)["exit"] == 1, "a damaged renewal that was handed in is a failed check"
+        kept.rename(file)
+    arguments[arguments.index(address)] = str(tmp_path / "published")
     data = RenewalFile.parse(file.read_bytes(), "it").as_json()
     data["tree"] = data["tree"].replace("object/0", "object/1").replace("object/a", "object/b")
     file.write_bytes(json.dumps(data).encode())
     done = CliRunner().invoke(main, [*arguments, "--home", str(tmp_path / "none"), "--json"])
     assert done.exit_code == 1, "a damaged renewal that was handed in is a failed check"
+
+
+class Files(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def verified_by(arguments: list[str], folder: Path) -> dict[str, Any]:
+    done = CliRunner().invoke(main, [*arguments, "--home", str(folder / "none"), "--json"])
+    return json.loads(done.stdout.splitlines()[-1]) | {"exit": done.exit_code}
 
 
 @pytest.fixture(scope="module")

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Domain, Kind
-from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.copies import Copies, SourceError
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
 from blockchaintracer.extras.renewal.judge import Broken, Renewal, Standing, WitnessedTime, checks_of, compare
 from blockchaintracer.extras.renewal.parts import Evidence
-from blockchaintracer.extras.renewal.renewal_file import RenewalFile, read_renewals
+from blockchaintracer.extras.renewal.renewal_file import FOLDER, MAX_FILE_BYTES, RenewalFile, read_renewals
+from blockchaintracer.lab.kept_evidence import renewals_list
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.sources import limited, public_name, read_source
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
+_MOST, _MOST_BYTES = 32, 1 << 28
+"""Records whose renewals are looked for at an address, and renewals of each; and bytes of all."""
+_ABSENT = "does not have it"
+_LIST = re.compile(rb"([0-9a-f]{64}\n)+")
 R = TypeVar("R", bound=Report)
 Known = Callable[[RenewalFile], Standing | None]
 """Tells of a renewal's own record; None if it is not recorded, or that is not known."""
@@ -80,12 +88,37 @@ def of_lab(lab: Lab, report: R, sources: Sequence[str], question: Question) -> t
             return None
         return Standing(status.recorded_at, status.retracted_at, str(lab.registry)) if status.exists else None
 
-    folders = [lab.home.path, *folders_of(sources)]
-    return with_renewals(report, lab.domain, folders, StoredCopies(lab.store, sources), standing, question)
+    with TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        (fetched := Path(scratch) / FOLDER).mkdir()
+        report = _fetched(report, [source for source in sources if "://" in source], fetched)
+        folders = [lab.home.path, *folders_of(sources), fetched.parent]
+        return with_renewals(report, lab.domain, folders, StoredCopies(lab.store, sources), standing, question)
+
+
+def _fetched(report: R, addresses: Sequence[str], folder: Path) -> R:
+    """Fetch the renewals that are listed at addresses for the records of a report. What can't be read is noted."""
+    notes, left = list(report.notes), _MOST_BYTES
+    for address in addresses:
+        for record in report.records[:_MOST]:
+            try:
+                listed = _read(address, renewals_list(record.id), 65 * _MOST)
+                # many servers answer any name with a page of theirs, which says nothing
+                for name in listed.decode().split() if _LIST.fullmatch(listed) else ():
+                    data = _read(address, f"{FOLDER}/{name}.json", min(MAX_FILE_BYTES, left))
+                    left -= len(data)
+                    (folder / f"{name}.json").write_bytes(data)
+            except SourceError as error:
+                if str(error) != _ABSENT:
+                    notes.append(f"Renewals of {record.id} at {public_name(address)} were not read: it {error}.")
+    return replace(report, notes=tuple(notes))
+
+
+def _read(address: str, name: str, most: int) -> bytes:
+    return b"".join(limited(read_source(address, name), most, wrong=True))
 
 
 def folders_of(sources: Sequence[str]) -> list[Path]:
-    """Return the sources that are folders: at an address the names of renewals are not known."""
+    """Return the sources that are folders."""
     return [Path(source) for source in sources if "://" not in source]
 
 
