@@ -4,6 +4,7 @@ was made for another registry, chain, group or account."""
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from blockchaintracer.core.record import Domain
 from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.identifiers import normal, parse_identifier
 from blockchaintracer.extras.identity.identifiers import ror as ror_id
-from blockchaintracer.extras.identity.identity_claims import check_claim, require_timely
+from blockchaintracer.extras.identity.identity_claims import check_claim, require_timely, title
 from blockchaintracer.extras.identity.identity_page import page
-from blockchaintracer.extras.identity.other_side import Asking, methods
+from blockchaintracer.extras.identity.other_side import Asking, Named, methods
 from tests.fast.test_identity_claims import DOMAIN, MEMBER, REGISTRY, key_of, manifest_of, signed, statement
 from tests.support.other_sides import other_sides
 
@@ -84,6 +85,10 @@ def person(*urls: str, orcid: str = NAMES["orcid"], **changed: Any) -> dict[str,
         ("ens", "na_me.eth"),
         ("ens", "name\u200d.eth"),
         ("ens", "eth"),
+        ("ens", "\u0440\u0430\u0443\u0440\u0430l.eth"),
+        ("ens", "\u0441\u0431\u0435\u0440.eth"),
+        ("ens", "a..eth"),
+        ("ens", "a" * 256 + ".eth"),
     ],
 )
 def test_a_name_that_looks_like_another_is_refused(scheme: str, text: str) -> None:
@@ -99,10 +104,49 @@ def test_a_name_has_one_form() -> None:
     assert normal("domain", "\u0430\u0440\u0440\u04cf\u0435.com") == "xn--80ak6aa92e.com"
     assert normal("github", "OctoCat") == "octocat"
     assert normal("ens", "Name.eth") == "name.eth"
+    # ENSIP-15: composed, without variation selectors, and an apostrophe that is a letter's
+    assert normal("ens", "NICK'S.eth") == "nick\u2019s.eth"
+    assert normal("ens", "\u65e5\u672c.ETH") == "\u65e5\u672c.eth"
+    assert normal("ens", "\U0001f6b4\u200d\u2642\ufe0f.eth") == "\U0001f6b4\u200d\u2642.eth"
+    assert (
+        title(statement(scheme="ens", identifier="\u65e5\u672c.eth")) == "ENS \u65e5\u672c.eth ('\\u65e5\\u672c.eth')"
+    )
     assert normal("orcid", "https://orcid.org/0000-0002-1694-233X") == "0000-0002-1694-233X"
     assert ror_id("https://ror.org/05dxps055") == "05dxps055"
     with pytest.raises(InputError, match="check digits"):
         ror_id("05dxps056")
+
+
+@pytest.mark.fast
+def test_a_name_that_cannot_be_judged_here_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ens_normalize", None)
+    assert normal("ens", "Name.eth") == "name.eth"
+    manifest = signed(statement(scheme="ens", identifier="\u65e5\u672c.eth"))
+    with pytest.raises(ChainUnavailable, match="this needs ens_normalize"):
+        check_claim(manifest, key_of(manifest), DOMAIN)
+
+
+@pytest.mark.fast
+def test_a_name_that_was_given_to_somebody_else_says_nothing() -> None:
+    said = statement(scheme="github", identifier="octocat")
+    [way] = methods("github")
+
+    def judged(**about: Any) -> Named:
+        return way.names(json.dumps(page(said, ACCOUNT) | about).encode(), said, NOW)
+
+    assert judged(account={"login": "octocat", "id": "583231"}).who == "GitHub account '583231'"
+    for account in ({"login": "none", "id": "none"}, {"login": "other", "id": "583231"}):
+        renamed = judged(account=account)
+        assert (renamed.says, renamed.who) == (False, "")
+        assert "the file is that of a renamed one" in renamed.reason
+    # what was recorded before has no account
+    assert judged() == Named(True, "it names the account", "account")
+    said = statement(scheme="ens", identifier="name.eth")
+    [way] = methods("ens")
+    assert judged(expires="101", time="100").says
+    assert not any(judged(**more).says for more in ({"expires": "x"}, {"expires": []}, {"expires": "9" * 5000}))
+    expired = judged(expires="99", time="100")
+    assert (expired.says, "expired on 1970-01-01 00:01:39 UTC" in expired.reason) == (False, True)
 
 
 @pytest.mark.fast

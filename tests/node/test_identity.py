@@ -192,6 +192,25 @@ def test_a_claim_that_is_recorded_again_stays_revoked(
     run("identity", "revoke", new["id"], "--reason", "a test")
 
 
+def test_a_github_name_that_another_account_took_is_gone(lab: Lab, run: Any, sides: OtherSides, record: str) -> None:
+    claim = run("identity", "claim", "--github", "octocat")
+    sides.github("octocat", claim["page"], number=7)
+    run("identity", "check", claim["id"], "--allow-local", "--record")
+    assert states(run("verify", record, *ASK)) == ["confirmed now"]
+    # who took the name shows the same file
+    sides.github("octocat", claim["page"], number=8)
+    [holder] = run("verify", record, *ASK)["holders"]
+    assert holder["state"] == "gone"
+    assert "the name is GitHub account '8' now" in holder["asked"]
+    assert "it was GitHub account '7'" in holder["asked"]
+    # a renamed account: GitHub serves its file under the old name, which nobody has
+    del sides.pages["/users/octocat"]
+    [holder] = run("verify", record, *ASK)["holders"]
+    assert (holder["state"], "renamed" in holder["asked"]) == ("gone", True)
+    assert states(run("verify", record)) == ["seen"]
+    run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
 def test_a_claim_of_a_stolen_key_is_refused(lab: Lab, run: Any, sides: OtherSides, tmp_path: Path) -> None:
     member = second_lab(lab, tmp_path / "member")
     join(member, invite(lab, lab.group(), member.signer.address, Role.RECORDER))
@@ -379,10 +398,16 @@ def test_an_ens_name_is_read_from_the_chain(lab: Lab, run: Any, record: str) -> 
         call(port, "anvil_impersonateAccount", sender)
         call(port, "eth_sendTransaction", {"from": sender, "to": registry, "data": data, "gas": hex(10**6)})
 
+    def lasts(seconds: int) -> None:
+        label = int.from_bytes(keccak(b"lab"))
+        send("setExpiry(uint256,uint256)", label, lab.chain.head().timestamp + seconds)
+
     claim = run("identity", "claim", "--ens", "Lab.eth")
     assert claim["title"] == f"ENS lab.eth (of chain {lab.chain_id}: a test network)"
     assert states(run("verify", record, *ASK, **ens)) == ["never confirmed"]
     send("setText(bytes32,string,string)", namehash("lab.eth"), KEY, f"hello {claim['names'][0]}")
+    assert "the name expired on" in run("verify", record, *ASK, **ens)["holders"][0]["asked"]
+    lasts(3600)
     assert states(run("verify", record, *ASK, **ens)) == ["confirmed now"]
     assert "no contract" in run("verify", record, *ASK)["holders"][0]["asked"]
     send("setText(bytes32,string,string)", namehash("lab.eth"), KEY, claim["names"][0].replace("/claim/", "/account/"))

@@ -15,6 +15,7 @@ from tests.support.serving import serving
 VARIABLES = {
     "BLOCKCHAINTRACER_ORCID": "",
     "BLOCKCHAINTRACER_GITHUB": "",
+    "BLOCKCHAINTRACER_GITHUB_API": "",
     "BLOCKCHAINTRACER_ROR": "",
     "BLOCKCHAINTRACER_WELL_KNOWN": "/{domain}",
 }
@@ -37,8 +38,9 @@ class OtherSides:
         """Write a file of a domain."""
         self.pages[f"/{domain}/.well-known/{path}"] = json.dumps(page).encode()
 
-    def github(self, user: str, page: dict[str, Any]) -> None:
-        """Write the file of a GitHub user."""
+    def github(self, user: str, page: dict[str, Any], number: int = 583231) -> None:
+        """Write the file of a GitHub user whose account has this number."""
+        self.pages[f"/users/{user}"] = json.dumps({"login": user.title(), "id": number, "type": "User"}).encode()
         self.pages[f"/{user}/{user}/HEAD/blockchaintracer.json"] = json.dumps(page).encode()
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
-from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.networks import DEVNET, when
 from blockchaintracer.core.plain_json import canonical
-from blockchaintracer.core.record import checksummed, to_hex
+from blockchaintracer.core.record import checksummed, to_hex, unsigned
 from blockchaintracer.extras.identity.identifiers import ens_chain
-from blockchaintracer.extras.identity.identity_page import judge_page
+from blockchaintracer.extras.identity.identity_page import judge_page, read_object
 from blockchaintracer.extras.identity.other_side import LIMIT, Asking, Named
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Ens:
         )
         if not registry or not chain.has_code(checksummed(registry)):
             raise InputError(f"expected ENS's registry on {chain.name}, got no contract at {registry}")
-        node, block = namehash(statement.identifier), chain.head().number
+        node, head = namehash(statement.identifier), chain.head()
         resolver = _address(_call(chain, registry, "resolver(bytes32)", ["bytes32"], [node]))
         if not int(resolver, 16) or not chain.has_code(resolver):
             return None
@@ -53,11 +53,24 @@ class Ens:
         if not text:
             return None
         page = {"type": str(IDENTITY_PAGE), "of": f"ens:{statement.identifier}", "names": text.split()}
-        return canonical(page | {"chainId": str(chain.chain_id), "block": str(block), "resolver": resolver})
+        page |= {"chainId": str(chain.chain_id), "block": str(head.number), "resolver": resolver}
+        if (expires := _expires(chain, registry, statement.identifier)) is not None:
+            page |= {"expires": str(expires), "time": str(head.timestamp)}
+        return canonical(page)
 
     def names(self, data: bytes, statement: IdentityStatement, at: int) -> Named:
-        """Say whether the text names the claim, account or group."""
-        return judge_page(data, statement)
+        """Say whether the text names the claim, account or group, and the name had not expired."""
+        named = judge_page(data, statement)
+        page = read_object(data) if named.says else {}
+        if "expires" not in page:
+            return named
+        try:
+            expires, time = (unsigned(int(page[name]), 256) for name in ("expires", "time"))
+        except (InputError, KeyError, TypeError, ValueError):
+            return Named(False, "it is no such page: it does not say when the name expires")
+        if expires < time:
+            return Named(False, f"the name expired on {when(expires)}: what it says is of its last owner")
+        return named
 
 
 def namehash(name: str) -> bytes:
@@ -81,6 +94,22 @@ def _chain(statement: IdentityStatement, asking: Asking) -> Chain:
             f"expected a node of chain {expected}, whose ENS has the name, {where}", hint=f"Set ${RPC_VARIABLE}."
         )
     return chain
+
+
+def _expires(chain: Chain, registry: str, name: str) -> int | None:
+    """Return when a name below .eth expires, in Unix seconds, by the registrar; None of other names. Its text stays
+    readable after that."""
+    from eth_utils.crypto import keccak
+
+    *_, label, top = name.split(".")
+    if top != "eth":
+        return None
+    registrar = _address(_call(chain, registry, "owner(bytes32)", ["bytes32"], [namehash(top)]))
+    token = int.from_bytes(keccak(label.encode()))
+    answer = _call(chain, registrar, "nameExpires(uint256)", ["uint256"], [token])
+    if len(answer) != 32:
+        raise InputError(f"expected the time when {name} expires from the registrar {registrar}, got something else")
+    return int.from_bytes(answer)
 
 
 def _call(chain: Chain, to: str, signature: str, types: list[str], values: list[object]) -> bytes:

@@ -1,12 +1,20 @@
-"""Asks GitHub: the file ``blockchaintracer.json`` in the user's profile repository, which has the user's own name."""
+"""Asks GitHub: the file ``blockchaintracer.json`` in the user's profile repository, which has the user's own name; and
+the number of the account, for GitHub serves the file of a renamed user under the old name, which anyone can take then.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
-from blockchaintracer.extras.identity.identity_page import judge_page
+from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.extras.identity.identity_page import judge_page, read_object, read_page
 from blockchaintracer.extras.identity.other_side import Asking, Named, base_address, get
 
 VARIABLE, SERVICE = "BLOCKCHAINTRACER_GITHUB", "https://raw.githubusercontent.com"
+API_VARIABLE, API = "BLOCKCHAINTRACER_GITHUB_API", "https://api.github.com"
 FILE = "blockchaintracer.json"
 
 
@@ -20,13 +28,26 @@ class GitHub:
         return f"{SERVICE}/{statement.identifier}/{statement.identifier}/HEAD/{FILE}"
 
     def fetch(self, statement: IdentityStatement, asking: Asking) -> bytes | None:
-        """Return the file, None if there is none."""
+        """Return the file with the account that has the name now, None if there is no file."""
         user = statement.identifier
-        return get(f"{base_address(VARIABLE, SERVICE, asking)}/{user}/{user}/HEAD/{FILE}", asking)
+        data = get(f"{base_address(VARIABLE, SERVICE, asking)}/{user}/{user}/HEAD/{FILE}", asking)
+        try:
+            of, names = read_page(data or b"")
+        except InputError:
+            return data  # judged as it is: it is no such page
+        about = get(f"{base_address(API_VARIABLE, API, asking)}/users/{user}", asking)
+        known = read_object(about) if about else {}
+        account = {"login": str(known.get("login")).lower(), "id": str(known.get("id"))}
+        return canonical({"type": str(IDENTITY_PAGE), "of": str(of), "names": names, "account": account})
 
     def names(self, data: bytes, statement: IdentityStatement, at: int) -> Named:
         """Say whether the file names the claim, account or group."""
-        return judge_page(data, statement)
+        named = judge_page(data, statement)
+        if not named.says or not isinstance(account := read_object(data).get("account"), dict):
+            return named
+        if account.get("login") != statement.identifier:
+            return Named(False, "GitHub has no such user now: the file is that of a renamed one")
+        return replace(named, who=f"GitHub account {ascii(account.get('id'))[:40]}")
 
 
 METHOD = GitHub()

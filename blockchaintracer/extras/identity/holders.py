@@ -42,6 +42,7 @@ class SeenClaim:
         own: it is the group of the claim's own record.
         judged: whether the page is here and was judged again.
         proven: the page is signed by the other side itself (DNSSEC), when it was recorded: it convinces others.
+        who: the account that had the name then; empty if the page does not say it.
     """
 
     group: int
@@ -51,6 +52,7 @@ class SeenClaim:
     own: bool
     judged: bool
     proven: bool = False
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -353,6 +355,11 @@ def _confirmed(
     named, _ = ask(said, asking, named_only)
     if named is None or isinstance(named, str):
         return replace(holder, asked=str(named))
+    # what its own group saw: anybody else could name another account to spoil the claim
+    before = next((it for it in seen if it.own and it.who and named.who not in ("", it.who)), None)
+    if named.says and before:
+        told = f"{named.reason}, and the name is {named.who} now: on {when(before.at)} it was {before.who}"
+        return replace(holder, state=GONE, asked=told)
     if named.says:
         return replace(holder, state=CONFIRMED, asked=named.reason)
     return replace(holder, state=GONE if seen else NEVER, asked=named.reason)
@@ -413,12 +420,13 @@ def _seen(
     if page is not None:
         # what a signature proves counts at a time that the chain knows; the rest at the group's own word
         at = stored.recorded_at if way and way.proves else fetched if isinstance(fetched, int) else 0
-        if way is None or not _strict(way.names(page, said, at), named_only).says:
+        if way is None or not (judged := _strict(way.names(page, said, at), named_only)).says:
             return None
     own = document.key.group == entry.key.group
     named = str(told.get("method"))[:40]
     proven = page is not None and way is not None and way.proves
-    return SeenClaim(document.key.group, stored.recorded_at, record, named, own, page is not None, proven)
+    who = judged.who if page is not None else ""
+    return SeenClaim(document.key.group, stored.recorded_at, record, named, own, page is not None, proven, who)
 
 
 def by_identifier(

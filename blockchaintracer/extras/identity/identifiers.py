@@ -11,8 +11,9 @@ import unicodedata
 from ipaddress import ip_address
 from typing import NoReturn
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.lab.optional import require
 
 SCHEMES = ("orcid", "domain", "github", "ens")
 TITLES = {"orcid": "ORCID", "domain": "domain", "github": "GitHub", "ens": "ENS"}
@@ -130,15 +131,27 @@ def github(text: str) -> str:
 
 
 def ens(text: str) -> str:
-    """Return an ENS name in the form of ENSIP-15.
+    """Return an ENS name in the form of ENSIP-15, which refuses what looks like another name.
 
-    Only names of ASCII are read: there ENSIP-15 is lower case, ``_`` only in front of a label, and no ``--`` at its
-    third place. Others are refused, because lookalikes of them can't be told apart here.
+    Of plain names it is lower case, ``_`` only in front of a label, and no ``--`` at its third place; all others take
+    the package ens-normalize.
     """
-    labels = text.lower().split(".") if text.isascii() else []
-    if len(labels) < 2 or len(text) > 255 or not all(_ENS_LABEL.fullmatch(it) and it[2:4] != "--" for it in labels):
-        _refuse("an ENS name of ASCII in the form of ENSIP-15, such as name.eth", text)
-    return ".".join(labels)
+    name, what = text.lower(), "an ENS name in the form of ENSIP-15, such as name.eth"
+    if len(text) > 255:
+        _refuse(what, text)
+    if not all(_ENS_LABEL.fullmatch(it) and it[2:4] != "--" for it in name.split(".")):
+        try:
+            library = require("ens_normalize", "identity")
+        except InputError as error:
+            # the name may be right: a claim of it is not refused
+            raise ChainUnavailable(error.message, hint=error.hint) from None
+        try:
+            name = library.ens_normalize(text)
+        except library.DisallowedSequence as error:
+            _refuse(f"{what} ({error})", text)
+    if not all(name.split(".")) or "." not in name:
+        _refuse(what, text)
+    return name
 
 
 def ens_chain(chain_id: int) -> int:

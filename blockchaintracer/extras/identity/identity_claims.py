@@ -42,8 +42,10 @@ def holder_of(domain: Domain, statement: IdentityStatement) -> str:
 
 def title(statement: IdentityStatement) -> str:
     """Return how people call the identifier: ``ORCID 0000-0002-1825-0097``."""
-    # every name in its one form is ASCII; another is shown so that nobody takes it for one
-    name = statement.identifier if statement.identifier.isascii() else ascii(statement.identifier)
+    # letters beyond ASCII are shown as numbers, too, so that nobody takes them for others
+    name = statement.identifier
+    if not name.isascii():
+        name = f"{name} ({name!a})" if statement.scheme == "ens" else ascii(name)
     told = f"{TITLES[statement.scheme]} {name}"
     of = ens_chain(int(statement.chain_id)) if statement.scheme == "ens" else 1
     return told if of == 1 else f"{told} (of chain {of}: a test network)"

@@ -38,11 +38,13 @@ class Named:
     Args:
         reason: why, in words.
         by: what they name: ``claim``, ``account`` or ``group``; None if nothing.
+        who: what stays the same when a name is given to somebody else: the number of an account. Empty if unknown.
     """
 
     says: bool
     reason: str
     by: str | None = None
+    who: str = ""
 
 
 @dataclass(frozen=True)
