@@ -181,13 +181,13 @@ abstract contract Proof {
         );
     }
 
-    function _domain() internal view returns (bytes32) {
+    function _domain(uint256 chain) internal view returns (bytes32) {
         return keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
                 keccak256("BlockchainTracer LabRegistry"),
                 keccak256("1"),
-                block.chainid,
+                chain,
                 address(registry)
             )
         );

@@ -155,6 +155,7 @@ contract SignaturesProof is Proof {
             v := byte(0, mload(add(signature, 0x60)))
         }
         assert(signer != address(0));
-        assert(ecrecover(keccak256(abi.encodePacked(hex"1901", _domain(), structHash)), v, r, s) == signer);
+        bytes32 digest = keccak256(abi.encodePacked(hex"1901", _domain(block.chainid), structHash));
+        assert(ecrecover(digest, v, r, s) == signer);
     }
 }
