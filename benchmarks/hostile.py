@@ -33,12 +33,11 @@ from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.extras.identity import confirm, holders, other_side
 from blockchaintracer.extras.identity import identity_claims as identity
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.extras.identity.other_side import Asking
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.groups import create_group, deploy
-from blockchaintracer.lab.kept_identities import file_name, kept_files
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, file_name, kept_files
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

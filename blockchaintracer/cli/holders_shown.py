@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import IDENTITIES
-from blockchaintracer.core.record import Domain
-from blockchaintracer.lab.kept_identities import holder_name, kept_files
+from blockchaintracer.lab.kept_identities import holders_of, kept_files
 from blockchaintracer.lab.lab import Lab
 
 if TYPE_CHECKING:
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
 
 _HOLDERS, _IDENTIFIERS = "blockchaintracer.extras.identity.holders", "blockchaintracer.extras.identity.identifiers"
 """Imported by name, as all extras are, when they are needed."""
-
-
-def names_of(domain: Domain, records: Iterable[Any]) -> list[str]:
-    """Name the authors and groups of records or rows, each once."""
-    pairs = [(holder_name(domain, account=it.author), holder_name(domain, group=it.group)) for it in records]
-    return list(dict.fromkeys(name for pair in pairs for name in pair))
 
 
 def has_claims(lab: Lab, names: Iterable[str], sources: Sequence[str] = ()) -> bool:
@@ -34,7 +27,7 @@ def known_holders(lab: Lab, records: Sequence[Any], sources: Sequence[str] = ())
     """Return the holders of the authors and groups of records or rows, without asking the other sides. What can't be
     found out is left out: the verb shows something else."""
     try:
-        names = names_of(lab.domain, records)
+        names = holders_of(lab.domain, records)
         if not has_claims(lab, names, sources):
             return ()
         groups = {it.group for it in records}

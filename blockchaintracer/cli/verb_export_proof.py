@@ -13,7 +13,7 @@ from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.plain_json import as_json
+from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import Kind, SubjectType, counted, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
 from blockchaintracer.core.verify.standing import BundleReport, manifest_in
@@ -57,13 +57,8 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
 def bundle_json(proven: ProvenBundle) -> dict[str, Any]:
     """Return what a bundle says as JSON-ready values: the word of whoever made it, until its blocks stand."""
     return {
-        "chainId": proven.chain_id,
-        "registry": proven.registry,
-        "codeHash": proven.code_hash,
-        "blocks": [
-            {"number": it.number, "hash": it.hash, "timestamp": it.timestamp, "unknownFields": it.unknown_fields}
-            for it in proven.blocks
-        ],
+        **fields_json(proven, "chain_id", "registry", "code_hash"),
+        "blocks": [fields_json(it, "number", "hash", "timestamp", "unknown_fields") for it in proven.blocks],
         "records": [_record(record) for record in proven.records],
         "timeSource": time_source(proven.chain_id),
     }
@@ -134,12 +129,8 @@ def _standing(record: ProvenRecord) -> str:
 
 def _record(record: ProvenRecord) -> dict[str, Any]:
     return {
-        "id": record.id,
-        "key": record.key.as_json(),
+        **fields_json(record, "id", "key", "committed_at", "stored", "manifest"),
         "status": label(record.status),
-        "committedAt": record.committed_at,
-        "stored": as_json(record.stored),
         "batch": record.batch.root if record.batch else None,
-        "asOf": {"number": record.as_of.number, "timestamp": record.as_of.timestamp},
-        "manifest": record.manifest,
+        "asOf": fields_json(record.as_of, "number", "timestamp"),
     }

@@ -22,7 +22,7 @@ from blockchaintracer.cli.communities_shown import (
     registry_of_community,
     with_communities,
 )
-from blockchaintracer.cli.holders_shown import bundle_with_holders, has_claims, names_of
+from blockchaintracer.cli.holders_shown import bundle_with_holders, has_claims
 from blockchaintracer.cli.options import (
     FILE,
     GIVEN,
@@ -54,6 +54,7 @@ from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.lab.drafts import command_for_others
+from blockchaintracer.lab.kept_identities import holders_of
 from blockchaintracer.lab.known_keys import given_keys, read_key_file
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -198,7 +199,7 @@ def _with_holders(
     """Add who author and group are, by claims that are kept or published. One of a source that is forged fails."""
     asked, records = options["check_identity"], report.records[:_SHOWN_HOLDERS]
     try:
-        if not asked and not has_claims(lab, names_of(lab.domain, records), sources):
+        if not asked and not has_claims(lab, holders_of(lab.domain, records), sources):
             return report, {}
         asking = extra("identity", "other_side").Asking(options["allow_local"], lambda: lab.chain) if asked else None
         who = extra("identity", "holders").holders(lab, records, sources=sources, asking=asking)

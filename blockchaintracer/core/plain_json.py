@@ -154,9 +154,10 @@ def camel_case(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
-def fields_json(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass for JSON, named in camelCase."""
-    return {camel_case(field.name): as_json(getattr(value, field.name)) for field in fields(value)}
+def fields_json(value: Any, *names: str, **more: Any) -> dict[str, Any]:
+    """Return these fields of an object for JSON, or all of a dataclass, and `more`; all are named in camelCase."""
+    values = {name: getattr(value, name) for name in names or [field.name for field in fields(value)]} | more
+    return {camel_case(name): as_json(item) for name, item in values.items()}
 
 
 def as_json(value: Any) -> Any:

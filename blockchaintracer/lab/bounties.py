@@ -14,7 +14,7 @@ from typing import Any
 from blockchaintracer.core.chain.abi import interface, load_artifact, shipped_code
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.formats import BOUNTY, read_limited
-from blockchaintracer.core.plain_json import canonical, read_strictly
+from blockchaintracer.core.plain_json import canonical, fields_json, read_strictly
 from blockchaintracer.core.record import Verdict, checksummed, from_hex, to_hex, unsigned
 from blockchaintracer.lab.chain import bounty_calls
 from blockchaintracer.lab.chain.bounty_calls import NO_TOKEN
@@ -140,15 +140,7 @@ def read_terms(lab: Lab, text: str) -> Terms:
 
 
 def _as_json(terms: Terms) -> dict[str, Any]:
-    return {
-        "sponsor": terms.sponsor,
-        "record": terms.record,
-        "groups": terms.groups,
-        "token": terms.token,
-        "share": str(terms.share),
-        "entryUntil": terms.entry_until,
-        "verdictUntil": terms.verdict_until,
-    }
+    return fields_json(terms, share=str(terms.share))
 
 
 def _required(lab: Lab, found: Mapping[str, Any]) -> Terms:

@@ -477,13 +477,9 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, by_state: tuple[int, i
         sent = "sealed" if is_away and entered in (EntryState.INCLUDED, EntryState.FINAL) else "waits"
         state = "not sent" if entered in (None, EntryState.FAILED) else sent
     return {
-        "commitment": kept.commitment,
-        "what": kept.what,
+        **fields_json(kept, "commitment", "what", "record_id", "group", "author"),
         "kind": label(kept.key.kind, Kind) if kept.key else None,
         "name": manifest_name(lab.store, kept.key) if kept.key and lab.store.has(kept.key.manifest) else None,
-        "recordId": kept.record_id,
-        "group": kept.group,
-        "author": kept.author,
         "state": state,
         "sealedAt": sealed_at or None,
         "revealedAt": revealed_at or None,

@@ -12,6 +12,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.manifest import RunPredicate
 from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
@@ -161,14 +162,8 @@ def _of_record(registry: Registry, record: RecordView) -> dict[str, Any]:
     return {
         "registry": registry.address,
         "chainId": registry.chain.chain_id,
-        "kind": record.kind,
-        "group": key.group,
-        "author": record.author,
-        "subject": key.subject,
-        "manifest": key.manifest,
+        **fields_json(record, "kind", "group", "author", "subject", "manifest", "transaction", "block"),
         "parents": [{"id": link.parent, "relation": label(link.relation, Relation)} for link in key.parents],
-        "transaction": record.transaction,
-        "block": record.block,
         "page": f"{network.explorer}/tx/{record.transaction}" if network and network.explorer else None,
     }
 
@@ -177,11 +172,8 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     """Return how far a write has come, for JSON."""
     return {
         "operation": entry.write.op,
-        "state": str(entry.state),
-        "chainId": entry.chain_id,
-        "transaction": entry.transaction,
+        **fields_json(entry, "state", "chain_id", "transaction", "error"),
         "block": entry.block.number if entry.block else None,
-        "error": entry.error,
     }
 
 

@@ -66,7 +66,6 @@ from blockchaintracer.extras.check.claims import read_claims
 from blockchaintracer.extras.community.book import read_plain
 from blockchaintracer.extras.community.kept_books import _kept
 from blockchaintracer.extras.frameworks.training_state import _read
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence
 from blockchaintracer.extras.identity.identity_page import read_page
 from blockchaintracer.extras.renewal.hash_tree import HashTree
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
@@ -76,6 +75,7 @@ from blockchaintracer.extras.witness.witness_settings import WitnessSettings
 from blockchaintracer.lab.bounties import read_terms
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.groups import join
+from blockchaintracer.lab.kept_identities import IdentityEvidence
 from blockchaintracer.lab.keys.keystore import KeystoreSigner
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

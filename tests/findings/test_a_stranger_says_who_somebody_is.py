@@ -18,9 +18,9 @@ from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.extras.identity.confirm import chosen, claim_entry
 from blockchaintracer.extras.identity.holders import CHECKED, known_names, of_names
 from blockchaintracer.extras.identity.identity_claims import claim, holder_of
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.groups import create_group, invite, join
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.commit import commit

@@ -10,8 +10,13 @@ import pytest
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.identity.identity_claims import claim
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
-from blockchaintracer.lab.kept_identities import file_name, holder_name, recorded_alone
+from blockchaintracer.lab.kept_identities import (
+    IdentityEvidence,
+    IdentityRecord,
+    file_name,
+    holder_name,
+    recorded_alone,
+)
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
 from tests.findings.test_a_stranger_says_who_somebody_is import ORCID, changed, entry_of, said

@@ -11,9 +11,8 @@ import pytest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.identity.holders import ask
 from blockchaintracer.extras.identity.identity_claims import holder_of
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord, keep
 from blockchaintracer.extras.identity.other_side import Asking
-from blockchaintracer.lab.kept_identities import MAX_RECORDS, file_name
+from blockchaintracer.lab.kept_identities import MAX_RECORDS, IdentityEvidence, IdentityRecord, file_name, keep
 from blockchaintracer.lab.lab_folder import Home
 from tests.fast.test_identity_claims import DOMAIN, key_of, manifest_of, statement
 

@@ -20,10 +20,9 @@ from blockchaintracer.core.record import Role
 from blockchaintracer.extras.identity.confirm import claim_entry, keep, name_of
 from blockchaintracer.extras.identity.ens import KEY, namehash
 from blockchaintracer.extras.identity.holders import of_names
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.lab.devnet.chain_state import call
 from blockchaintracer.lab.groups import create_group, invite, join
-from blockchaintracer.lab.kept_identities import file_name, holder_name
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, file_name, holder_name
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.commit import commit
 from tests.support.artifacts import artifact

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from blockchaintracer.core.plain_json import as_json
+from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record_view import RecordView
 
 NEVER_PROVEN = "that a result is right, that data are honest, or that a key's holder is who they say"
@@ -122,17 +122,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
-        return {
-            "target": self.subject,
-            "lookedUpAs": self.looked_up_as,
-            "outcome": self.conclusion.value,
-            "privateTestChain": self.private,
-            "verified": self.conclusion.verified,
-            "failed": len(self.failed),
-            "unknown": len(self.unknown),
-            "checks": as_json(self.checks),
-            "records": as_json(self.records),
-            "proves": list(self.proves),
-            "doesNotProve": list(self.does_not_prove),
-            "notes": list(self.notes),
-        }
+        start = {"target": self.subject, "lookedUpAs": self.looked_up_as, "outcome": self.conclusion.value}
+        counts: dict[str, Any] = {"failed": len(self.failed), "unknown": len(self.unknown)}
+        counts |= {"privateTestChain": self.private, "verified": self.verified}
+        return start | counts | fields_json(self, "checks", "records", "proves", "does_not_prove", "notes")

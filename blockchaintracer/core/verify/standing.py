@@ -16,7 +16,7 @@ from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.networks import is_private, when
-from blockchaintracer.core.plain_json import as_json, canonical
+from blockchaintracer.core.plain_json import canonical, fields_json
 from blockchaintracer.core.record import Status, counted, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
@@ -90,16 +90,9 @@ class BundleReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as JSON-ready values, without what the bundle holds."""
-        return {
-            "outcome": self.conclusion.value,
-            "verified": self.verified,
-            "privateTestChain": self.private,
-            "checks": as_json(self.checks),
-            "since": self.since,
-            "today": as_json(self.today),
-            "forgotten": sorted(self.forgotten),
-            "doesNotProve": list(self.does_not_prove),
-        }
+        start = {"outcome": self.conclusion.value, "verified": self.verified, "privateTestChain": self.private}
+        shown = fields_json(self, "checks", "since", "today", forgotten=sorted(self.forgotten))
+        return start | shown | {"doesNotProve": list(self.does_not_prove)}
 
 
 def stand(

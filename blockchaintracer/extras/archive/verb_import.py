@@ -15,7 +15,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.archive.reader import LIMIT
 from blockchaintracer.extras.archive.registry_archive import import_registry
-from blockchaintracer.lab.kept_identities import file_name
+from blockchaintracer.lab.kept_identities import IdentityEvidence, file_name
 from blockchaintracer.lab.lab import Lab
 
 
@@ -56,7 +56,7 @@ def _check_evidence(name: str, data: bytes) -> None:
         receipts = _module("witness.witness_receipt").read_receipts_file(data, name)
         fits = f"{receipts[0].subject.sha256}.json" == file
     elif folder == "identities":
-        holder = _module("identity.identity_evidence").IdentityEvidence.parse(data, name).holder
+        holder = IdentityEvidence.parse(data, name).holder
         fits = file_name(holder) == name
     else:
         _module("renewal.renewal_file").RenewalFile.parse(data, name)

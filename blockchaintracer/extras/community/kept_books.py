@@ -13,7 +13,7 @@ from typing import Any
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.fetch import FetchError, fetch
 from blockchaintracer.core.formats import KEPT_COMMUNITY, read_limited
-from blockchaintracer.core.plain_json import canonical, parse_json, rfc3339
+from blockchaintracer.core.plain_json import canonical, fields_json, parse_json, rfc3339
 from blockchaintracer.core.record import Domain
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.extras.community.book import MAX_BYTES, Book, NamedRegistry, read_book, utc_now
@@ -43,26 +43,10 @@ class KeptBook:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        book = self.book
-        return {
-            "community": self.alias,
-            "name": book.name,
-            "source": self.source,
-            "added": self.added,
-            "fingerprint": book.fingerprint,
-            "version": book.version,
-            "rootVersion": book.root_version,
-            "expires": rfc3339(book.expires),
-            "expired": book.is_expired(utc_now()),
-            "signers": book.signers,
-            "rootSigners": book.root_signers,
-            "registries": [_registry_json(it) for it in book.registries],
-        }
-
-
-def _registry_json(it: NamedRegistry) -> dict[str, Any]:
-    groups = None if it.groups is None else [{"group": one.group, "name": one.name} for one in it.groups]
-    return {"chainId": it.chain_id, "registry": it.registry, "name": it.name, "groups": groups}
+        book, kept = self.book, {"community": self.alias, "source": self.source, "added": self.added}
+        ends = {"expires": rfc3339(book.expires), "expired": book.is_expired(utc_now())}
+        shown = ("name", "fingerprint", "version", "root_version", "signers", "root_signers", "registries")
+        return kept | fields_json(book, *shown, **ends)
 
 
 # -- keeping
@@ -249,16 +233,7 @@ class Word:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return {
-            "community": self.community,
-            "of": self.of,
-            "version": self.version,
-            "expires": self.expires,
-            "expired": self.expired,
-            "registry": self.registry,
-            "registryName": self.registry_name,
-            "groups": [{"group": group, "name": name} for group, name in self.groups],
-        }
+        return fields_json(self) | {"groups": [{"group": group, "name": name} for group, name in self.groups]}
 
     def lines(self) -> Iterator[str]:
         """Yield it for people."""

@@ -18,11 +18,10 @@ from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, names_in, of_names
 from blockchaintracer.extras.identity.identifiers import parse_identifier
 from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, title
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord, keep
 from blockchaintracer.extras.identity.other_side import Asking, Named
 from blockchaintracer.lab.attest import Written, retract
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.kept_identities import kept_files
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, keep, kept_files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.recording.commit import require_recorder

@@ -20,9 +20,8 @@ from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.locate import check_key, key_identifier
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, require_timely, speaks_for, title
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
-from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, holders_of, kept_files
+from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, IdentityEvidence, IdentityRecord, holders_of, kept_files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 

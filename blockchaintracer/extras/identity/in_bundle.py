@@ -12,18 +12,13 @@ from blockchaintracer.core.verify.bundle import ProvenBundle
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.extras.identity.holders import SIGNED, Holder, is_same
 from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, title
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence
-from blockchaintracer.lab.kept_identities import holder_name
+from blockchaintracer.lab.kept_identities import IdentityEvidence, holders_of
 
 
 def judged(bundle: ProvenBundle) -> tuple[list[Check], list[Holder]]:
     """Judge the claims of a bundle. Returns a check for each, and the holders that they name."""
     domain, checks, holders = Domain(bundle.chain_id, bundle.registry), list[Check](), list[Holder]()
-    about = {
-        name
-        for record in bundle.records
-        for name in (holder_name(domain, account=record.key.author), holder_name(domain, group=record.key.group))
-    }
+    about = holders_of(domain, (record.key for record in bundle.records))
     for what, item in bundle.evidence:
         if what != "identity" or not IDENTITIES.names(item["type"]):
             continue

@@ -28,7 +28,7 @@ import rfc8785
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.plain_json import fields_json, parse_json
 from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
 from blockchaintracer.extras.mlflow_reader.artifact_files import (
     SERVER_DESTINATION,
@@ -266,12 +266,8 @@ def _read_run(client: Any, run: Any, hide: Hide) -> Snapshot:
         "run": {
             "id": run_id,
             "name": info.run_name,
-            "experimentId": info.experiment_id,
             "experiment": experiment.name if experiment else None,
-            "status": info.status,
-            "startTime": info.start_time,
-            "endTime": info.end_time,
-            "lifecycleStage": info.lifecycle_stage,
+            **fields_json(info, "experiment_id", "status", "start_time", "end_time", "lifecycle_stage"),
             "user": hide.text("user", info.user_id or ""),
             "artifactUri": hide.text("artifactUri", info.artifact_uri or ""),
         },

@@ -9,7 +9,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import when
-from blockchaintracer.core.plain_json import as_json, camel_case
+from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import Domain, counted
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import Copies
@@ -100,20 +100,8 @@ class Renewal:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        shown = (
-            "id",
-            "record",
-            "group",
-            "author",
-            "retracted_at",
-            "is_recorded",
-            "same",
-            "different",
-            "left_out",
-            "missing",
-        )
-        values: dict[str, Any] = {camel_case(name): as_json(getattr(self, name)) for name in shown}
-        return values | {"times": [time.as_json() for time in self.times], "complete": self.is_complete}
+        about = ("id", "record", "group", "author", "retracted_at", "is_recorded")
+        return fields_json(self, *about, "same", "different", "left_out", "missing", "times", complete=self.is_complete)
 
     def lines(self) -> Iterator[str]:
         """Say in sentences what it renews, and since when."""

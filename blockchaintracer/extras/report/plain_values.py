@@ -7,7 +7,7 @@ from typing import Any
 
 from blockchaintracer.core.formats import REPORT
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, compare_metrics
-from blockchaintracer.core.plain_json import as_json, number_text
+from blockchaintracer.core.plain_json import as_json, fields_json, number_text
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
@@ -63,10 +63,7 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
         },
         "fields": as_json([*facts.fields.values()]),
         "verification": {
-            "status": facts.verification.status,
-            "colour": facts.verification.colour,
-            "note": facts.verification.note,
-            "command": facts.verification.command,
+            **fields_json(facts.verification, "status", "colour", "note", "command"),
             "chain": facts.chain,
             "timeSource": facts.time_source,
             "checks": [
@@ -103,21 +100,12 @@ def _metrics(facts: ReportFacts) -> list[dict[str, Any]]:
 def _record(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
     record = gathered.record
     return {
-        "id": record.id,
-        "kind": record.kind,
-        "name": gathered.name,
-        "description": gathered.description or None,
-        "group": record.group,
-        "author": record.key.author,
-        "subject": record.subject,
-        "subjectType": record.subject_type,
+        **fields_json(record, "id", "kind", name=gathered.name, description=gathered.description or None),
+        **fields_json(record, "group", "subject", "subject_type", author=record.key.author),
         "subjectIs": "SHA-256" if record.subject_type != "commitment" else "salted commitment",
         "encrypted": CIPHERTEXT if gathered.encrypted else None,
-        "manifest": record.manifest,
-        "registry": facts.registry,
-        "chainId": facts.chain_id,
-        "transaction": record.transaction,
-        "block": record.block,
+        **fields_json(record, "manifest", "transaction", "block"),
+        **fields_json(facts, "registry", "chain_id"),
         "time": utc(record.time),
         "sealed": utc(record.sealed_at) if record.sealed_at else None,
         "status": f"{record.status}, failed" if gathered.run and gathered.run.status == "failed" else record.status,

@@ -22,7 +22,7 @@ from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import MAX_BYTES as MAX_MANIFEST
 from blockchaintracer.core.manifest import Artifact, Predicate, RecordPredicate
 from blockchaintracer.core.networks import when
-from blockchaintracer.core.plain_json import rfc3339
+from blockchaintracer.core.plain_json import fields_json, rfc3339
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.outcomes import Check, Conclusion, Outcome
@@ -70,16 +70,9 @@ class TokenReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for `--json`."""
-        return {
-            "outcome": self.conclusion.value,
-            "verified": self.conclusion.verified,
-            "record": self.record,
-            "document": self.document,
-            "provider": self.provider,
-            "issuer": self.issuer,
-            "says": self.says,
-            "checks": [{"name": it.name, "verdict": it.verdict.value, "detail": it.detail} for it in self.checks],
-        }
+        start = {"outcome": self.conclusion.value, "verified": self.conclusion.verified}
+        checks = [fields_json(it, "name", "verdict", "detail") for it in self.checks]
+        return start | fields_json(self, "record", "document", "provider", "issuer", "says", checks=checks)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.formats import WITNESSES, UnknownVersion, read_limited
-from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.extras.witness.witness_receipt import (
     MAX_FILE,
     StampedSubject,
@@ -17,7 +16,7 @@ from blockchaintracer.extras.witness.witness_receipt import (
 )
 from blockchaintracer.lab.files import locked, write_kept
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.store.sources import limited, public_name, read_source
+from blockchaintracer.lab.store.sources import public_name, read_page
 
 FOLDER = "witnesses"
 
@@ -104,14 +103,9 @@ def found_receipts(home: Home, subject: StampedSubject, sources: Sequence[str] =
     for source in sources:
         name = receipts_name(subject)
         try:
-            data = b"".join(limited(read_source(source, name), MAX_FILE, wrong=True))
-            # many servers answer any name with a page of theirs: that is no file of receipts, and says nothing
-            if WITNESSES.prefix.encode() in data:
+            if (data := read_page(source, name, MAX_FILE, WITNESSES)) is not None:
                 given |= dict.fromkeys(read_receipts_file(data, f"{public_name(source)}/{name}", subject))
-        except SourceError as error:
-            if error.unavailable:
-                found.problems.append(f"{public_name(source)}/{name} {error}")
-        except UnknownVersion as error:
+        except (UnknownVersion, ChainUnavailable) as error:
             found.problems.append(error.message)
         except InputError as error:
             found.damaged.append(error.message)

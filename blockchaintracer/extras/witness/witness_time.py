@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from blockchaintracer.core.networks import when
+from blockchaintracer.core.plain_json import fields_json
 
 
 class TimeStanding(StrEnum):
@@ -48,14 +49,8 @@ class WitnessTime:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {
-            "who": self.who,
-            "standing": self.standing.value,
-            "detail": self.detail,
-            "time": self.time,
-            "notAfter": self.not_after,
-            "privateTestChain": self.is_private,
-        }
+        shown = ("who", "standing", "detail", "time", "not_after")
+        return fields_json(self, *shown, private_test_chain=self.is_private)
 
 
 @dataclass(frozen=True)
@@ -124,12 +119,6 @@ class RecordTimes:
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {
-            "of": self.subject,
-            "notBefore": self.not_before,
-            "notAfter": None if self.disagreements else self.not_after,
-            "ownChain": self.own,
-            "witnesses": [it.as_json() for it in self.witnesses],
-            "disagreements": list(self.disagreements),
-            "problems": list(self.problems),
-        }
+        start = {"of": self.subject, "notBefore": self.not_before}
+        start |= {"notAfter": None if self.disagreements else self.not_after, "ownChain": self.own}
+        return start | fields_json(self, "witnesses", "disagreements", "problems")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from blockchaintracer.core.digest import Progress, open_regular
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.formats import Format
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.optional import require
@@ -88,6 +89,22 @@ def limited(
         if count > most:
             raise SourceError(f"has more than the {most} bytes allowed", wrong=wrong)
         yield block
+
+
+def read_page(source: str, name: str, limit: int, format_: Format) -> bytes | None:
+    """Read a small file of a published store that names its format. Returns None if the source does not have it: many
+    servers answer any name with a page of theirs, which says nothing.
+
+    Raises:
+        ChainUnavailable: if the source can't be asked.
+    """
+    try:
+        data = b"".join(limited(read_source(source, name), limit, wrong=True))
+    except SourceError as error:
+        if error.unavailable:
+            raise ChainUnavailable(f"{public_name(source)}/{name} {error}") from None
+        return None
+    return data if format_.prefix.encode() in data else None
 
 
 def _from_folder(folder: Path, name: str) -> Iterator[bytes]:
