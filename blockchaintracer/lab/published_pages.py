@@ -44,14 +44,17 @@ class _Listed:
     domain: Domain
     id: str
     kind: str
+    group: int
     name: str | None
 
     def item(self) -> str:
         """Return its line. Every name is escaped: it is its author's."""
         asked = {"id": self.id, "chain": self.domain.chain_id, "registry": self.domain.registry.lower()}
         link = html.escape(f"{PAGE_NAME}#{urlencode(asked)}")
-        title = html.escape(self.name or "without a name")
-        return f'<li><a href="{link}">{title}</a>, {html.escape(self.kind)}<br><code>{self.id}</code></li>'
+        title, kind = html.escape(self.name or "without a name"), html.escape(self.kind)
+        # the page that verifies reads the list by these attributes
+        opens = f'<a href="{link}" data-kind="{kind}" data-group="{self.group}">'
+        return f"<li>{opens}{title}</a>, {kind}, group {self.group}<br><code>{self.id}</code></li>"
 
 
 def write_pages(folder: Path) -> None:
@@ -76,4 +79,4 @@ def _listed(folder: Path, files: list[Path]) -> Iterator[_Listed]:
                 manifest = folder / object_name(key.manifest)
                 name = parse_manifest(read_limited(manifest, MAX_BYTES, "a manifest")).predicate.name
             kind = label(key.kind, Kind) if key.kind in {*Kind} else str(key.kind)
-            yield _Listed(domain, domain.record_id(key), kind, name)
+            yield _Listed(domain, domain.record_id(key), kind, key.group, name)

@@ -54,6 +54,7 @@ class Forged:
         of_logs: makes the logs out of those that it would have.
         account_at: the address that has the registry's account.
         kind: in each record's key; `of_manifest` makes the manifest of such a kind.
+        identifier: what the records are of, as runs are of their ids; nothing for a commitment.
         later: seconds between the records' block and the one whose state is read.
         fields: of the header after ``nonce``.
     """
@@ -86,6 +87,7 @@ class Forged:
     of_logs: Callable[[list[Any]], list[Any]] = lambda logs: logs
     account_at: str = ""
     kind: Kind = Kind.DATASET
+    identifier: str = ""
 
     def plain(self) -> dict[str, Any]:
         registry = self.registry or factory_registry(OWNER, True, SALT)
@@ -93,12 +95,13 @@ class Forged:
         address = bytes.fromhex(registry[2:])
         keys, manifests = [], []
         for index in range(self.count):
-            subject = f"{index + 1:064x}"
+            subject = sha256(self.identifier.encode()).hexdigest() if self.identifier else f"{index + 1:064x}"
             content = ContentPredicate(subject_type="commitment", name=f"content {index}")
             manifest = self.of_manifest(json.loads(Manifest.of(Kind.DATASET, content, subject).to_bytes()))
             manifests.append(manifest if self.manifest else None)
             digest = sha256(rfc8785.dumps(manifest)).hexdigest()
-            fields = (7, self.author, SubjectType.COMMITMENT, subject, self.kind, digest)
+            subject_type = SubjectType.IDENTIFIER if self.identifier else SubjectType.COMMITMENT
+            fields = (7, self.author, subject_type, subject, self.kind, digest)
             keys.append(RecordKey(*fields, parents=self.parents))
         ids = [domain.record_id(key) for key in keys]
         logs, words = [], {}

@@ -1,5 +1,5 @@
 /** Building the page. Every text from outside becomes a text node: no markup of a stranger is ever read. */
-type Child = Node | string | null | undefined | false | readonly Child[];
+export type Child = Node | string | null | undefined | false | readonly Child[];
 type Props = Record<string, string | boolean | ((event: Event) => void)>;
 
 /** Make an element. Attributes are set, functions listen. */
@@ -28,6 +28,26 @@ export function visible(text: string): string {
   });
 }
 
+/** Make an element of a drawing, with attributes. */
+export function s(tag: string, attributes: Record<string, string | number>, ...children: (Node | string | false)[]): SVGElement {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  add(made, children);
+  return made;
+}
+
+/** A table in a box that is scrolled where it is wider than the page. */
+export function table(label: string, heads: readonly string[], rows: readonly (readonly Child[])[]): HTMLElement {
+  const line = (cells: readonly Child[]): HTMLElement =>
+    h("tr", {}, cells.map((cell, i) => (i ? h("td", {}, cell) : h("th", { scope: "row" }, cell))));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h("table", { class: "list" }, h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows.map(line))),
+  );
+}
+
+export const short = (id: string): string => `${id.slice(0, 10)}…`;
 export const code = (text: string): HTMLElement => h("code", {}, text);
 /** The first second that no calendar of four digits has. A stranger's manifest can name any number. */
 const AFTER_9999 = 253_402_300_800;

@@ -20,6 +20,20 @@ export interface Digested {
   name: string;
   sha256: string;
   isFolder: boolean;
+  /** Its bytes; of a folder there are none. */
+  file?: File;
+}
+
+/** A key that was published, and the chain and registry that its file names. */
+export interface PublishedKey {
+  chainId: string;
+  registry: string;
+  key: unknown;
+}
+
+/** What lies in a published folder: nothing of it is believed. */
+export interface PublishedCopies extends Copies {
+  all(): Promise<PublishedKey[]>;
 }
 
 /** Whether a file begins as a proof bundle does. */
@@ -69,30 +83,32 @@ export function folderDigest(files: readonly { path: string; sha256: string }[])
 }
 
 /** What of a lab's published folder was dropped: bytes by digest, and keys. Nothing of it is believed. */
-export function copiesIn(given: readonly Given[]): Copies | undefined {
+export function copiesIn(given: readonly Given[]): PublishedCopies | undefined {
   const objects = new Map(given.flatMap(({ file, path }) => {
     const match = OBJECT.exec(path);
     return match ? [[match[1]! + match[2]!, file] as const] : [];
   }));
   const keyFiles = given.filter(({ path, file }) => KEY.test(path) && file.size < 1 << 20);
   if (!objects.size && !keyFiles.length) return undefined;
-  let keys: Promise<unknown[]> | undefined;
-  const read = async (): Promise<unknown[]> => {
+  let files: Promise<PublishedKey[]> | undefined;
+  const read = async (): Promise<PublishedKey[]> => {
     const texts = await Promise.all(keyFiles.map(({ file }) => file.text()));
     return texts.flatMap((text) => {
       try {
-        const { key } = JSON.parse(text) as { key?: unknown };
-        return key ? [key] : [];
+        const { chainId, registry, key } = JSON.parse(text) as Record<string, unknown>;
+        return key ? [{ chainId: String(chainId), registry: String(registry).toLowerCase(), key }] : [];
       } catch {
         return [];
       }
     });
   };
+  const all = (): Promise<PublishedKey[]> => (files ??= read());
   return {
     async read(digest, limit) {
       const file = objects.get(digest);
       return file && file.size <= limit ? new Uint8Array(await file.arrayBuffer()) : null;
     },
-    keys: () => (keys ??= read()),
+    keys: async () => (await all()).map(({ key }) => key),
+    all,
   };
 }

@@ -1,31 +1,41 @@
 /** The page: what is given, what it rests on, and what came of it. It asks nobody anything before it is told to. */
-import { BundleRefused, Chain, InputError, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
-import type { BundleReport, Copies, Report, Trust } from "@blockchaintracer/sdk";
+import { BundleRefused, Chain, InputError, openRegistry, readBundle, Unavailable, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
+import type { BundleReport, Domain, Report, Trust } from "@blockchaintracer/sdk";
 import "./style.css";
+import { around, moments, seals } from "./around.ts";
+import type { Sources } from "./around.ts";
 import { badge } from "./badge.ts";
 import { bytes, date, h } from "./dom.ts";
 import { copiesIn, dropped, folderDigest, isProof, sharedFolder } from "./given.ts";
-import type { Digested, Given } from "./given.ts";
+import type { Digested, Given, PublishedCopies } from "./given.ts";
 import { sha256Of } from "./hashing.ts";
-import { allow, client, nodeUrl, NodeProblem } from "./nodes.ts";
-import { EMPTY, fromLink, pasted, reliesOn, toLink, trustOf } from "./question.ts";
+import { homeSection, ofFolder, ofList, ofNode, ofServer } from "./home.ts";
+import type { Home } from "./home.ts";
+import { lineage } from "./lineage.ts";
+import { metricsSection } from "./metrics.ts";
+import { allow, beside, client, nodeUrl, NodeProblem } from "./nodes.ts";
+import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
 import { NETWORKS, T } from "./texts.ts";
-import { checks, evidence, files, notProven, outcomeCard, plainWords } from "./view.ts";
+import { checks, evidence, files, notProven, outcomeCard, plainWords, timeLine } from "./view.ts";
 import type { Said, Shown } from "./view.ts";
 
-let question: Question = fromLink(location.hash);
+let question: Question = { ...fromLink(location.hash), ...kept() };
 /** Whether what is relied on was chosen here. What a link proposes is used only after the visitor pressed Check. */
 let isChosen = !reliesOn(question);
 let proofs: { name: string; data: Uint8Array }[] = [];
 let digests: Digested[] = [];
-let copies: Copies | undefined;
+let copies: PublishedCopies | undefined;
 let running = 0;
+/** Records whose lives and lineages are shown. */
+const MOST_ROOTS = 8;
 
 const result = h("div", { id: "result", "aria-live": "polite", tabindex: "-1" });
 const more = h("div", {});
 const status = h("div", { role: "status", class: "noprint" });
 const form = h("div", { class: "noprint" });
+const nearby = h("div", {});
+const homes = h("div", { class: "noprint" });
 
 // -- what is given
 
@@ -79,7 +89,7 @@ async function take(items: Given[]): Promise<void> {
   const round = ++running;
   const published = copiesIn(items);
   if (published) copies = published;
-  const rest = published ? items.filter(({ path }) => !path.includes("/objects/") && !path.includes("/proofs/") && !path.endsWith(".json")) : items;
+  const rest = published ? items.filter(({ path }) => !path.includes("/objects/") && !path.includes("/proofs/") && !/\.json$|(^|\/)(index|records)\.html$/.test(path)) : items;
   const data: Given[] = [];
   for (const item of rest) {
     if (await isProof(item.file)) {
@@ -119,7 +129,7 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
   }
   status.replaceChildren();
   const folder = sharedFolder(items);
-  if (folder === undefined) return found.map(({ path, sha256 }) => ({ name: path, sha256, isFolder: false }));
+  if (folder === undefined) return found.map(({ path, sha256 }, i) => ({ name: path, sha256, isFolder: false, file: items[i]!.file }));
   const inside = found.map(({ path, sha256 }) => ({ path: path.slice(folder.length + 1), sha256 }));
   return [{ name: T.folderName(found.length), sha256: folderDigest(inside), isFolder: true }];
 }
@@ -147,11 +157,13 @@ function drawForm(): void {
     option("other", T.chainNumber, !!question.chain && !known),
   );
   const number = h("div", { class: question.chain && !known ? "" : "hidden" }, field("chain", T.chainNumber));
-  const submit = (event: Event): void => {
+  const stays = h("input", { type: "checkbox", id: "keep", checked: Object.keys(kept()).length > 0, "aria-describedby": "keep-note" });
+  const choose = (work: () => Promise<void>) => (event: Event): void => {
     event.preventDefault();
     isChosen = true;
     proposal.remove();
-    attempt(show);
+    keep(stays.checked ? question : undefined);
+    attempt(work);
   };
   const proposal = h("p", { class: "unknown", id: "proposal" }, T.proposed);
   form.replaceChildren(
@@ -163,7 +175,7 @@ function drawForm(): void {
       !isChosen && proposal,
       h(
         "form",
-        { submit },
+        { submit: choose(show) },
         h(
           "div",
           { class: "two" },
@@ -174,47 +186,159 @@ function drawForm(): void {
           field("groups", T.groups, T.groupsNote),
           field("block", T.block, T.blockNote),
         ),
+        h("label", { for: "keep", class: "tick" }, stays, T.keep),
+        h("p", { class: "note", id: "keep-note" }, T.keepNote),
         h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, T.ask)),
       ),
     ),
+    h(
+      "section",
+      { "aria-label": T.browseTitle },
+      h("h2", {}, T.browseTitle),
+      h("p", { class: "dim" }, T.browseLead),
+      h("form", { submit: choose(browse) }, field("server", T.server, T.serverNote), h("div", { class: "row" }, h("button", { type: "submit" }, T.browse), location.protocol !== "file:" && h("button", { type: "button", click: () => attempt(browseBeside) }, T.beside))),
+    ),
   );
+}
+
+// -- a registry's home
+
+async function browse(): Promise<void> {
+  const trust = trustOf(question);
+  const [node, server] = [question.node, question.server].map((text) => (text ? nodeUrl(text) : undefined));
+  const urls = [node, question.other ? nodeUrl(question.other) : undefined, server].filter((url) => url !== undefined);
+  if (urls.length) allow(urls);
+  const found: Home[] = [];
+  if (server) {
+    status.replaceChildren(h("p", {}, T.asking(server.host)));
+    found.push(await ofServer(server));
+  }
+  if (node && trust?.registry) {
+    status.replaceChildren(h("p", {}, T.asking(nameOf(node))));
+    found.push(await ofNode(openRegistry(client(node), trust.registry), question.chain, copies, nameOf(node)));
+  }
+  if (copies && !found.length) found.push(...(await ofFolder(copies)));
+  if (!found.length) throw new InputError(T.lookup.needSource);
+  drawHomes(found);
+}
+
+async function browseBeside(): Promise<void> {
+  const found = ofList(await beside("records.html"));
+  if (!found.length) throw new InputError(T.lookup.none);
+  drawHomes(found);
+}
+
+function drawHomes(found: readonly Home[]): void {
+  status.replaceChildren();
+  const failed = (error: unknown): void => void attempt(() => Promise.reject(error));
+  homes.replaceChildren(...found.map((home) => homeSection(home, (id) => look(id, home), failed)));
+  homes.scrollIntoView({ block: "start" });
+}
+
+/** Look a record up. The chain and the registry that a list names are proposed, and not used before they are chosen. */
+function look(id: string, place?: { chain: string; registry: string }): void {
+  const before = question;
+  question = { ...question, id, ...(place && { chain: question.chain || place.chain, registry: question.registry || place.registry }) };
+  if (before.chain !== question.chain || before.registry !== question.registry) isChosen = false;
+  [proofs, digests] = [[], []];
+  drawForm();
+  void attempt(show);
 }
 
 // -- what came of it
 
 async function show(): Promise<void> {
   const round = ++running;
-  if (!proofs.length && !digests.length && !question.id) return;
+  if (!proofs.length && !digests.length && !question.id) {
+    if (isChosen && question.registry && question.node) return browse();
+    return copies && drawHomes(await ofFolder(copies));
+  }
   history.replaceState(null, "", toLink(question));
   const chosen = isChosen ? question : EMPTY;
   const trust = trustOf(chosen);
   const urls = [chosen.node, chosen.other].filter(Boolean).map(nodeUrl);
   if (urls.length && trust) allow(urls);
-  const parts: Drawn[] = [];
-  for (const proof of proofs) parts.push(await judged(proof, trust, urls));
-  if (!proofs.length) parts.push(await lookedUp(trust, urls));
+  const found: (Judged | Drawn)[] = [];
+  for (const proof of proofs) found.push(await judged(proof, trust, urls));
+  if (!proofs.length) found.push(await lookedUp(trust, urls));
   if (round !== running) return;
+  // a file can belong to any of the proofs that were given with it
+  const held = files(digests, found.flatMap((it) => ("said" in it ? it.said[0]!.records : [])));
+  const parts = found.map((it) => ("said" in it ? drawn(it, held.isWrong) : it));
   status.replaceChildren();
   document.body.classList.add("small");
   result.replaceChildren(...parts.map((part) => part.head));
-  more.replaceChildren(...parts.flatMap((part) => part.rest));
+  nearby.replaceChildren();
+  const judgedParts = found.filter((it) => "said" in it);
+  const all = judgedParts.flatMap(({ said }) => said[0]!.records);
+  const open = [...new Set(judgedParts.flatMap(({ said }) => said[0]!.doesNotProve))];
+  more.replaceChildren(
+    ...(held.node ? [held.node] : []),
+    ...parts.flatMap((part) => part.plain ?? []),
+    nearby,
+    ...(open.length ? [notProven(open)] : []),
+    ...judgedParts.flatMap(({ said, name }) => said.map((it) => checks(it, judgedParts.length > 1 ? name : ""))),
+    ...(all.length ? [evidence(all)] : []),
+  );
   if (parts.every((part) => part.isDecided)) more.after(form);
   else more.before(form);
+  void attempt(() => surroundings(parts.flatMap((part) => part.records ?? []), round));
   result.focus({ preventScroll: true });
   result.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
 
-/** The outcome, which stands first, and what stands after the question. */
+/** The outcome, which stands first, and the plain words of each record. */
 interface Drawn {
   head: Node;
-  rest: Node[];
+  plain?: Node[];
   /** Whether nothing more has to be chosen: then the question stands last. */
   isDecided?: boolean;
+  records?: Placed[];
+}
+
+/** A record that was found, its registry, and the node that may be asked more of it. */
+interface Placed {
+  record: Shown;
+  domain: Domain;
+  node: URL | undefined;
+  kept: string[];
+}
+
+/** What each source says of something that was given. */
+interface Judged {
+  said: Said[];
+  name: string;
+  place: Omit<Placed, "record">;
+}
+
+/** Show what is not needed for the outcome: the lives of records, their lineage, their metrics. */
+async function surroundings(placed: readonly Placed[], round: number): Promise<void> {
+  const places = Map.groupBy(placed, ({ domain }) => `${domain.chainId} ${domain.registry}`);
+  const sections: (Node | null)[] = [];
+  for (const its of places.values()) {
+    const { domain, node } = its[0]!;
+    const registry = node && openRegistry(client(node), domain.registry);
+    const by = node && nameOf(node);
+    const sources: Sources = { domain, copies, registry };
+    const roots = its.slice(0, MOST_ROOTS).map(({ record }) => record);
+    const near = await around(roots, sources);
+    for (const { record, kept: evidence } of its.slice(0, MOST_ROOTS)) {
+      const line = timeLine(record, await moments(record, near, registry), by, evidence);
+      const { group, author } = record.key;
+      const made = registry && (await seals(registry, group, author));
+      if (made?.made) line.append(h("p", { class: made.unrevealed ? "unknown" : "" }, [T.sealsMade(made.made, made.unrevealed), near.isWhole ? "" : ` ${T.sealsAsFar}`]));
+      sections.push(line);
+    }
+    sections.push(lineage(near, by, (id) => look(id)));
+  }
+  const dropped = (digest: string): File | undefined => digests.find(({ sha256, file }) => file && sha256 === digest)?.file;
+  sections.push(await metricsSection(placed.map(({ record }) => record), dropped, copies));
+  if (round === running) nearby.replaceChildren(...sections.filter((it) => it !== null));
 }
 
 const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");
 
-async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | undefined, urls: URL[]): Promise<Drawn> {
+async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
   try {
     const said: Said[] = [];
     if (!trust?.chainId || !urls.length) said.push(ofBundle(verifyBundle(proof.data, trust), undefined));
@@ -222,18 +346,21 @@ async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | 
       status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
       said.push(ofBundle(await verifyBundleOnChain(proof.data, trust, new Chain(client(url))), nameOf(url)));
     }
-    return drawn(said, proof.name);
+    const { domain, unchecked } = readBundle(proof.data);
+    const kept = [...new Set(unchecked.map(([what, type]) => T.keptEvidence(what, type)))].slice(0, 20);
+    const node = BigInt(trust?.chainId ?? 0) === domain.chainId ? urls[0] : undefined;
+    return { said, name: proof.name, place: { domain, node, kept } };
   } catch (error) {
-    if (error instanceof BundleRefused) return { head: refusedCard(T.refused, T.refusedMore(error.message)), rest: [] };
-    if (error instanceof UnknownVersion) return { head: refusedCard(T.newer, ""), rest: [] };
+    if (error instanceof BundleRefused) return { head: refusedCard(T.refused, T.refusedMore(error.message)) };
+    if (error instanceof UnknownVersion) return { head: refusedCard(T.newer, "") };
     throw error;
   }
 }
 
-async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Drawn> {
+async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
   if (!trust?.chainId || !trust.registry || !urls.length) {
     const lines = digests.map((it) => h("p", { class: "hash" }, `${it.sha256}  ${it.name}`));
-    return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines), rest: [] };
+    return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines) };
   }
   const target = question.id || digests[0]!.sha256;
   const said: Said[] = [];
@@ -241,7 +368,7 @@ async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Drawn> {
     status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
     said.push(ofReport(await verify(target, { client: new Chain(client(url)), trust, ...(copies && { copies }) }), nameOf(url)));
   }
-  return drawn(said, target);
+  return { said, name: target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [] } };
 }
 
 function ofBundle(report: BundleReport, by: string | undefined): Said {
@@ -260,29 +387,23 @@ function ofReport(report: Report, by: string): Said {
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
 }
 
-function drawn(said: Said[], name: string): Drawn {
+function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
   const first = said[0]!;
-  const held = files(digests, first.records);
-  if (held.isWrong) for (const it of said) it.outcome = "not verified";
+  if (isWrong) for (const it of said) it.outcome = "not verified";
   const summary = ({ outcome, records }: Said): string => JSON.stringify([outcome, records.map(({ id, standing }) => [id, standing])]);
   const differ = said.some((it) => summary(it) !== summary(first));
   const worst = said.find((it) => it.outcome === "not verified") ?? said.find((it) => it.outcome !== "verified") ?? first;
   const head = h(
     "section",
-    { "aria-label": T.outcome[worst.outcome] ?? worst.outcome },
+    { "aria-label": `${T.outcome[worst.outcome] ?? worst.outcome}: ${name}` },
     h("p", { class: "dim hash" }, name),
     differ && h("p", { class: "problem" }, T.differ),
     said.map(outcomeCard),
     actions(summed(said, worst, differ)),
   );
-  const rest = [
-    ...(held.node ? [held.node] : []),
-    ...first.records.map((record) => plainWords(record, worst.outcome === "consistent")),
-    notProven(first),
-    ...said.map(checks),
-    ...(first.records.length ? [evidence(first.records)] : []),
-  ];
-  return { head, rest, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
+  const plain = first.records.map((record) => plainWords(record, worst.outcome === "consistent"));
+  const records = first.records.map((record): Placed => ({ record, ...place }));
+  return { head, plain, records, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
 }
 
 function refusedCard(title: string, more: string): HTMLElement {
@@ -310,7 +431,7 @@ function actions([text, tone]: [text: string, tone: string]): HTMLElement {
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
   const again = (): void => {
-    [proofs, digests, copies, question, isChosen] = [[], [], undefined, EMPTY, true];
+    [proofs, digests, copies, question, isChosen] = [[], [], undefined, { ...EMPTY, ...kept() }, true];
     history.replaceState(null, "", location.pathname);
     draw();
   };
@@ -322,7 +443,7 @@ async function attempt(work: () => Promise<void> | void): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof InputError || error instanceof NodeProblem)) console.error(error);
+    if (!(error instanceof InputError || error instanceof NodeProblem || error instanceof Unavailable)) console.error(error);
     const hint = error instanceof InputError && error.hint ? ` ${error.hint}` : "";
     const problem = h("p", { class: "problem", role: "alert" }, `${(error as Error).message}${hint}`);
     const reload = h("button", { type: "button", click: () => location.reload() }, T.reload);
@@ -336,13 +457,20 @@ function draw(): void {
   status.replaceChildren();
   result.replaceChildren();
   more.replaceChildren();
+  homes.replaceChildren();
   document.body.classList.remove("small");
   document.title = T.title;
   document.body.replaceChildren(
     h("header", {}, h("h1", {}, T.title), h("p", { class: "lead" }, T.lead), h("p", { class: "dim" }, T.private)),
-    h("main", {}, intake(), status, result, form, more),
+    h("main", {}, intake(), status, result, form, more, homes),
     h("footer", { class: "noprint" }, h("h2", {}, T.aboutTitle), h("p", {}, T.about)),
   );
 }
 
+addEventListener("hashchange", () => {
+  question = { ...fromLink(location.hash), ...kept() };
+  isChosen = !reliesOn(question);
+  draw();
+  void attempt(show);
+});
 draw();

@@ -1,4 +1,4 @@
-/** Asking nodes: with a deadline, a size limit, and only those that the visitor named. */
+/** Asking nodes and servers: with a deadline, a size limit, and only those that the visitor named. */
 import { h } from "./dom.ts";
 import { T } from "./texts.ts";
 
@@ -26,7 +26,8 @@ export function allow(urls: readonly URL[]): void {
   const origins = [...new Set(urls.map((url) => url.origin))].sort();
   if (!allowed) {
     allowed = origins;
-    document.head.append(h("meta", { "http-equiv": "Content-Security-Policy", content: `connect-src ${origins.join(" ")}` }));
+    const content = `connect-src 'self' ${origins.join(" ")}`;
+    document.head.append(h("meta", { "http-equiv": "Content-Security-Policy", content }));
   } else if (origins.some((origin) => !allowed!.includes(origin))) throw new NodeProblem(T.otherNode);
 }
 
@@ -44,12 +45,21 @@ export function client(url: URL): { request(question: { method: string; params?:
   };
 }
 
-async function post(url: URL, body: string): Promise<string> {
+/** The JSON that a server answers. */
+export async function answer(url: URL): Promise<unknown> {
+  return JSON.parse(await text(url, {}));
+}
+
+/** The text of a file that lies beside this page. */
+export const beside = (name: string): Promise<string> => text(new URL(name, location.href), {});
+
+const post = (url: URL, body: string): Promise<string> => text(url, { method: "POST", body, headers: { "content-type": "application/json" } });
+
+async function text(url: URL, question: RequestInit): Promise<string> {
   const signal = AbortSignal.timeout(SECONDS * 1000);
-  const headers = { "content-type": "application/json" };
   let answer: Response;
   try {
-    answer = await fetch(url, { method: "POST", body, headers, signal, credentials: "omit", referrerPolicy: "no-referrer", redirect: "error" });
+    answer = await fetch(url, { ...question, signal, credentials: "omit", referrerPolicy: "no-referrer", redirect: "error" });
   } catch (error) {
     const why = error instanceof DOMException && error.name === "TimeoutError" ? T.tooSlow : T.noAnswer;
     throw new Error(location.protocol === "file:" && why === T.noAnswer ? `${why}. ${T.fromDisk}` : why);

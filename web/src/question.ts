@@ -12,22 +12,47 @@ export interface Question {
   block: string;
   node: string;
   other: string;
+  server: string;
 }
 
-const NAMES = ["id", "chain", "registry", "groups", "block", "node", "other"] as const;
-export const EMPTY: Question = { id: "", chain: "", registry: "", groups: "", block: "", node: "", other: "" };
+/** What a link holds. An address of a node can have a key in it, so no link has one. */
+const LINKED = ["id", "chain", "registry", "groups", "block"] as const;
+/** What this browser keeps if the visitor says so. */
+const KEPT = ["node", "other", "server"] as const;
+const KEPT_NAME = "blockchaintracer nodes";
+export const EMPTY: Question = { id: "", chain: "", registry: "", groups: "", block: "", node: "", other: "", server: "" };
 
 /** Read the question of a link. Whoever made the link chose it: it is shown before anything is asked. */
 export function fromLink(fragment: string): Question {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  return { ...EMPTY, ...Object.fromEntries(NAMES.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
+  return { ...EMPTY, ...Object.fromEntries(LINKED.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
 }
 
-/** Whether a question names something to rely on. */
-export const reliesOn = ({ id: _, ...rest }: Question): boolean => Object.values(rest).some(Boolean);
+/** Whether a question names something to rely on that a link can propose. */
+export const reliesOn = (question: Question): boolean => LINKED.some((name) => name !== "id" && question[name]);
+
+/** The nodes that this browser keeps; none if it keeps nothing. */
+export function kept(): Partial<Question> {
+  try {
+    const stored = JSON.parse(localStorage.getItem(KEPT_NAME) ?? "{}") as Record<string, unknown>;
+    return Object.fromEntries(KEPT.flatMap((name) => (typeof stored[name] === "string" ? [[name, stored[name]]] : [])));
+  } catch {
+    return {};
+  }
+}
+
+/** Keep the nodes of a question in this browser, or forget what is kept. */
+export function keep(question: Question | undefined): void {
+  try {
+    if (question) localStorage.setItem(KEPT_NAME, JSON.stringify(Object.fromEntries(KEPT.map((name) => [name, question[name]]))));
+    else localStorage.removeItem(KEPT_NAME);
+  } catch {
+    // a browser that keeps nothing asks again
+  }
+}
 
 export function toLink(question: Question): string {
-  const given = new URLSearchParams(NAMES.filter((name) => question[name]).map((name) => [name, question[name]]));
+  const given = new URLSearchParams(LINKED.filter((name) => question[name]).map((name) => [name, question[name]]));
   return `${location.href.split("#")[0]}#${given}`;
 }
 

@@ -1,10 +1,11 @@
 /** Shows what a verification found: plain words first, then each check, then the evidence. */
 import { kindName } from "@blockchaintracer/sdk";
 import type { Attestation, Check, Json, JsonObject, Manifest, RecordKey, RecordStatus } from "@blockchaintracer/sdk";
-import { relations } from "@blockchaintracer/contracts";
-import { code, date, h } from "./dom.ts";
+import type { Moment } from "./around.ts";
+import { bytes, code, date, h, short } from "./dom.ts";
 import type { Digested } from "./given.ts";
-import { KINDS, T } from "./texts.ts";
+import { relationName } from "./lineage.ts";
+import { T, kindTitle } from "./texts.ts";
 
 /** A record as it is shown, whichever way it was found. `standing` is what the newest state that was read says. */
 export interface Shown {
@@ -27,7 +28,6 @@ export interface Said {
 }
 
 const MOST_ROWS = 500;
-const relationNames = new Map<number, string>(Object.entries(relations).map(([name, number]) => [number, name.replaceAll("-", " ")]));
 const tone = (outcome: string, isPrivate: boolean): string =>
   outcome === "verified" && !isPrivate ? "pass" : outcome === "not verified" ? "fail" : "unknown";
 
@@ -51,8 +51,7 @@ export function outcomeCard(said: Said): HTMLElement {
 
 /** Who, for whom, when, from what, and what others say. */
 export function plainWords(record: Shown, isWordOfFile: boolean): HTMLElement {
-  const kind = kindName(record.key.kind);
-  const title = KINDS[kind] ?? kind;
+  const title = kindTitle(kindName(record.key.kind));
   const name = record.manifest?.name;
   const rows: [string, (Node | string)[]][] = [
     [T.what, [name ? T.calls(title, name) : T.unnamed(title)]],
@@ -66,7 +65,7 @@ export function plainWords(record: Shown, isWordOfFile: boolean): HTMLElement {
   rows.push([T.othersSaid, said(record)]);
   return h(
     "section",
-    { "aria-label": T.plainTitle },
+    { "aria-label": `${T.plainTitle}: ${titled(record)}` },
     h("h2", {}, T.plainTitle),
     isWordOfFile && h("p", { class: "unknown" }, T.wordOfFile),
     h("dl", {}, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)])),
@@ -87,7 +86,7 @@ function when(record: Shown): Node[] {
 function parents(record: Shown): (Node | string)[] {
   if (!record.key.parents.length) return [record.manifest && record.manifest.parents === null ? T.contentNamesNone : T.nothingNamed];
   const items = record.key.parents.map((link) =>
-    h("li", {}, `${relationNames.get(link.relation) ?? String(link.relation)} `, code(link.parent)),
+    h("li", {}, `${relationName(link.relation)} `, code(link.parent)),
   );
   return [h("ul", { class: "plain" }, items)];
 }
@@ -140,7 +139,7 @@ function find(value: Json, fits: (item: JsonObject) => boolean): JsonObject | un
 }
 
 /** Each check as passed, failed or unknown, with its evidence. */
-export function checks(said: Said): HTMLElement {
+export function checks(said: Said, of: string): HTMLElement {
   // a stranger's file can have a million of them; none that failed is left out
   const shown = said.checks.filter((check, at) => at < MOST_ROWS || check.verdict === "fail");
   const items = shown.map((check) =>
@@ -151,12 +150,12 @@ export function checks(said: Said): HTMLElement {
       h("span", {}, `${check.name} `, h("span", { class: "detail" }, check.detail)),
     ),
   );
-  const title = said.by ? `${T.checksTitle}: ${said.by}` : T.checksTitle;
+  const title = [T.checksTitle, of, said.by].filter(Boolean).join(": ");
   return h("section", { "aria-label": title }, h("h2", {}, title), h("ul", { class: "plain checks" }, items), shown.length < said.checks.length && h("p", {}, T.moreChecks(said.checks.length - shown.length)));
 }
 
-export function notProven(said: Said): HTMLElement {
-  const sentences = [...said.doesNotProve, T.clock, T.lineage];
+export function notProven(open: readonly string[]): HTMLElement {
+  const sentences = [...open, T.clock, T.lineage];
   return h("section", { "aria-label": T.notProvenTitle }, h("h2", {}, T.notProvenTitle), h("ul", {}, sentences.map((it) => h("li", {}, it))));
 }
 
@@ -174,7 +173,7 @@ export function evidence(records: readonly Shown[]): HTMLElement {
         h("h3", {}, T.identifiers),
         rows([[T.record, record.id], [T.subject, record.key.subject], [T.manifest, record.key.manifest]]),
         record.manifest && h("h3", {}, T.manifestTitle),
-        record.manifest && rows(flat(record.manifest.predicate)),
+        record.manifest && described(record.manifest.predicate, { left: MOST_ROWS }),
       ),
     ),
   );
@@ -185,14 +184,48 @@ function rows(pairs: readonly (readonly [string, string])[]): HTMLElement {
   return h("div", { class: "scroll" }, h("table", {}, h("tbody", {}, lines)));
 }
 
-/** The fields of a manifest as pairs of path and value. */
-export function flat(value: Json, path = ""): [string, string][] {
-  if (typeof value !== "object" || value === null) return value === null ? [] : [[path, String(value)]];
-  const pairs: [string, string][] = [];
-  for (const [name, item] of Object.entries(value)) {
-    const place = Array.isArray(value) ? `${path}[${name}]` : path ? `${path}.${name}` : name;
-    pairs.push(...flat(item, place));
-    if (pairs.length > MOST_ROWS) return [...pairs.slice(0, MOST_ROWS), ["…", "…"]];
+/** Fields whose names are their author's own words. */
+const NAMED = new Set(["metrics", "parameters", "seeds", "values", "schema", "hardware"]);
+
+/** A manifest as people read it: each field under its name. `room` says how many fields are shown at most. */
+export function described(value: Json, room: { left: number }, field = ""): Node {
+  if (typeof value !== "object" || value === null) {
+    if (field === "size" && typeof value === "number") return document.createTextNode(bytes(value));
+    if (typeof value === "boolean") return document.createTextNode(value ? T.yes : T.no);
+    const text = String(value);
+    return /^(0x)?[0-9a-f]{40,}$/.test(text) ? code(text) : h("span", { class: "said" }, text);
   }
-  return pairs;
+  const isList = Array.isArray(value);
+  const all = Object.entries(value).filter(([, item]) => item !== null);
+  if (!all.length) return h("span", { class: "dim" }, T.nothing);
+  const shown = all.slice(0, Math.max(0, room.left));
+  room.left -= shown.length;
+  const more = shown.length < all.length && h("p", { class: "dim" }, T.moreFields(all.length - shown.length));
+  if (isList) return h("div", {}, h("ol", { class: "items" }, shown.map(([, item]) => h("li", {}, described(item, room)))), more);
+  const title = (name: string): string => (NAMED.has(field) ? name : titleOf(name));
+  return h("div", {}, h("dl", { class: "fields" }, shown.map(([name, item]) => [h("dt", {}, title(name)), h("dd", {}, described(item, room, name))])), more);
+}
+
+/** The name of a field as words. */
+const titleOf = (name: string): string => T.field[name] ?? name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^./, (first) => first.toUpperCase()).replace(/ [A-Z](?=[a-z])/g, (word) => word.toLowerCase());
+
+const titled = ({ manifest, id }: Shown): string => (manifest?.name ? `${manifest.name}, ${short(id)}` : short(id));
+
+/** The life of a record, in the order of time. */
+export function timeLine(record: Shown, moments: readonly Moment[], by: string | undefined, kept: readonly string[]): HTMLElement {
+  return h(
+    "section",
+    { "aria-label": `${T.timeTitle}: ${titled(record)}` },
+    h("h2", {}, T.timeTitle),
+    h("p", { class: "dim" }, titled(record)),
+    h(
+      "ol",
+      { class: "plain time" },
+      moments.map(({ at, what, group, by: record }) =>
+        h("li", { class: what }, h("span", { class: "dim" }, date(at)), h("span", {}, T.moment(what, group), record && [" ", code(short(record))])),
+      ),
+    ),
+    kept.map((it) => h("p", { class: "unknown" }, it)),
+    h("p", { class: "dim" }, by ? T.timeBy(by) : T.timeHere),
+  );
 }

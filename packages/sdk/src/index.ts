@@ -12,7 +12,7 @@ export { readBundle } from "./bundle.ts";
 export type { ProvenBatch, ProvenBundle, ProvenRecord } from "./bundle.ts";
 export { verifyBundle, verifyBundleOnChain } from "./standing.ts";
 export type { BundleReport, Check, Outcome, Trust, Verdict } from "./standing.ts";
-export { verify } from "./verify.ts";
+export { keyIn, verify } from "./verify.ts";
 export type { Copies, FoundRecord, Report, VerifyOptions } from "./verify.ts";
 export { Chain, openRegistry, Registry } from "./registry.ts";
 export type { Attestation, Block, Client, Group, Log, Membership } from "./registry.ts";

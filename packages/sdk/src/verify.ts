@@ -347,7 +347,8 @@ class Verifier {
   }
 }
 
-function keyIn(log: Log): RecordKey | undefined {
+/** The key of a record that an event of a registry tells; undefined if it tells none. */
+export function keyIn(log: Log): RecordKey | undefined {
   return quietly(() => {
     const topics = log.topics as [Hex, ...Hex[]];
     const { args } = decodeEventLog({ abi: labRegistryAbi, eventName: "Recorded", topics, data: log.data });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import socket
 import subprocess
 import sys
 import threading
@@ -13,8 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import uvicorn
 
+from benchmarks.index import fill
+from blockchaintracer.core.digest import digest_bytes
+from blockchaintracer.core.manifest import Artifact, Manifest, Metric, RunPredicate
 from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.search import Index
+from blockchaintracer.extras.serve.server import settings
 from blockchaintracer.lab.published_pages import PAGE
 from tests.findings.test_reports_of_hostile_records import HOSTILE
 from tests.live.browser.chromium import drive
@@ -22,9 +29,21 @@ from tests.support.forged_bundles import Forged, blocks_of
 from tests.support.labs import ROOT
 from tests.support.memory_node import MODES, Answer, RpcError, forgetful
 from tests.support.registry_life import Life, live
+from tests.support.served import Served
 
 PHONE, DESKTOP = 320, 1280
-AUDITED = ("start", "trusted", "changed", "retracted", "another file", "two nodes")
+AUDITED = (
+    "start",
+    "trusted",
+    "changed",
+    "retracted",
+    "another file",
+    "two nodes",
+    "runs",
+    "lineage",
+    "folder",
+    "server",
+)
 SPARSE = 1 << 30
 """Bytes of a file that is large enough to show that memory stays flat."""
 OF_ZEROS = "49bc20df15e412a64472421e13fe86ff1c5165e18b2afccf160d4dc19fe68a14"
@@ -42,6 +61,8 @@ class Seen:
         overflowing: widths in pixels at which the page is wider than the window.
         faults: what axe found for who uses a keyboard or a screen reader.
         memory: bytes of the page's heap at the end.
+        drawings: the names of what is drawn.
+        stored: what the browser keeps of the page.
     """
 
     text: str
@@ -53,6 +74,8 @@ class Seen:
     seconds: float
     asked: list[str]
     address: str
+    drawings: list[str]
+    stored: str
 
     def outcome(self) -> str:
         """The first heading after what was chosen."""
@@ -129,8 +152,43 @@ def of_a_document(plain: Any) -> Any:
     return plain | document | {"predicateType": "urn:blockchaintracer:predicate:document:v1"}
 
 
+def history_of(number: int) -> bytes:
+    """Values of ten steps, as the tracer writes them."""
+    return json.dumps([{"step": step, "value": number / (step + 1), "time": step} for step in range(10)]).encode()
+
+
+def run_of(number: int, history: bytes) -> bytes:
+    """A proof of a run with two metrics, of which one has a history."""
+    run_id = f"0c4cd0d6-6b6c-4d5a-8d3c-{number:012}"
+    metrics = {
+        "loss": Metric(value=0.1 * number, history=Artifact.of("metrics/0.json", digest_bytes(history))),
+        "accuracy": Metric(value=0.9 + number / 100),
+    }
+    manifest = RunPredicate(run_id=run_id, name=f"run {number}", status="completed", metrics=metrics)
+
+    def of_manifest(plain: Any) -> Any:
+        return json.loads(Manifest.of(Kind.RUN, manifest).to_bytes())
+
+    return Forged(of_manifest=of_manifest, kind=Kind.RUN, identifier=run_id).data()
+
+
 @pytest.fixture(scope="module")
-def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of `serve` over made-up records, on loopback."""
+    path = tmp_path_factory.mktemp("index") / "index.sqlite"
+    with Index(path) as index:
+        fill(index, 60)
+    listener = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(settings(Served(path).app))
+    thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
     folder = tmp_path_factory.mktemp("visits")
     honest = Forged().data()
     changed = bytearray(honest)
@@ -145,6 +203,8 @@ def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> 
         "early.proof": early,
         "other.csv": b"1,2\n",
     }
+    histories = {f"run {number}.json": history_of(number) for number in (1, 2)}
+    files |= histories | {f"run {number}.proof": run_of(number, histories[f"run {number}.json"]) for number in (1, 2)}
     for name, data in files.items():
         (folder / name).write_bytes(data)
     with (folder / "large.bin").open("wb") as file:
@@ -187,13 +247,27 @@ def seen(life: Life, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> 
         "two nodes": asks(life.ids["data"], "full", "lying"),
         "a link": {"fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
                    "expects": "Check a record"},
+        "runs": {"files": [*histories, "run 1.proof", "run 2.proof"], "expects": "loss, step by step"},
+        "one run": {"files": ["run 1.proof"], "expects": "Its life"},
+        "lineage": {**asks(life.ids["model"], "full"), "folder": str(life.published),
+                    "expects": "Where it came from, and what stands on it"},
+        "stands on a mistake": {**asks(life.ids["child"], "full"), "expects": "Where it came from"},
+        "sealed": {**asks(life.ids["sealed"], "full"), "expects": "This account made 1 seal"},
+        "folder": {"folder": str(life.published), "expects": "Latest records"},
+        "registry": {**asks("", "full"), "press": True, "expects": "Latest records"},
+        "server": {"fields": {"server": server}, "then": [
+            {"click": "text=Show its records", "expects": "Show more"},
+            {"fill": {"words": "glitch"}, "click": "#home [type=submit]", "expects": "glitch"}]},
+        "kept": {**asks(life.ids["data"], "full"), "then": [
+            {"click": "#keep"}, {"click": "button.main", "expects": "What this does not prove"}]},
         "a link, and a proof": {
             "fragment": f"#chain=1&block={blocks_of(honest)[0]},{blocks_of(honest)[1]}&node={nodes.url('full')}",
             "files": ["good.proof"],
             "expects": "It fits together",
         },
         "a link, pressed": {
-            "fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
+            "fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}",
+            "fields": {"node": nodes.url("full")},
             "press": True,
             "expects": "What this does not prove",
         },
@@ -229,6 +303,15 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "a link": "nothing",
         "a link, and a proof": "It fits together",
         "a link, pressed": "Verified",
+        "runs": "It fits together",
+        "one run": "It fits together",
+        "lineage": "Verified",
+        "stands on a mistake": "Not verified",
+        "sealed": "Verified",
+        "folder": "nothing",
+        "registry": "nothing",
+        "server": "nothing",
+        "kept": "Verified",
         **{f"pruned {mode}": "It can't be decided" for mode in MODES},
     }
 
@@ -256,18 +339,71 @@ def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:
     assert "The two nodes do not say the same." in seen["two nodes"].text
 
 
-def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes) -> None:
+def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes, server: str) -> None:
     for name, it in seen.items():
         wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes")
+        wanted = wanted or name in ("lineage", "stands on a mistake", "sealed", "registry", "server", "kept")
         wanted = wanted or name.startswith("pruned") or name == "a link, pressed"
         assert bool(it.asked) == wanted, name
-        assert all(address.startswith(nodes.url("")) for address in it.asked)
+        assert all(address.startswith((nodes.url(""), server)) for address in it.asked)
 
 
 def test_what_a_link_proposes_is_shown_and_not_used(seen: dict[str, Seen]) -> None:
     for name in ("a link", "a link, and a proof"):
         assert "A link proposed what stands here" in seen[name].text
     assert "A link proposed" not in seen["a link, pressed"].text + seen["by a node"].text
+
+
+def test_no_link_holds_a_node(seen: dict[str, Seen], nodes: Nodes) -> None:
+    """An address of a node can have a key in it, and a link is handed on."""
+    asked = [it for it in seen.values() if it.asked]
+    assert asked
+    for it in asked:
+        assert str(nodes.port) not in it.address
+        assert "node" not in it.address
+
+
+def test_a_lineage_is_drawn_and_listed(seen: dict[str, Seen]) -> None:
+    text = seen["lineage"].text
+    lines = text[text.index("The same as a list") :].splitlines()
+    for name, place in (("data", "came before"), ("again", "came after"), ("late", "came after")):
+        assert any(line.startswith(name) and place in line for line in lines), name
+    assert "Lineage of 4 records. The list below has the same." in seen["lineage"].drawings
+    mistake = seen["stands on a mistake"].text.split("Where it came from, and")[1]
+    assert "retracted" in mistake
+    assert "stands on a retracted record" in mistake
+
+
+def test_a_life_tells_each_time(seen: dict[str, Seen]) -> None:
+    life = seen["lineage"].text.split("Its life")[1]
+    assert life.index("Recorded") < life.index("Group 2 reproduced it")
+    sealed = seen["sealed"].text.split("Its life")[1]
+    assert sealed.index("Sealed: its author committed") < sealed.index("Recorded")
+    assert "This account made 1 seal for this group, and showed all of them." in sealed
+    assert "Retracted" in seen["retracted by a node"].text.split("Its life")[1]
+
+
+def test_runs_are_compared_in_numbers_and_drawings(seen: dict[str, Seen]) -> None:
+    text = seen["runs"].text
+    assert "A: run 1" in text
+    assert "B: run 2" in text
+    assert "loss\t0.1\t0.2\t0.1" in text
+    assert "A: run 1\t10\t1\t0.1\t0.1\t1" in text
+    assert {"loss, step by step", "loss, by record"} <= set(seen["runs"].drawings)
+    assert "Metrics, compared" not in seen["one run"].text
+
+
+def test_a_registry_is_looked_through(seen: dict[str, Seen]) -> None:
+    assert "By the node's events" in seen["registry"].text
+    assert "retracted" in seen["registry"].text.split("Latest records")[1]
+    assert "late\tmodel\t1\t\N{EN DASH}\tnot checked here" in seen["folder"].text
+    assert "By the server's word" in seen["server"].text
+    assert "Show more" not in seen["server"].text
+
+
+def test_a_node_is_kept_if_its_visitor_says_so(seen: dict[str, Seen], nodes: Nodes) -> None:
+    assert nodes.url("full") in seen["kept"].stored
+    assert not [name for name, it in seen.items() if it.stored and name != "kept"]
 
 
 def test_nothing_of_a_stranger_runs(seen: dict[str, Seen]) -> None:

@@ -1,5 +1,6 @@
 // Uses the page that verifies as a person does, and tells what came and what the page tried.
-// In, as JSON: {page, visits: [{fragment, folder, files, fields: {id: text}, paste, press, badge, widths, picture}]}.
+// In, as JSON: {page, visits: [{fragment, folder, files, fields: {id: text}, paste, press, then, badge, widths, picture}]}.
+// `then` is a list of {fill: {id: text}, click: selector, expects: text}, done one after another.
 // Out: one object a visit.
 import chromium from "@sparticuz/chromium";
 import axe from "axe-core";
@@ -36,6 +37,11 @@ for (const visit of visits) {
   }
   if (visit.press) await page.click("button.main");
   if (visit.expects) await page.waitForFunction((text) => document.body.innerText.includes(text), visit.expects, { timeout: visit.seconds ? visit.seconds * 1000 : 120_000 }).catch(() => messages.push("error: what was expected did not come"));
+  for (const { fill = {}, click, expects } of visit.then ?? []) {
+    for (const [id, text] of Object.entries(fill)) await page.fill(`#${id}`, text);
+    if (click) await page.click(click);
+    if (expects) await page.waitForFunction((text) => document.body.innerText.includes(text), expects, { timeout: 30_000 }).catch(() => messages.push(`error: "${expects}" did not come`));
+  }
   const overflowing = [];
   for (const width of visit.widths ?? []) {
     await page.setViewportSize({ width, height: 900 });
@@ -68,6 +74,8 @@ for (const visit of visits) {
     seconds: (Date.now() - start) / 1000,
     asked: requests.filter((asked) => !asked.startsWith("file:") && !asked.startsWith("data:") && !asked.startsWith("blob:")),
     address: page.url(),
+    drawings: await page.evaluate(() => [...document.querySelectorAll("[role=img]")].map((it) => it.getAttribute("aria-label"))),
+    stored: await page.evaluate(() => Object.values({ ...localStorage }).join(" ")),
   });
   await page.close();
 }

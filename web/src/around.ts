@@ -1,0 +1,202 @@
+/** What lies around records: what they came from, and what stands on them. By keys that are here and by a node's events. */
+import { keyIn, kindName, parseManifest, readKey, recordId } from "@blockchaintracer/sdk";
+import type { Chain, Copies, Domain, Hex, JsonObject, Log, Manifest, RecordKey, RecordStatus, Registry } from "@blockchaintracer/sdk";
+import { labRegistryAbi, relations } from "@blockchaintracer/contracts";
+import type { verdicts } from "@blockchaintracer/contracts";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { encodeEventTopics } from "viem/utils";
+import type { Shown } from "./view.ts";
+
+const MOST_NODES = 200;
+const MOST_MANIFEST = 1 << 20;
+const ZERO = `0x${"00".repeat(32)}`;
+type EventName = "Recorded" | "OwnershipTransferred" | "Attested" | "Sealed" | "Revealed" | "VerdictRevealed";
+const topic = (eventName: EventName): Hex => encodeEventTopics({ abi: labRegistryAbi, eventName } as never)[0]! as Hex;
+const [RECORDED, OWNED, ATTESTED, SEALED, REVEALED, VERDICT] = (
+  ["Recorded", "OwnershipTransferred", "Attested", "Sealed", "Revealed", "VerdictRevealed"] as const
+).map(topic) as [Hex, Hex, Hex, Hex, Hex, Hex];
+
+export type State = "recorded" | "retracted" | "affected" | "unknown";
+
+/** A record in a lineage. `depth` counts links: negative to what it came from. */
+export interface Entry {
+  id: Hex;
+  key: RecordKey | undefined;
+  kind: string;
+  name: string | undefined;
+  status: RecordStatus | undefined;
+  state: State;
+  depth: number;
+}
+
+export interface Edge {
+  child: Hex;
+  parent: Hex;
+  relation: number;
+}
+
+/** Ancestors first. `left` counts records that are near and not listed; `isWhole`: are all records of the registry known? */
+export interface Around {
+  entries: Map<Hex, Entry>;
+  edges: Edge[];
+  left: number;
+  isWhole: boolean;
+}
+
+/** Where to look: the domain, what is here, and the registry as a node shows it, if one may be asked. */
+export interface Sources {
+  domain: Domain;
+  copies: Copies | undefined;
+  registry: Registry | undefined;
+}
+
+/** All records of a registry, oldest first, as far as a node remembers them. */
+export async function recorded(registry: Registry): Promise<{ keys: RecordKey[]; isWhole: boolean }> {
+  const logs = await registry.chain.logs(registry.address, [[RECORDED, OWNED]]);
+  const isWhole = logs.some(({ topics }) => topics[0] === OWNED && topics[1] === ZERO);
+  return { keys: logs.flatMap((log) => (log.topics[0] === RECORDED && keyIn(log)) || []), isWhole };
+}
+
+/** Find what is near these records, the nearest first. Nothing that the registry does not store is among it. */
+export async function around(roots: readonly Shown[], { domain, copies, registry }: Sources): Promise<Around> {
+  const keys = new Map<Hex, RecordKey>(roots.map(({ id, key }) => [id as Hex, key]));
+  const note = (key: RecordKey): unknown => keys.set(recordId(domain, key), key);
+  for (const given of (await copies?.keys?.({ id: roots[0]!.id as Hex })) ?? []) quietly(() => note(readKey(given)));
+  const all = registry && (await recorded(registry).catch(() => undefined));
+  all?.keys.forEach(note);
+  const children = new Map<Hex, Set<Hex>>();
+  for (const [id, key] of keys) for (const { parent } of key.parents) children.set(parent, (children.get(parent) ?? new Set()).add(id));
+  const depths = new Map<Hex, number>(roots.map(({ id }) => [id as Hex, 0]));
+  let left = 0;
+  for (const step of [-1, 1]) {
+    let level = roots.map(({ id }) => id as Hex);
+    for (let depth = step; level.length; depth += step) {
+      if (step < 0 && registry && !all) await ancestors(registry, level.filter((id) => !keys.has(id)), note);
+      const next = level.flatMap((id) => (step < 0 ? (keys.get(id)?.parents ?? []).map((link) => link.parent) : [...(children.get(id) ?? [])]));
+      level = [...new Set(next)].filter((id) => !depths.has(id));
+      const room = Math.max(0, MOST_NODES * (step < 0 ? 1 : 2) - depths.size);
+      left += Math.max(0, level.length - room);
+      level = level.slice(0, room);
+      for (const id of level) depths.set(id, depth);
+    }
+  }
+  const ids = [...depths.keys()];
+  const statuses = new Map(roots.flatMap(({ id, standing }) => (standing ? [[id as Hex, standing] as const] : [])));
+  if (registry) (await registry.statusesOf(ids).catch(() => [])).forEach((status, i) => statuses.set(ids[i]!, status));
+  const manifests = new Map(roots.map(({ id, manifest }) => [id as Hex, manifest]));
+  const entries = new Map<Hex, Entry>();
+  for (const id of ids.sort((a, b) => depths.get(a)! - depths.get(b)!)) {
+    const [key, status] = [keys.get(id), statuses.get(id)];
+    const isRoot = depths.get(id) === 0;
+    // a key that is stored nowhere is an invention, unless it is what was asked for
+    if (status && !status.recordedAt && !isRoot) continue;
+    const manifest = manifests.get(id) ?? (key && (await manifestOf(key, copies)));
+    manifests.set(id, manifest ?? null);
+    const kind = key ? kindName(key.kind) : status ? kindName(status.kind) : "";
+    const state = status?.retractedAt ? "retracted" : status?.recordedAt ? "recorded" : "unknown";
+    entries.set(id, { id, key, kind, name: manifest?.name, status, state, depth: depths.get(id)! });
+  }
+  const edges = [...entries.values()].flatMap(({ id, key }) =>
+    (key?.parents ?? []).filter(({ parent }) => entries.has(parent)).map(({ parent, relation }): Edge => ({ child: id, parent, relation })),
+  );
+  spread(entries, edges, manifests);
+  return { entries, edges, left, isWhole: !!all?.isWhole };
+}
+
+async function ancestors(registry: Registry, ids: Hex[], note: (key: RecordKey) => unknown): Promise<void> {
+  if (!ids.length) return;
+  const logs = await registry.chain.logs(registry.address, [RECORDED, ids]).catch(() => []);
+  logs.forEach((log) => quietly(() => note(keyIn(log)!)));
+}
+
+/** Mark what stands on a retracted record: by each link that is not only about its parent. */
+function spread(entries: Map<Hex, Entry>, edges: readonly Edge[], manifests: ReadonlyMap<Hex, Manifest | null>): void {
+  const rests = ({ child, parent, relation }: Edge): boolean => {
+    if (relation < relations.reproduces || relation > relations.witnesses) return true;
+    const inputs = manifests.get(child)?.predicate["inputs"];
+    return Array.isArray(inputs) && inputs.some((input) => (input as JsonObject)?.["record"] === parent);
+  };
+  const firm = edges.filter(rests);
+  let level = [...entries.values()].filter(({ state }) => state === "retracted").map(({ id }) => id);
+  while (level.length) {
+    const reached = firm.filter(({ parent }) => level.includes(parent)).map(({ child }) => entries.get(child)!);
+    const fresh = reached.filter(({ state }) => state === "recorded" || state === "unknown");
+    for (const entry of fresh) entry.state = "affected";
+    level = fresh.map(({ id }) => id);
+  }
+}
+
+/** The manifest of a key from what is here: re-hashed, and null if it is not here or not one. */
+export async function manifestOf(key: RecordKey, copies: Copies | undefined): Promise<Manifest | null> {
+  const data = await copies?.read(key.manifest, MOST_MANIFEST).catch(() => null);
+  if (!data || bytesToHex(sha256(data)) !== key.manifest) return null;
+  return quietly(() => parseManifest(data)) ?? null;
+}
+
+/** A time in the life of a record. */
+export interface Moment {
+  at: number;
+  what: "sealed" | "recorded" | "retracted" | "witnessed" | "renewed" | keyof typeof verdicts;
+  group?: number;
+  by?: Hex;
+}
+
+/** When it was sealed, recorded, judged, witnessed, renewed and retracted, in that order of time. */
+export async function moments(record: Shown, near: Around, registry: Registry | undefined): Promise<Moment[]> {
+  const { standing, committedAt } = record;
+  const found: Moment[] = [{ at: standing?.recordedAt || committedAt, what: "recorded" }];
+  if (standing?.sealedAt) found.push({ at: standing.sealedAt, what: "sealed" });
+  if (standing?.retractedAt) found.push({ at: standing.retractedAt, what: "retracted" });
+  const given = new Map(Object.entries(record.verdicts).map(([group, it]) => [Number(group), it]));
+  // events only help to find the groups: what they say now is asked of the state
+  const logs = registry ? await registry.chain.logs(registry.address, [ATTESTED, null, null, record.id as Hex]).catch(() => []) : [];
+  for (const group of new Set(logs.map(({ topics }) => Number(topics[1])).slice(0, 50))) {
+    const verdict = await registry!.verdictOf(group, record.id).catch(() => undefined);
+    if (verdict) given.set(group, verdict);
+  }
+  for (const [group, it] of given) if (it.verdict !== "none") found.push({ at: it.attestedAt, what: it.verdict, group });
+  for (const { child, parent, relation } of near.edges) {
+    const status = near.entries.get(child)?.status;
+    if (parent !== record.id || !status) continue;
+    if (relation === relations.witnesses) found.push({ at: status.recordedAt, what: "witnessed", by: child });
+    if (relation === relations.renews) found.push({ at: status.recordedAt, what: "renewed", by: child });
+  }
+  return found.filter(({ at }) => at).sort((a, b) => a.at - b.at);
+}
+
+/** How many seals an account made for a group, and how many of them nobody has seen; undefined if a node does not say. */
+export async function seals(registry: Registry, group: number, author: Hex): Promise<{ made: number; unrevealed: number } | undefined> {
+  const account: Hex = `0x${author.slice(2).padStart(64, "0")}`;
+  const ask = (...topics: Parameters<Chain["logs"]>[1]): Promise<Log[]> => registry.chain.logs(registry.address, topics);
+  try {
+    const made = await ask(SEALED, account);
+    const own = [...new Set(made.filter(({ data }) => Number(data) === group).map(({ topics }) => topics[2]!))];
+    if (!own.length) return { made: 0, unrevealed: 0 };
+    const isOwn = (log: Log): boolean => {
+      const key = keyIn(log);
+      return key?.group === group && key.author === author;
+    };
+    const shown = new Set<Hex>();
+    // somebody else can have sealed the same: only what this account wrote for this group reveals it
+    const revealed = await ask(REVEALED, null, own);
+    const stored = revealed.length ? await ask(RECORDED, revealed.map(({ topics }) => topics[1]!)) : [];
+    const written = new Set(stored.filter(isOwn).map(({ topics }) => topics[1]));
+    for (const { topics } of revealed) if (written.has(topics[1])) shown.add(topics[2]!);
+    const groupTopic: Hex = `0x${group.toString(16).padStart(64, "0")}`;
+    const given = new Set((await ask(ATTESTED, groupTopic, account)).map(({ topics, transaction }) => `${topics[3]} ${transaction}`));
+    for (const { topics, transaction } of await ask(VERDICT, groupTopic, null, own)) if (given.has(`${topics[2]} ${transaction}`)) shown.add(topics[3]!);
+    return { made: own.length, unrevealed: own.length - shown.size };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a reading of a stranger's bytes gives; undefined if it can't be read. */
+export function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

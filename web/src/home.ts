@@ -1,0 +1,173 @@
+/** A registry's home: its groups, its latest records, and a search. By what was published, a node or a server of `serve`. */
+import { kindName, readKey, recordId } from "@blockchaintracer/sdk";
+import type { Hex, RecordKey, Registry } from "@blockchaintracer/sdk";
+import { manifestOf, quietly, recorded } from "./around.ts";
+import { code, date, h, short, table } from "./dom.ts";
+import type { PublishedCopies } from "./given.ts";
+import { answer } from "./nodes.ts";
+import { fromLink } from "./question.ts";
+import { T, kindWord } from "./texts.ts";
+
+const AT_ONCE = 50;
+const MOST_MANIFESTS = 2000;
+
+/** A record in a list. What is undefined is not known. */
+interface Listed {
+  id: string;
+  kind: string;
+  group: number;
+  name?: string | undefined;
+  /** What a search looks through. */
+  words: string;
+  at?: number;
+  isRetracted?: boolean;
+}
+
+/** Where a list comes from. `find` gives the records that fit, the latest first, and whether there are more. */
+export interface Home {
+  by: string;
+  chain: string;
+  registry: string;
+  /** What is said of how far the list can be believed. */
+  word: string;
+  groups: { group: number; name?: string | undefined; records?: number }[];
+  find(words: string, after: string | undefined): Promise<{ records: Listed[]; next: string | undefined }>;
+}
+
+/** The section of a registry. `look` gets the id of a record that is to be looked up. */
+export function homeSection(home: Home, look: (id: string) => void, failed: (error: unknown) => void): HTMLElement {
+  const list = h("div", { "aria-live": "polite" });
+  const words = h("input", { id: "words", type: "search", autocomplete: "off" });
+  let shown: Listed[] = [];
+  const row = ({ id, name, kind, group, at, isRetracted }: Listed): (Node | string)[] => [
+    h("button", { type: "button", class: "link", click: () => look(id) }, name ?? short(id)),
+    kindWord(kind),
+    String(group),
+    at === undefined ? "–" : date(at),
+    isRetracted === undefined ? T.state["unknown"]! : h("span", { class: isRetracted ? "retracted" : "" }, isRetracted ? T.state["retracted"]! : T.state["recorded"]!),
+  ];
+  const find = async (after?: string): Promise<void> => {
+    try {
+      const found = await home.find(words.value.trim(), after);
+      shown = after === undefined ? found.records : [...shown, ...found.records];
+      const more = found.next && h("button", { type: "button", click: () => void find(found.next) }, T.showMore);
+      list.replaceChildren(...(shown.length ? [table(T.latest, T.listHeads, shown.map(row))] : [h("p", {}, T.lookup.none)]), ...(more ? [h("div", { class: "row" }, more)] : []));
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const submit = (event: Event): void => (event.preventDefault(), void find());
+  void find();
+  return h(
+    "section",
+    { "aria-label": T.homeTitle, id: "home" },
+    h("h2", {}, T.homeTitle),
+    h("dl", {}, h("dt", {}, T.registry), h("dd", {}, code(home.registry)), h("dt", {}, T.chain), h("dd", {}, home.chain), h("dt", {}, T.toldBy), h("dd", {}, home.by)),
+    h("p", { class: "unknown" }, home.word),
+    home.groups.length > 0 && h("h3", {}, T.groupsTitle),
+    home.groups.length > 0 && table(T.groupsTitle, T.groupHeads, home.groups.map(({ group, name, records }) => [T.groupNumber(group), name ?? "–", records === undefined ? "–" : String(records)])),
+    h("h3", {}, T.latest),
+    h("form", { submit, role: "search" }, h("label", { for: "words" }, T.search), words, h("div", { class: "row" }, h("button", { type: "submit" }, T.find))),
+    list,
+  );
+}
+
+const counted = (records: readonly { group: number }[]): Home["groups"] =>
+  [...Map.groupBy(records, ({ group }) => group)].sort(([a], [b]) => a - b).map(([group, its]) => ({ group, records: its.length }));
+
+/** A page of what is here, by words that all occur. `after` is the number of those before. */
+function listed(records: readonly Listed[], words: string, after: string | undefined): { records: Listed[]; next: string | undefined } {
+  const sought = words.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = records.filter((record) => sought.every((word) => record.words.includes(word)));
+  const end = Number(after ?? 0) + AT_ONCE;
+  return { records: found.slice(end - AT_ONCE, end), next: end < found.length ? String(end) : undefined };
+}
+
+async function entry(id: string, key: RecordKey, copies: PublishedCopies | undefined): Promise<Listed> {
+  const manifest = await manifestOf(key, copies);
+  const kind = kindName(key.kind);
+  const about = [manifest?.name, manifest?.predicate["description"], kindWord(kind), kind, id, key.subject, key.author, `group ${key.group}`];
+  return { id, kind, group: key.group, name: manifest?.name, words: about.filter(Boolean).join(" ").toLowerCase() };
+}
+
+/** What lies in published folders, by registry. Which of it is recorded is not known. */
+export async function ofFolder(copies: PublishedCopies): Promise<Home[]> {
+  const homes: Home[] = [];
+  for (const [place, keys] of Map.groupBy(await copies.all(), ({ chainId, registry }) => `${chainId} ${registry}`)) {
+    const [chain = "", registry = ""] = place.split(" ");
+    const known = new Map<Hex, RecordKey>();
+    for (const given of keys) {
+      const key = quietly(() => readKey(given.key));
+      const id = key && quietly(() => recordId({ chainId: BigInt(chain), registry }, key));
+      if (id) known.set(id, key);
+    }
+    const records: Listed[] = [];
+    for (const [id, key] of [...known].slice(0, MOST_MANIFESTS)) records.push(await entry(id, key, copies));
+    if (!records.length) continue;
+    records.sort((a, b) => (a.name ?? a.id).localeCompare(b.name ?? b.id, "en"));
+    homes.push({ by: T.theFolder, chain, registry, word: T.folderWord, groups: counted(records), find: async (words, after) => listed(records, words, after) });
+  }
+  return homes;
+}
+
+/** All records of a registry, as a node tells them: when, and whether retracted, by its state. */
+export async function ofNode(registry: Registry, chain: string, copies: PublishedCopies | undefined, by: string): Promise<Home> {
+  const domain = await registry.domain();
+  const { keys, isWhole } = await recorded(registry);
+  const latest = keys.reverse().slice(0, MOST_MANIFESTS);
+  const records = await Promise.all(latest.map((key) => entry(recordId(domain, key), key, copies)));
+  const find: Home["find"] = async (words, after) => {
+    const page = listed(records, words, after);
+    const statuses = await registry.statusesOf(page.records.map(({ id }) => id));
+    const found = page.records.flatMap((record, i) => {
+      const { recordedAt, retractedAt } = statuses[i]!;
+      return recordedAt ? [{ ...record, at: recordedAt, isRetracted: retractedAt > 0 }] : [];
+    });
+    return { ...page, records: found };
+  };
+  return { by, chain, registry: registry.address, word: isWhole ? T.nodeWord : T.nodePart, groups: counted(keys), find };
+}
+
+/** The list that was published beside this page, `records.html`. It is read as data: nothing of it runs or loads. */
+export function ofList(written: string): Home[] {
+  const links = [...new DOMParser().parseFromString(written, "text/html").querySelectorAll("a[data-group]")];
+  const records = links.map((link) => {
+    const asked = fromLink(link.getAttribute("href")?.split("#")[1] ?? "");
+    const [kind, group, name] = [link.getAttribute("data-kind") ?? "", Number(link.getAttribute("data-group")), link.textContent.slice(0, 300)];
+    return { ...asked, kind, group, name, words: [name, kind, asked.id, `group ${group}`].join(" ").toLowerCase() };
+  });
+  return [...Map.groupBy(records, ({ chain, registry }) => `${chain} ${registry}`).values()].map((its) => {
+    const { chain, registry } = its[0]!;
+    return { by: T.thisFolder, chain, registry, word: T.besideWord, groups: counted(its), find: async (words, after) => listed(its, words, after) };
+  });
+}
+
+/** A list that a server of `blockchaintracer serve` keeps. */
+export async function ofServer(server: URL): Promise<Home> {
+  const ask = async (path: string, query: Record<string, string> = {}): Promise<Record<string, unknown>> => {
+    const url = new URL(`${server.pathname.replace(/\/$/, "")}/v1/${path}`, server.origin);
+    url.search = String(new URLSearchParams(query));
+    const value = await answer(url);
+    if (typeof value !== "object" || value === null) throw new TypeError(T.noList);
+    return value as Record<string, unknown>;
+  };
+  const list = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value.slice(0, 200).filter((it) => typeof it === "object" && it !== null) : []) as Record<string, unknown>[];
+  const words = (value: unknown): string | undefined => (typeof value === "string" ? value.slice(0, 300) : undefined);
+  const place = await ask("registry");
+  const groups = list((await ask("groups", { limit: "200" }))["groups"]);
+  const complete = (place["asOf"] as Record<string, unknown> | undefined)?.["complete"];
+  return {
+    by: server.host,
+    chain: String(place["chainId"]),
+    registry: String(place["registry"]).slice(0, 42),
+    word: complete === true ? T.serverWord : T.serverPart,
+    groups: groups.map(({ group, name }) => ({ group: Number(group), name: words(name) })),
+    async find(text, after) {
+      const page = await ask("records", { limit: String(AT_ONCE), ...(text && { text }), ...(after && { after }) });
+      const records = list(page["records"]).map(({ id, kind, group, name, time, status }) => ({
+        id: String(id).slice(0, 66), kind: String(kind).slice(0, 40), group: Number(group), name: words(name), words: "", at: Number(time), isRetracted: status === "retracted",
+      }));
+      return { records, next: words(page["next"]) };
+    },
+  };
+}

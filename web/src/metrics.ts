@@ -1,0 +1,193 @@
+/** Metrics of records: their histories, and what several records found, as tables and as plots. */
+import type { Copies, JsonObject } from "@blockchaintracer/sdk";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+import "./locale.ts";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { quietly } from "./around.ts";
+import { h, short, table } from "./dom.ts";
+import type { Child } from "./dom.ts";
+import { T } from "./texts.ts";
+import type { Shown } from "./view.ts";
+
+const MOST_BYTES = 16 << 20;
+const MOST_POINTS = 20_000;
+const MOST_METRICS = 50;
+const MOST_PLOTS = 12;
+const MOST_ROWS = 200;
+const MOST_LINES = 8;
+const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+
+type Point = [x: number, y: number];
+/** Reads a file by its SHA-256 among what was dropped. */
+export type Dropped = (sha256: string) => File | undefined;
+
+interface Metric {
+  name: string;
+  /** By record, in their order: the value, as text where it is no number, and its history. */
+  values: (number | string | undefined)[];
+  histories: (Point[] | undefined)[];
+}
+
+/** The section of metrics. Nothing if there is nothing to compare and no history. */
+export async function metricsSection(records: readonly Shown[], dropped: Dropped, copies: Copies | undefined): Promise<HTMLElement | null> {
+  const shown = records.slice(0, MOST_LINES);
+  const metrics = await gather(shown, dropped, copies);
+  const names = shown.map((record, i) => `${letter(i)}: ${record.manifest?.name ?? short(record.id)}`);
+  const compared = metrics.filter(({ values }) => values.filter((value) => value !== undefined).length > 1);
+  const withHistory = metrics.filter(({ histories }) => histories.some((history) => history && history.length > 1));
+  if (!compared.length && !withHistory.length) return null;
+  const plots = [
+    ...withHistory.map((metric) => historyFigure(metric, names)),
+    ...compared.filter(({ values }) => values.filter(isNumber).length > 1).map((metric) => valuesFigure(metric, names)),
+  ];
+  return h(
+    "section",
+    { "aria-label": T.metricsTitle },
+    h("h2", {}, T.metricsTitle),
+    h("p", { class: "dim" }, T.metricsLead),
+    records.length > shown.length && h("p", { class: "dim" }, T.comparedFirst(shown.length, records.length)),
+    compared.length > 0 && table(T.compared, [T.metric, ...names, T.apart], compared.map(({ name, values }) => [name, ...values.map(text), apart(values)])),
+    h("div", { class: "plots" }, plots.slice(0, MOST_PLOTS)),
+    plots.length > MOST_PLOTS && h("p", { class: "dim" }, T.morePlots(plots.length - MOST_PLOTS)),
+  );
+}
+
+const letter = (at: number): string => String.fromCharCode(65 + at);
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const text = (value: number | string | undefined): string => (value === undefined ? "–" : String(value));
+
+/** How far the numbers are apart, to as many digits as mean something. */
+function apart(values: Metric["values"]): string {
+  const numbers = values.filter(isNumber);
+  return numbers.length > 1 ? String(Number((Math.max(...numbers) - Math.min(...numbers)).toPrecision(6))) : "–";
+}
+
+async function gather(records: readonly Shown[], dropped: Dropped, copies: Copies | undefined): Promise<Metric[]> {
+  const metrics = new Map<string, Metric>();
+  for (const [at, { manifest }] of records.entries()) {
+    const given = (manifest?.predicate["metrics"] ?? {}) as Record<string, JsonObject>;
+    for (const [name, metric] of Object.entries(given).slice(0, MOST_METRICS)) {
+      const made = metrics.get(name) ?? { name, values: records.map(() => undefined), histories: records.map(() => undefined) };
+      made.values[at] = metric["value"] as number | string;
+      const file = (metric["history"] as JsonObject | undefined)?.["sha256"];
+      if (typeof file === "string") made.histories[at] = await history(file, name, dropped, copies);
+      metrics.set(name, made);
+    }
+  }
+  return [...metrics.values()];
+}
+
+/** A history by its digest: of a file that was dropped and hashed, or of a published copy, which is re-hashed. */
+async function history(digest: string, name: string, dropped: Dropped, copies: Copies | undefined): Promise<Point[] | undefined> {
+  const file = dropped(digest);
+  const data = file ? (file.size <= MOST_BYTES ? new Uint8Array(await file.arrayBuffer()) : null) : await copies?.read(digest, MOST_BYTES).catch(() => null);
+  if (!data || bytesToHex(sha256(data)) !== digest) return undefined;
+  return points(new TextDecoder().decode(data), name);
+}
+
+/** Read steps and values: JSON (numbers, pairs, objects with `value`), one JSON object a line, or CSV with a column `value`. */
+export function points(written: string, name: string): Point[] {
+  const lines = written.split(/\r?\n/).filter((line) => line.trim());
+  let values: unknown = quietly(() => JSON.parse(written)) ?? quietly(() => lines.map((line) => JSON.parse(line) as unknown)) ?? csv(lines);
+  if (typeof values === "object" && values !== null && !Array.isArray(values)) {
+    const named = values as Record<string, unknown>;
+    values = named[name] ?? named["history"];
+  }
+  if (!Array.isArray(values)) return [];
+  const found = values.flatMap((value, at) => point(value, at, name)).sort(([a], [b]) => a - b);
+  const every = Math.ceil(found.length / MOST_POINTS) || 1;
+  return found.filter((_, at) => at % every === 0);
+}
+
+function csv(lines: readonly string[]): Record<string, string>[] {
+  const [head = [], ...rows] = lines.map((line) => line.split(",").map((cell) => cell.trim()));
+  return rows.map((row) => Object.fromEntries(head.map((column, at) => [column, row[at] ?? ""])));
+}
+
+function point(given: unknown, at: number, name: string): Point[] {
+  let [step, value]: unknown[] = [at, given];
+  if (Array.isArray(given)) [step, value] = given;
+  else if (typeof given === "object" && given !== null) {
+    const fields = given as Record<string, unknown>;
+    step = fields["step"] ?? at;
+    value = fields["value"] ?? fields["y"] ?? fields[name];
+  }
+  const isWritten = (it: unknown): boolean => typeof it === "number" || (typeof it === "string" && it.trim() !== "");
+  const [x, y] = [Number(step), Number(value)];
+  return isWritten(step) && isWritten(value) && Number.isFinite(x) && Number.isFinite(y) ? [[x, y]] : [];
+}
+
+// -- figures
+
+function historyFigure({ name, histories }: Metric, names: readonly string[]): HTMLElement {
+  const lines = histories.flatMap((line, at) => (line && line.length > 1 ? [{ line, at }] : []));
+  const data = uPlot.join(lines.map(({ line }) => [line.map(([x]) => x), line.map(([, y]) => y)] as uPlot.AlignedData));
+  const series = lines.map(({ at }) => ({ label: names[at]!, at }));
+  const rows = lines.map(({ line, at }) => {
+    const values = line.map(([, y]) => y);
+    const [least, most] = values.reduce(([a, b], y) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
+    return [names[at]!, String(line.length), String(values[0]), String(values.at(-1)), String(least), String(most)];
+  });
+  const every = lines.flatMap(({ line, at }) => line.map(([x, y]) => [names[at]!, String(x), String(y)]));
+  return figure(T.historyOf(name), data, series, { points: false, x: T.step }, [
+    table(T.historyOf(name), T.historyHeads, rows),
+    h(
+      "details",
+      {},
+      h("summary", {}, T.everyValue),
+      table(T.everyValue, T.valueHeads, every.slice(0, MOST_ROWS)),
+      every.length > MOST_ROWS && h("p", { class: "dim" }, T.moreValues(every.length - MOST_ROWS)),
+    ),
+  ]);
+}
+
+function valuesFigure({ name, values }: Metric, names: readonly string[]): HTMLElement {
+  const data = [values.map((_, at) => at), values.map((value) => (isNumber(value) ? value : null))] as uPlot.AlignedData;
+  return figure(T.valuesOf(name), data, [{ label: name, at: 0 }], { points: true, x: "", ticks: names.map((_, at) => letter(at)) }, []);
+}
+
+interface Look {
+  points: boolean;
+  x: string;
+  /** Names of 0, 1, 2 … on the horizontal axis. */
+  ticks?: string[];
+}
+
+function figure(title: string, data: uPlot.AlignedData, series: { label: string; at: number }[], look: Look, more: Child[]): HTMLElement {
+  const place = h("div", { class: "plot" });
+  const key = series.length > 1 && h("ul", { class: "plain key" }, series.map(({ label, at }) => h("li", { class: `line${at}` }, label)));
+  const made = h("figure", { class: look.points ? "" : "wide" }, h("figcaption", {}, title), place, key, more);
+  const colour = (variable: string) => (): string => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
+  const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+  const { ticks } = look;
+  const options: uPlot.Options = {
+    width: 320,
+    height: 230,
+    cursor: { show: false },
+    legend: { show: false },
+    scales: { x: { time: false, ...(ticks && { range: [-0.5, ticks.length - 0.5] as [number, number] }) } },
+    axes: [
+      { ...axis, ...(look.x && { label: look.x, labelSize: 20, labelFont: "12px system-ui, sans-serif" }), ...(ticks && { splits: ticks.map((_, at) => at), values: () => ticks }) },
+      { ...axis, size: 64 },
+    ],
+    series: [
+      {},
+      ...series.map(({ label, at }) => ({
+        label,
+        stroke: colour(`--line${at % MOST_LINES}`),
+        width: look.points ? 0 : 2,
+        dash: DASHES[Math.floor(at / 2) % DASHES.length]!,
+        spanGaps: true,
+        points: { show: look.points, size: 10, fill: colour(`--line${at % MOST_LINES}`) },
+      })),
+    ],
+  };
+  const plot = new uPlot(options, data, place);
+  plot.root.setAttribute("role", "img");
+  plot.root.setAttribute("aria-label", title);
+  new ResizeObserver(() => plot.setSize({ width: Math.max(200, place.clientWidth), height: 230 })).observe(place);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot.redraw(false));
+  return made;
+}
