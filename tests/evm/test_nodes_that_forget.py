@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned
 from blockchaintracer.core.verify import Outcome, Report
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
+from blockchaintracer.extras.renewal.as_of import registry_as_of
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.lab.verify_here import verify, verify_order
 from tests.support.labs import typed
-from tests.support.memory_node import MODES, answering, forgetful
+from tests.support.memory_node import MODES, answering, forgetful, without_old_state
 from tests.support.registry_life import FULL, Life, live
 
 TARGETS = ("data", "model", "run", "sealed", "batched", "stored", "wrong", "child", "late")
@@ -185,6 +186,51 @@ def test_a_retraction_is_told_by_the_state(life: Life, tmp_path: Path) -> None:
         assert failed.name == "retraction"
         assert failed.verdict is Outcome.FAIL
         assert "by whom and why is unknown" in failed.detail
+
+
+@pytest.mark.parametrize("forgot_events", [False, True])
+def test_as_of_a_date_is_judged_by_a_node_that_has_no_old_state(
+    life: Life, tmp_path: Path, forgot_events: bool
+) -> None:
+    """Times in today's state never change once they are written: they tell what held then."""
+    asked = life.node.asked["old state"]
+    full = forgetful(life.node, "4444", LAST, headers=True) if forgot_events else life.node.answer
+    with answering(full=without_old_state(life.node, full)):
+        now = life.open_lab(tmp_path / "home", FULL).registry
+        wrong, model = (now.status(life.ids[name]) for name in ("wrong", "model"))
+
+        def judged(name: str, time: int) -> tuple[str, set[str], set[str]]:
+            lab = life.open_lab(tmp_path / "home", FULL)
+            lab.__dict__["registry"] = registry_as_of(lab.registry, time)
+            report = verify(lab, life.ids[name], sources=[life.published])
+            return *outcome(report), {check.name for check in report.unknown}
+
+        outcomes = {
+            "before it was recorded": judged("wrong", wrong.recorded_at - 1),
+            "before its retraction": judged("wrong", wrong.retracted_at - 1),
+            "since its retraction": judged("wrong", wrong.retracted_at),
+            "what rests on it, before": judged("child", wrong.retracted_at - 1),
+            "what rests on it, since": judged("child", wrong.retracted_at),
+        }
+        verified, failed = ("verified", set()), "not verified"
+        assert {name: told[:2] for name, told in outcomes.items()} == {
+            "before it was recorded": ("unavailable", set()) if forgot_events else (failed, {"recorded"}),
+            "before its retraction": verified,
+            "since its retraction": (failed, {"retraction"}),
+            "what rests on it, before": verified,
+            "what rests on it, since": (failed, {"lineage"}),
+        }
+        new = {name for told in outcomes.values() for name in told[2]} - {"subject"}
+        assert new <= (FORGOTTEN | {"recorded"} if forgot_events else set())
+        if forgot_events:
+            # neither the state of then nor an event tells whether a verdict of today was there
+            with pytest.raises(HistoryPruned, match="not available"):
+                judged("model", model.recorded_at)
+        else:
+            assert judged("model", model.recorded_at)[:2] == verified
+        with pytest.raises(ChainUnavailable, match="no block that is as old"):
+            judged("wrong", 1)
+    assert life.node.asked["old state"] > asked
 
 
 @pytest.mark.parametrize("cut", [5, 13, LAST])

@@ -300,6 +300,18 @@ def forgetful(node: MemoryNode, mode: str, cut: int, *, headers: bool = False) -
     return answer
 
 
+def without_old_state(node: MemoryNode, answer: Answer) -> Answer:
+    """The answers of a node that keeps the state of its newest block alone, as a pruned one does."""
+
+    def pruned(method: str, params: list[Any]) -> Any:
+        if method in ("eth_call", "eth_getCode", "eth_getStorageAt") and node.number(params[-1]) < node.head:
+            node.asked["old state"] += 1
+            raise RpcError(-32000, "missing trie node 2f1c (path ) state 0x2f1c is not available")
+        return answer(method, params)
+
+    return pruned
+
+
 @contextmanager
 def answering(**nodes: Answer) -> Iterator[None]:
     """Inside, http://NAME/ is one of the nodes. Every other address is unreachable."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from typing_extensions import override
@@ -15,7 +15,7 @@ from typing_extensions import override
 from blockchaintracer.core.chain import Block, Chain, Registry
 from blockchaintracer.core.chain.abi import DecodedEvent
 from blockchaintracer.core.chain.connection import TransactionReceipt
-from blockchaintracer.core.chain.registry import Attestation
+from blockchaintracer.core.chain.registry import Attestation, EventHistory, Membership
 from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.networks import when
@@ -138,6 +138,11 @@ class _RegistryThen(Registry):
     def __str__(self) -> str:
         return f"{super().__str__()} as of {when(self.time)}"
 
+    @cached_property
+    def history(self) -> EventHistory:
+        # what a node has forgotten may end after that block
+        return self.today.history
+
     @override
     def status(self, record_id: str) -> RecordStatus:
         return self.statuses([record_id])[0]
@@ -180,6 +185,23 @@ class _RegistryThen(Registry):
         except ChainUnavailable:
             now = self.today.verdict(group, record_id)
             if now.attested_at <= self.time:
+                return now
+            raise
+
+    @override
+    def last_group(self) -> int:
+        try:
+            return super().last_group()
+        except ChainUnavailable:
+            return self.today.last_group()
+
+    @override
+    def membership(self, group: int, account: str) -> Membership:
+        try:
+            return super().membership(group, account)
+        except ChainUnavailable:
+            now = self.today.membership(group, account)
+            if now.since <= self.time:
                 return now
             raise
 
