@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
@@ -110,6 +111,7 @@ def extra(name: str, file: str = "") -> ModuleType:
 
 def load(verb: str) -> click.Command:
     """Return the click command of a verb."""
+    _load_keccak()
     owner, file = VERBS[verb][0], f"verb_{verb.replace('-', '_')}"
     module = extra(owner, file) if owner else import_module(f"blockchaintracer.cli.{file}")
     assert isinstance(module.command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
@@ -118,6 +120,16 @@ def load(verb: str) -> click.Command:
 
 _VERSION = """%(prog)s, version %(version)s
 Whether a version gave a wrong outcome: CHANGELOG.md and the security advisories of its repository say."""
+
+
+def _load_keccak() -> None:
+    """Let pycryptodome load its code by ctypes. By cffi, which first parses C, each verb would take a tenth longer."""
+    if not {"cffi", "Crypto.Util._raw_api"} & sys.modules.keys():
+        sys.modules["cffi"] = None  # type: ignore[assignment]
+        try:
+            import_module("Crypto.Util._raw_api")
+        finally:
+            del sys.modules["cffi"]
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -53,6 +53,6 @@ def batch_slot(group: int, author: str, root: str) -> bytes:
 
 def _entry(key: bytes, base: bytes) -> bytes:
     """Compute where Solidity keeps the value of `key` in the mapping at `base`."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     return keccak(key + base)

@@ -66,7 +66,7 @@ def contract_of(lab: Lab) -> str:
 
 def id_of(lab: Lab, terms: Terms) -> str:
     """Return the id of terms, funded or not: the hash of their ABI encoding."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     return to_hex(keccak(from_hex(bounty_calls.data("idOf", asdict(terms), []))[4:]))
 

@@ -195,7 +195,7 @@ def _of(network: Network, gas_price_wei: int | None) -> tuple[list[Cost], Met]:
 def data_fee(chain: Chain, size: int) -> int:
     """What an OP-stack chain adds at most for publishing a transaction of `size` bytes on Ethereum, in wei."""
     from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
-    data = keccak(text="getL1FeeUpperBound(uint256)")[:4] + encode(["uint256"], [size])
+    data = keccak(b"getL1FeeUpperBound(uint256)")[:4] + encode(["uint256"], [size])
     return int.from_bytes(chain.call(_L1_FEE_ORACLE, to_hex(data)), "big")

@@ -86,7 +86,7 @@ def deploy(
     block = entry.block
     if block is None or entry.transaction is None or not maker.is_genuine(write.registry):
         raise InputError(f"the registry {write.registry} is not in a block yet")
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     genesis = lab.chain.block(0)
     network = lab.chain.network

@@ -10,16 +10,18 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import IDENTITIES, read_limited
-from blockchaintracer.core.manifest import Manifest, check_against_key, parse_manifest
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, checksummed, unsigned
 from blockchaintracer.lab.files import locked, write_whole
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.store.sources import public_name, read_page
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.manifest import Manifest
 
 FOLDER = "identities"
 LIMIT = 4 << 20
@@ -45,6 +47,8 @@ class IdentityRecord:
     @classmethod
     def from_json(cls, data: Any) -> IdentityRecord:
         """Read what `as_json` wrote, of any origin. The manifest is the one that the key commits to."""
+        from blockchaintracer.core.manifest import check_against_key, parse_manifest
+
         key = RecordKey.from_json(data["key"])
         manifest = parse_manifest(canonical(data["manifest"]))
         page = b64decode(data["page"], validate=True) if "page" in data else None

@@ -10,7 +10,6 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
-from blockchaintracer.core.manifest import RunPredicate
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
@@ -98,6 +97,8 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
 def _run_status(lab: Lab, record: RecordView) -> str | None:
     """How a run ended, by its manifest; None if it is no run, or the manifest is not here."""
     if record.key.kind == Kind.RUN and lab.store.has(record.key.manifest):
+        from blockchaintracer.core.manifest import RunPredicate
+
         # what is damaged here is for `verify` to tell
         with suppress(BlockchainTracerError):
             predicate = read_manifest(lab.store, record).predicate

@@ -1,4 +1,4 @@
-"""Calls, results, errors and events of a contract in the form that its ABI gives them (coded by eth-abi)."""
+"""Calls, results, errors and events of a contract in the form that its ABI gives them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from eth_hash.auto import keccak
+
+from blockchaintracer.core.chain.coding import decode, encode, signature
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import checksummed, from_hex, to_hex
 from blockchaintracer.core.record_view import Position
@@ -87,16 +90,14 @@ class Interface:
     """Coder and decoder for one ABI, in which no two functions have the same name."""
 
     def __init__(self, abi: list[dict[str, Any]]) -> None:
-        from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
-
         named: dict[str, dict[str, Any]] = {"function": {}, "event": {}, "error": {}}
         for entry in (*abi, *_STANDARD_ERRORS):
             named.get(entry["type"], {})[entry.get("name", "")] = entry
         self._functions, self._events = named["function"], named["event"]
-        self._selectors = {name: function_abi_to_4byte_selector(entry) for name, entry in self._functions.items()}
+        self._selectors = {name: _selector(entry) for name, entry in self._functions.items()}
         self._calls = {self._selectors[name]: entry for name, entry in self._functions.items()}
-        self._errors = {function_abi_to_4byte_selector(entry): entry for entry in named["error"].values()}
-        self.topics = {to_hex(event_abi_to_log_topic(entry)): entry for entry in self._events.values()}
+        self._errors = {_selector(entry): entry for entry in named["error"].values()}
+        self.topics = {event_topic(entry): entry for entry in self._events.values()}
         """the events by their first topic, 0x-hex"""
 
     def call(self, function: str, *arguments: Any) -> str:
@@ -114,7 +115,7 @@ class Interface:
         Raises:
             ValueError: if it is not what the function returns.
         """
-        values = _decoded(self._functions[function]["outputs"], data, as_tuple=True)
+        values = decode(self._functions[function]["outputs"], data, as_tuple=True)
         return values[0] if len(values) == 1 else values
 
     def called(self, data: bytes) -> tuple[str, dict[str, Any]] | None:
@@ -149,8 +150,8 @@ class Interface:
         indexed = [part for part in entry["inputs"] if part["indexed"]]
         others = [part for part in entry["inputs"] if not part["indexed"]]
         values = {
-            **_by_name(indexed, _decoded(indexed, b"".join(map(from_hex, log.topics[1:])))),
-            **_by_name(others, _decoded(others, from_hex(log.data))),
+            **_by_name(indexed, decode(indexed, b"".join(map(from_hex, log.topics[1:])))),
+            **_by_name(others, decode(others, from_hex(log.data))),
         }
         args = {part["name"]: values[part["name"]] for part in entry["inputs"]}
         return DecodedEvent(entry["name"], args, log.position, log.block_hash, log.transaction)
@@ -159,7 +160,7 @@ class Interface:
 def _named(entries: dict[bytes, dict[str, Any]], data: bytes) -> tuple[str, dict[str, Any]] | None:
     try:
         entry = entries[data[:4]]
-        return entry["name"], _by_name(entry["inputs"], _decoded(entry["inputs"], data[4:]))
+        return entry["name"], _by_name(entry["inputs"], decode(entry["inputs"], data[4:]))
     except (KeyError, ValueError):
         return None
 
@@ -169,61 +170,17 @@ def _by_name(parts: Sequence[dict[str, Any]], values: Sequence[Any]) -> dict[str
 
 
 def _encoded(parts: Sequence[dict[str, Any]], values: Sequence[Any], what: str) -> bytes:
-    from eth_abi.abi import encode
-    from eth_abi.exceptions import EncodingError
-    from eth_utils.abi import collapse_if_tuple
-
     try:
-        if len(parts) != len(values) or not all(map(_fits, parts, values)):
-            raise ValueError("a value of another length")
-        return encode([collapse_if_tuple(part) for part in parts], values)
-    except (EncodingError, ValueError, TypeError) as error:
+        return encode(parts, values)
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         names = ", ".join(f"{part['type']} {part['name']}" for part in parts)
         raise InputError(f"expected {what}({names}), got a value that is none: {error}") from None
 
 
-def _fits(part: dict[str, Any], value: Any) -> bool:
-    """Tell whether words are as long as their type says: eth-abi pads what is shorter."""
-    kind: str = part["type"]
-    if kind.endswith("[]"):
-        return all(_fits({**part, "type": kind[:-2]}, item) for item in value)
-    if kind == "tuple":
-        return len(value) == len(part["components"]) and all(map(_fits, part["components"], value))
-    return not kind.startswith("bytes") or kind == "bytes" or len(value) == int(kind[5:])
+def event_topic(entry: dict[str, Any]) -> str:
+    """Return the first topic of an event's logs, 0x-hex."""
+    return to_hex(keccak(signature(entry).encode()))
 
 
-@cache
-def _codec() -> Any:
-    """Return eth-abi's codec with its own reader of numbers. Ape puts another into the registry that all programs of a
-    process share, and that one makes up bytes that are missing."""
-    from eth_abi.codec import ABICodec
-    from eth_abi.decoding import UnsignedIntegerDecoder
-    from eth_abi.encoding import UnsignedIntegerEncoder
-    from eth_abi.registry import BaseEquals, registry
-
-    own = registry.copy()  # type: ignore[no-untyped-call]
-    own.unregister("uint")
-    number = BaseEquals("uint")  # type: ignore[no-untyped-call]
-    own.register(number, UnsignedIntegerEncoder, UnsignedIntegerDecoder, label="uint")
-    return ABICodec(own)
-
-
-def _decoded(parts: Sequence[dict[str, Any]], data: bytes, as_tuple: bool = False) -> list[Any]:
-    from eth_abi.exceptions import DecodingError
-    from eth_utils.abi import collapse_if_tuple
-
-    try:
-        values = _codec().decode([collapse_if_tuple(part) for part in parts], data)
-    except (DecodingError, OverflowError) as error:
-        raise ValueError(str(error)) from None
-    return [_value(part, value, as_tuple) for part, value in zip(parts, values, strict=True)]
-
-
-def _value(part: dict[str, Any], value: Any, as_tuple: bool) -> Any:
-    kind: str = part["type"]
-    if kind.endswith("[]"):
-        return [_value({**part, "type": kind[:-2]}, item, as_tuple) for item in value]
-    if kind == "tuple":
-        fields = [_value(field, item, as_tuple) for field, item in zip(part["components"], value, strict=True)]
-        return tuple(fields) if as_tuple else _by_name(part["components"], fields)
-    return checksummed(value) if kind == "address" else value
+def _selector(entry: dict[str, Any]) -> bytes:
+    return keccak(signature(entry).encode())[:4]

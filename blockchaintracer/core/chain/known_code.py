@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from blockchaintracer.core.chain.abi import load_artifact, shipped_code
+from blockchaintracer.core.chain.coding import encode
 from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed, from_hex, to_hex
 
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
@@ -32,20 +33,19 @@ class KnownCode:
 
 def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> bytes:
     """Compute the runtime code of a registry of this version at an address."""
-    from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
-    hashed_name, hashed_version = keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION)
-    types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
-    domain = [keccak(text=_DOMAIN), hashed_name, hashed_version, chain_id, registry]
+    hashed_name, hashed_version = keccak(DOMAIN_NAME.encode()), keccak(DOMAIN_VERSION.encode())
+    types = [{"type": kind} for kind in ("bytes32", "bytes32", "bytes32", "uint256", "address")]
+    domain = keccak(encode(types, [keccak(_DOMAIN.encode()), hashed_name, hashed_version, chain_id, registry]))
     # ours, and OpenZeppelin's EIP712
     words = {
         "openGroupCreation": int(open_group_creation).to_bytes(32),
         "_name": _short_string(DOMAIN_NAME),
         "_version": _short_string(DOMAIN_VERSION),
         "_cachedThis": bytes.fromhex(registry[2:]).rjust(32, b"\0"),
-        "_cachedDomainSeparator": keccak(encode(types, domain)),
-        "_idDomain": keccak(encode(types, domain)),
+        "_cachedDomainSeparator": domain,
+        "_idDomain": domain,
         "_hashedName": hashed_name,
         "_hashedVersion": hashed_version,
         "_cachedChainId": chain_id.to_bytes(32),
@@ -59,7 +59,7 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
 
 def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None:
     """Return the known contract version with this code hash (Keccak-256, 0x-hex) at an address, or None."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     for is_open in (False, True):
         if to_hex(keccak(registry_code(chain_id, registry, is_open))) == code_hash:
@@ -75,16 +75,14 @@ def factory_address() -> str:
 
 def create2_address(creator: str, salt: bytes, init_code: bytes) -> str:
     """Compute the address of a contract that `creator` makes by CREATE2 (EIP-1014)."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     return checksummed("0x" + keccak(b"\xff" + bytes.fromhex(creator[2:]) + salt + keccak(init_code))[12:].hex())
 
 
 def constructor_arguments(owner: str, open_group_creation: bool) -> bytes:
     """Encode what a registry's constructor takes."""
-    from eth_abi.abi import encode
-
-    return encode(["address", "bool"], [owner, open_group_creation])
+    return encode([{"type": "address"}, {"type": "bool"}], [owner, open_group_creation])
 
 
 def factory_registry(owner: str, open_group_creation: bool, salt: str) -> str:

@@ -151,7 +151,7 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
 def sender_of(registry: Registry, identifier: str, transaction: SentTransaction) -> tuple[str | None, str]:
     """Return who sent a transaction, None if its signature disagrees, and how that is known."""
     from eth_account import Account
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     raw = registry.chain.raw_transaction(identifier)
     if not raw:

@@ -361,7 +361,7 @@ class _Reading:
 
     def _word(self, place: str, block: Header, slot: bytes) -> int:
         """Return a storage word of the registry, proven against the block's state. Absence proves 0."""
-        from eth_utils.crypto import keccak
+        from eth_hash.auto import keccak
 
         if block.hash not in self._storage:
             account = self._value(place, block.state_root, keccak(bytes.fromhex(self._bundle.registry[2:])))
@@ -471,6 +471,6 @@ def _shaped(place: str, read: Callable[[], T]) -> T:
 
 
 def _topic(signature: str) -> bytes:
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
-    return keccak(text=signature)
+    return keccak(signature.encode())

@@ -134,7 +134,7 @@ def _list(item: Any, sizes: Iterable[int], what: str) -> list[Any]:
 
 def read_header(data: bytes) -> Header:
     """Decode a block header of any fork up to Amsterdam, or of a later one with more fields."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     fields = decode_rlp(data, _NODE_DEPTH)
     if not isinstance(fields, list) or (len(fields) not in _FIELDS_AFTER_A_FORK and len(fields) <= len(HEADER)):
@@ -208,7 +208,7 @@ def index_key(index: int) -> bytes:
 
 def bloom_holds(bloom: bytes, values: Iterable[bytes]) -> bool:
     """Return whether a bloom filter of logs has the three bits of each value (yellow paper, section 4.3.1)."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     bits = int.from_bytes(bloom)
     hashes = [keccak(value) for value in values]
@@ -219,7 +219,7 @@ class TrieNodes:
     """The nodes of Merkle Patricia tries by their Keccak-256. Each is decoded at most once."""
 
     def __init__(self, nodes: Sequence[bytes]) -> None:
-        from eth_utils.crypto import keccak
+        from eth_hash.auto import keccak
 
         self._nodes = {keccak(node): (index, node) for index, node in enumerate(nodes)}
         self._decoded: dict[bytes, list[Any]] = {}

@@ -55,7 +55,7 @@ class Inclusion:
         import rlp
         from eth_account import Account
         from eth_account.typed_transactions.typed_transaction import TypedTransaction
-        from eth_utils.crypto import keccak
+        from eth_hash.auto import keccak
         from hexbytes import HexBytes
 
         raw = from_hex(self.raw)

@@ -291,7 +291,7 @@ class _Standing:
 
     def _registry(self, chain: Chain | None) -> Check:
         """Check that the registry is one that the verifier chose, or that the factory made. Its blocks stand."""
-        from eth_utils.crypto import keccak
+        from eth_hash.auto import keccak
 
         name, trust, bundle = "registry", self.trust, self.bundle
         if self.forgotten and chain and to_hex(keccak(chain.code(bundle.registry))) != bundle.code_hash:

@@ -660,7 +660,7 @@ def _require_history(registry: Registry) -> None:
 
 
 def _code_hash(registry: Registry) -> str:
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     return to_hex(keccak(registry.chain.code(registry.address)))
 

@@ -75,7 +75,7 @@ class Ens:
 
 def namehash(name: str) -> bytes:
     """Compute the node of a name in its one form (EIP-137)."""
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     node = bytes(32)
     for label in reversed(name.split(".")):
@@ -114,7 +114,7 @@ def _expires(chain: Chain, registry: str, name: str) -> int | None:
 
 def _call(chain: Chain, to: str, signature: str, types: list[str], values: list[object]) -> bytes:
     from eth_abi.abi import encode
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     try:
         return chain.call(to, to_hex(keccak(signature.encode())[:4] + encode(types, values)))

@@ -77,7 +77,7 @@ class Factory:
 
     def _created(self, number: int) -> str:
         """Address of the contract that the factory created as its first or second: they hold the creation code."""
-        from eth_utils.crypto import keccak
+        from eth_hash.auto import keccak
 
         # RLP of [address, number]
         rlp = b"\xd6\x94" + bytes.fromhex(self.address[2:]) + bytes([number])

@@ -12,8 +12,9 @@ from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from blockchaintracer.core.chain import Block, Chain, load_artifact
+from blockchaintracer.core.chain.abi import event_topic
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, NodeError
-from blockchaintracer.core.record import from_hex, to_hex
+from blockchaintracer.core.record import from_hex
 from blockchaintracer.core.verify.chain_shapes import bloom_holds
 from blockchaintracer.lab.chain.questions import blocks as blocks_of
 from blockchaintracer.lab.chain.receipts import BlockReceipts, header_of
@@ -78,14 +79,12 @@ _WORDS = {"address": "12x20s", "bytes32": "32s", "uint256": "32s", "tuple[]": "2
 @cache
 def _decoders(events: tuple[str, ...]) -> dict[str, tuple[str, Struct, Struct | None]]:
     """By topic (0x-hex): the event's name, its words (indexed ones first) and those of an entry of its last, a list."""
-    from eth_utils.abi import event_abi_to_log_topic
-
     decoders = {}
     for entry in load_artifact()["abi"]:
         if entry["type"] == "event" and entry["name"] in events:
             inputs = sorted(entry["inputs"], key=lambda part: not part["indexed"])
             entries = _words(inputs[-1]["components"]) if inputs[-1]["type"] == "tuple[]" else None
-            topic = to_hex(event_abi_to_log_topic(entry))
+            topic = event_topic(entry)
             decoders[topic] = (entry["name"], _words(inputs), entries)
     return decoders
 

@@ -26,7 +26,7 @@ def header_of(chain: Chain, block: dict[str, Any]) -> str:
         ChainUnavailable: if its Keccak-256 is another: the node errs, or the chain's blocks have another form.
     """
     import rlp
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     try:
         fields = [

@@ -72,7 +72,7 @@ class CommandSigner:
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """65 bytes of ECDSA over an EIP-712 document."""
         from eth_account.messages import encode_typed_data
-        from eth_utils.crypto import keccak
+        from eth_hash.auto import keccak
 
         # EIP-191: 0x19 <version> <domain separator> <hash of the message>
         message = encode_typed_data(full_message=document)

@@ -15,6 +15,7 @@ from typing_extensions import override
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.core.formats import KEYSTORE
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder, chosen_passphrase
@@ -30,11 +31,9 @@ class KeystoreSigner(AccountSigner):
         """Where the key is, in words."""
         self._passphrase = passphrase
         self._account: Any = None
-        from eth_utils.address import to_checksum_address
-
         try:
             document = parse_json(path.read_bytes(), path.name)
-            self.address: str = to_checksum_address(str(document["address"]))
+            self.address: str = checksummed("0x" + str(document["address"]).lower().removeprefix("0x"))
             """Checksummed address."""
         except (OSError, InputError, ValueError, KeyError, TypeError) as error:
             raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None

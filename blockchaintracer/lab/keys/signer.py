@@ -103,7 +103,7 @@ def signing_digest(transaction: dict[str, Any]) -> bytes:
     if "type" in transaction:
         return bytes(_typed(transaction).hash())
     import rlp
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     return keccak(rlp.encode([*_legacy(transaction), transaction["chainId"], 0, 0]))
 

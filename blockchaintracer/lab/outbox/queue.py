@@ -668,6 +668,6 @@ def _transactions(entry: Entry) -> list[str]:
 
 
 def _hash(raw: bytes) -> str:
-    from eth_utils.crypto import keccak
+    from eth_hash.auto import keccak
 
     return to_hex(keccak(raw))

@@ -1,0 +1,37 @@
+"""A verb that reads imports no library that it does not use: each takes longer to import than the verb to answer."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_content
+
+HEAVY = {"pydantic", "eth_abi", "eth_account", "eth_utils", "web3", "cffi", "pycparser", "mlflow", "pandas", "numpy"}
+PROGRAM = """
+import atexit, runpy, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+runpy.run_module("blockchaintracer", run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def record(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    file: Path = tmp_path_factory.mktemp("data") / "some.csv"
+    file.write_text("1\n")
+    return record_content(lab, Kind.DATASET, file).id
+
+
+@pytest.mark.parametrize("verb", ["status", "query", "lineage"])
+def test_a_verb_that_reads_imports_what_it_uses(lab: Lab, record: str, verb: str) -> None:
+    command = [sys.executable, "-c", PROGRAM, verb, *([record] if verb == "lineage" else [])]
+    environment = {**os.environ, "BLOCKCHAINTRACER_HOME": str(lab.home.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    modules = done.stderr.splitlines()[-1].split()
+    assert "requests" in modules, "it asked the node"
+    assert HEAVY.intersection(modules) == set()
