@@ -182,15 +182,22 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     report, more = renewing.judged(report)
     report, holders = _with_holders(lab, report, sources, options)
     report, times = with_times(lab, report, sources, options)
-    report, said = with_communities(lab.home, lab.domain, _with_limits(report), community)
-    return _answer(report, more | holders | times | said, strict, lab)
+    report, tokens = _with_tokens(lab, report)
+    report, said = with_communities(lab.home, lab.domain, report, community)
+    return _answer(report, more | holders | times | tokens | said, strict, lab)
 
 
-def _with_limits(report: Report) -> Report:
-    """Add that the content of a document with a CI token was not judged here."""
-    tokens = [it.id for it in report.records if (it.kind, it.name) == ("document", "CI token")]
-    limits = [f"What the CI token in it says: `ci-token check {record}` verifies that." for record in tokens]
-    return replace(report, does_not_prove=(*report.does_not_prove, *limits))
+def _with_tokens(lab: Lab, report: Report) -> tuple[Report, dict[str, Any]]:
+    """Add which CI tokens support the runs of a report, as far as this lab knows: nothing of them was judged here."""
+    tokens = {it.id: it.id for it in report.records if (it.kind, it.name) == ("document", "CI token")}
+    for run in (it for it in report.records if it.kind == "run"):
+        if lab.outbox.entries_naming(lab.chain_id, run.id[2:]) or lab.home.index.is_file():
+            tokens |= dict.fromkeys(extra("tokens", "kept_tokens").known_tokens(lab, run.id, run.group), run.id)
+    limits = [
+        f"What the CI token in {it} says: `ci-token check {record}` verifies that." for it, record in tokens.items()
+    ]
+    report = replace(report, does_not_prove=(*report.does_not_prove, *limits))
+    return report, {"ciTokens": list(tokens)} if tokens else {}
 
 
 def _with_holders(

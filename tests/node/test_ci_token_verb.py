@@ -26,6 +26,7 @@ from blockchaintracer.lab.recording.content import commit_document
 from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 from tests.support.labs import shared_lab
+from tests.support.labs import typed as verb
 from tests.support.token_issuer import TokenIssuer
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@b.c")
@@ -111,6 +112,12 @@ def test_the_life_of_a_token(job: Job, lab: Lab, tmp_path: Path) -> None:
     kept_tokens.wait_until_expired(report.expires_at, lambda text: None)
     assert not publish(lab, document.id, published).left_out
     assert job.check(document.id, ask=True).conclusion is Conclusion.VERIFIED
+
+    # the run's verification names it, and judges nothing of it
+    told = verb("verify", job.run.id, "--json", home=lab.home.path)
+    answer = json.loads(told.stdout)
+    assert (told.returncode, answer["ciTokens"]) == (0, [document.id])
+    assert f"`ci-token check {job.run.id}` verifies that." in answer["doesNotProve"][-1]
 
     # and deleted there and here: then it says so
     assert len(delete_token(lab, document.id, [published])) == 2

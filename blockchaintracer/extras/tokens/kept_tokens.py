@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from blockchaintracer.core.plain_json import fields_json, rfc3339
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.outcomes import Check, Conclusion, Outcome
+from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.query import query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.extras.tokens.issuers import Issuer, fetch_key, read_key_file
@@ -190,21 +191,36 @@ def tokens_of(lab: Lab, record_id: str, *, sources: Sequence[str] = ()) -> list[
     if _kept(record, _manifest(lab, record, sources)):
         return [record.id]
     with up_to_date(lab, sources=sources) as index:
-        about: dict[str, Any] = {
-            "kind": Kind.DOCUMENT,
-            "descendants_of": record.id,
-            "limit": _MOST_DOCUMENTS,
-            "descending": False,
-        }
-        # the group's own first: anybody can record more documents about a record than are looked at
-        found = [query(index, registry=lab.registry, group=group, **about) for group in (record.group, None)]
-    rows = {row.id: row for rows in found for row in rows}.values()
+        found = _documents_about(lab, index, record.id, record.group)
+    return _with_token(lab, record.id, found, sources)
+
+
+def known_tokens(lab: Lab, record_id: str, group: int) -> list[str]:
+    """Return the same of a group's record as far as outbox and index know, without asking the chain what is new."""
+    found = list[str]()
+    for entry in lab.outbox.entries_naming(lab.chain_id, record_id[2:]):
+        if (key := entry.write.fields.get("key")) is not None and key.kind == Kind.DOCUMENT and entry.write.record_id:
+            found.append(entry.write.record_id)
+    if lab.home.index.is_file():
+        with suppress(InputError, ChainUnavailable, StoreError), up_to_date(lab, offline=True) as index:
+            found += _documents_about(lab, index, record_id, group)
+    return _with_token(lab, record_id, dict.fromkeys(found), ())
+
+
+def _documents_about(lab: Lab, index: Index, record_id: str, group: int) -> Iterable[str]:
+    about: dict[str, Any] = {"kind": Kind.DOCUMENT, "descendants_of": record_id, "limit": _MOST_DOCUMENTS}
+    # the group's own first: anybody can record more documents about a record than are looked at
+    found = [query(index, registry=lab.registry, group=it, descending=False, **about) for it in (group, None)]
+    return dict.fromkeys(row.id for rows in found for row in rows)
+
+
+def _with_token(lab: Lab, record_id: str, found: Iterable[str], sources: Sequence[str]) -> list[str]:
     documents = []
-    for row in rows:
+    for each in found:
         with suppress(StoreError, NotVerified, InputError, ChainUnavailable):
-            document = required_record(lab, row.id)
+            document = required_record(lab, each)
             kept = _kept(document, _manifest(lab, document, sources))
-            if kept and kept.record == record.id:
+            if kept and kept.record == record_id:
                 documents.append(document.id)
     return documents
 
