@@ -6,7 +6,7 @@ import { h, s, short, table } from "./dom.ts";
 import { T, kindWord } from "./texts.ts";
 
 const MOST_DRAWN = 48;
-const [WIDTH, HEIGHT] = [190, 54];
+const [WIDTH, HEIGHT] = [230, 54];
 const relationNames = new Map<number, string>(Object.entries(relations).map(([name, number]) => [number, name.replaceAll("-", " ")]));
 export const relationName = (relation: number): string => relationNames.get(relation) ?? T.relation(relation);
 
@@ -65,7 +65,7 @@ function drawing({ edges }: Around, nodes: readonly Entry[], look: (id: string) 
       s("title", {}, `${titled(entry)}, ${T.state[entry.state]}`),
       s("rect", { width: WIDTH, height: HEIGHT, rx: 8 }),
       s("text", { x: 12, y: 23, class: "name" }, fitted(titled(entry), "600 14px system-ui, sans-serif")),
-      s("text", { x: 12, y: 42, class: "more" }, fitted(entry.state === "recorded" ? kindWord(entry.kind) : `${kindWord(entry.kind)}, ${T.state[entry.state]}`, "12px system-ui, sans-serif")),
+      s("text", { x: 12, y: 42, class: "more" }, fitted(entry.state === "recorded" ? kindWord(entry.kind) : `${kindWord(entry.kind)}, ${T.state[entry.state]}`, "600 12px system-ui, sans-serif")),
     );
     // a shortcut for a pointer: the list below has the same as buttons
     if (entry.depth) box.addEventListener("click", () => look(entry.id));
@@ -89,7 +89,7 @@ function fitted(text: string, font: string): string {
   if (!ruler) return text.slice(0, 20);
   ruler.font = font;
   const letters = [...text.slice(0, 80)];
-  const fits = (count: number): boolean => ruler!.measureText(letters.slice(0, count).join("")).width <= WIDTH - 34;
+  const fits = (count: number): boolean => ruler!.measureText(letters.slice(0, count).join("")).width <= WIDTH - 30;
   if (letters.length === [...text].length && fits(letters.length)) return text;
   let count = letters.length;
   while (count && !fits(count)) count--;

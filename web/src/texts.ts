@@ -17,7 +17,7 @@ export const T = {
   relyLead:
     "You choose it, never who sent you the file. Take the registry's address from the lab by another way: its paper, its web site, a person.",
   proposed:
-    "A link proposed what stands here, and nothing of it is used yet. Whoever made the link could have chosen a chain, a registry or a node of their own: compare them with a source that you trust, then press Check.",
+    "A link or a list proposed what stands here, and nothing of it is used yet. Whoever made it could have chosen a chain, a registry or a node of their own: compare them with a source that you trust, then press Check.",
   chain: "Chain",
   chainNone: "None: only whether it fits together",
   chainNumber: "Number of the chain",
@@ -160,7 +160,7 @@ export const T = {
   field: { sha256: "SHA-256", cid: "CID", cidProfile: "Form of the CID", runId: "Run id", notBefore: "Not before", url: "Address" } as Record<string, string>,
   homeTitle: "A registry and its records",
   browseTitle: "Look through a registry",
-  browseLead: "Its groups and latest records, and a search: by a server of the lab, by the node that you name below, or in a published folder.",
+  browseLead: "Its groups and latest records, and a search: by a server of the lab, by the node that you name above, or in a published folder.",
   server: "Address of a server of `blockchaintracer serve`",
   serverNote: "It learns what you search for.",
   browse: "Show its records",

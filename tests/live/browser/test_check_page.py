@@ -85,10 +85,11 @@ class Seen:
 
 @dataclass
 class Nodes:
-    """Nodes on loopback that a page may ask."""
+    """Nodes on loopback that a page may ask, and files that lie there."""
 
     port: int
     answers: dict[str, Answer]
+    files: dict[str, bytes]
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
@@ -97,10 +98,15 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     answers: dict[str, Answer] = {}
+    files: dict[str, bytes] = {}
 
     class Handler(BaseHTTPRequestHandler):
         def do_OPTIONS(self) -> None:
             self._send(204, b"")
+
+        def do_GET(self) -> None:
+            file = files.get(self.path[1:])
+            self._send(404 if file is None else 200, file or b"")
 
         def do_POST(self) -> None:
             question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -124,7 +130,7 @@ def nodes() -> Iterator[Nodes]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Nodes(server.server_port, answers)
+        yield Nodes(server.server_port, answers, files)
         server.shutdown()
 
 
@@ -218,6 +224,7 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
             return found[:2] + "0" * (len(found) - 2)
         return [] if method == "eth_getLogs" else life.node.answer(method, params)
 
+    nodes.files.update((name, (life.published / name).read_bytes()) for name in ("index.html", "records.html"))
     nodes.answers |= {"full": life.node.answer, "lying": denies}
     nodes.answers |= {f"pruned-{mode}": forgetful(life.node, mode, life.node.head) for mode in MODES}
 
@@ -258,6 +265,9 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
         "server": {"fields": {"server": server}, "then": [
             {"click": "text=Show its records", "expects": "Show more"},
             {"fill": {"words": "glitch"}, "click": "#home [type=submit]", "expects": "glitch"}]},
+        "beside": {"address": nodes.url("index.html"), "then": [
+            {"click": "text=Show what is published beside", "expects": "the list beside this page"},
+            {"click": "#home button.link >> nth=0", "expects": "A link or a list proposed"}]},
         "kept": {**asks(life.ids["data"], "full"), "then": [
             {"click": "#keep"}, {"click": "button.main", "expects": "What this does not prove"}]},
         "a link, and a proof": {
@@ -311,6 +321,7 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "folder": "nothing",
         "registry": "nothing",
         "server": "nothing",
+        "beside": "nothing",
         "kept": "Verified",
         **{f"pruned {mode}": "It can't be decided" for mode in MODES},
     }
@@ -342,7 +353,7 @@ def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:
 def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes, server: str) -> None:
     for name, it in seen.items():
         wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes")
-        wanted = wanted or name in ("lineage", "stands on a mistake", "sealed", "registry", "server", "kept")
+        wanted = wanted or name in ("lineage", "stands on a mistake", "sealed", "registry", "server", "beside", "kept")
         wanted = wanted or name.startswith("pruned") or name == "a link, pressed"
         assert bool(it.asked) == wanted, name
         assert all(address.startswith((nodes.url(""), server)) for address in it.asked)
@@ -350,13 +361,13 @@ def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes
 
 def test_what_a_link_proposes_is_shown_and_not_used(seen: dict[str, Seen]) -> None:
     for name in ("a link", "a link, and a proof"):
-        assert "A link proposed what stands here" in seen[name].text
-    assert "A link proposed" not in seen["a link, pressed"].text + seen["by a node"].text
+        assert "A link or a list proposed what stands here" in seen[name].text
+    assert "A link or a list proposed" not in seen["a link, pressed"].text + seen["by a node"].text
 
 
 def test_no_link_holds_a_node(seen: dict[str, Seen], nodes: Nodes) -> None:
     """An address of a node can have a key in it, and a link is handed on."""
-    asked = [it for it in seen.values() if it.asked]
+    asked = [it for name, it in seen.items() if it.asked and name != "beside"]
     assert asked
     for it in asked:
         assert str(nodes.port) not in it.address
@@ -409,7 +420,7 @@ def test_a_node_is_kept_if_its_visitor_says_so(seen: dict[str, Seen], nodes: Nod
 def test_nothing_of_a_stranger_runs(seen: dict[str, Seen]) -> None:
     for name, it in seen.items():
         assert it.messages == [], name
-        assert it.address.startswith(PAGE.as_uri())
+        assert it.address.startswith((PAGE.as_uri(), "http://127.0.0.1:"))
     assert "<img" in seen["hostile"].text or "<script" in seen["hostile"].text
 
 

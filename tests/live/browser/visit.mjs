@@ -1,5 +1,5 @@
 // Uses the page that verifies as a person does, and tells what came and what the page tried.
-// In, as JSON: {page, visits: [{fragment, folder, files, fields: {id: text}, paste, press, then, badge, widths, picture}]}.
+// In, as JSON: {page, visits: [{address, fragment, folder, files, fields: {id: text}, paste, press, then, badge, widths, picture}]}.
 // `then` is a list of {fill: {id: text}, click: selector, expects: text}, done one after another.
 // Out: one object a visit.
 import chromium from "@sparticuz/chromium";
@@ -24,7 +24,7 @@ for (const visit of visits) {
     await dialog.dismiss();
   });
   const start = Date.now();
-  await page.goto(`${address}${visit.fragment ?? ""}`, { waitUntil: "load" });
+  await page.goto(`${visit.address ?? address}${visit.fragment ?? ""}`, { waitUntil: "load" });
   for (const [id, text] of Object.entries(visit.fields ?? {})) {
     if (id === "network") await page.selectOption("#network", text);
     else await page.fill(`#${id}`, text);
