@@ -13,7 +13,7 @@ from blockchaintracer.lab.groups import make_ready
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.publish import publish_by_setting
 from blockchaintracer.lab.recording.commit import reached
-from blockchaintracer.lab.recording.repeatable import declared_metrics, what_lacks
+from blockchaintracer.lab.recording.repeatable import what_lacks
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
@@ -49,15 +49,17 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     if not waits:
         recorded = reached(lab, recorded, until)
         notes = [*_reports(lab, recorded), *publish_by_setting(lab, (record.id for record in recorded))]
-    run = parse_manifest(lab.store.get_bytes(recorded[-1].manifest)).predicate
-    lacks, declared = ([], []) if not isinstance(run, RunPredicate) else (what_lacks(run), declared_metrics(run))
+    predicate = parse_manifest(lab.store.get_bytes(recorded[-1].manifest)).predicate
+    run = predicate if isinstance(predicate, RunPredicate) else None
+    lacks = what_lacks(run) if run else []
+    declared = [name for name, metric in run.metrics.items() if metric.is_declared] if run else []
     if code:
         notes.append(f"It is recorded as a failed run: {ending(code)}.")
     data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id, "lacks": lacks, "declared": declared}
     lines = [line for record in recorded for line in record_lines(record)]
     lines += [f"Declared, so that nobody can compare it: {plain(', '.join(declared))}."] if declared else []
     lines += [f"Others can't repeat this run: {'; '.join(lacks)}."] if lacks else []
-    if isinstance(run, RunPredicate) and run.code.diffs and not lacks:
+    if run and run.code.diffs and not lacks:
         lines.append("Others need what you had not committed: `publish --with-diff` it, or commit and record again.")
     exit_code = 3 if waits and not lab.hand_over else 0
     if code:

@@ -6,6 +6,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -41,19 +42,14 @@ MAX_EXECUTABLE_BYTES = 256 << 10
 
 _HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
-_HEX = re.compile(r"[0-9a-f]{64}")
-_HASH = re.compile(r"0x[0-9a-f]{64}")
-_SIGNATURE = re.compile(r"0x[0-9a-f]{130}")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
-_CID = re.compile(r"b[a-z2-7]{58,110}|Qm[1-9A-HJ-NP-Za-km-z]{44}")
-_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+_COMMIT = r"[0-9a-f]{40}([0-9a-f]{24})?"
+_CID = r"b[a-z2-7]{58,110}|Qm[1-9A-HJ-NP-Za-km-z]{44}"
+_MEDIA_TYPE = r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*"
 
 
-def _matching(pattern: re.Pattern[str], expected: str) -> AfterValidator:
+def _matching(pattern: str | re.Pattern[str], expected: str) -> AfterValidator:
     def check(text: str) -> str:
-        if not pattern.fullmatch(text):
+        if not re.fullmatch(pattern, text):
             raise ValueError(expected)
         return text
 
@@ -97,6 +93,10 @@ def _bare(value: Any) -> Any:
     return value.lower().removeprefix("0x") if isinstance(value, str) else value
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
 def _with_0x(value: Any) -> Any:
     return "0x" + _bare(value) if isinstance(value, str) else value
 
@@ -138,16 +138,12 @@ Prose = Annotated[str, Field(min_length=1, max_length=10_000)]
 IMAGE = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,254}@sha256:[0-9a-f]{64}")
 RecordedPath = Annotated[str, AfterValidator(normal_path)]
 Utc = Annotated[str, AfterValidator(_utc)]
-Digest = Annotated[str, BeforeValidator(_bare), _matching(_HEX, "a SHA-256 of 64 hex digits")]
-Hash = Annotated[str, BeforeValidator(_with_0x), _matching(_HASH, "0x and 64 hex digits")]
+Digest = Annotated[str, BeforeValidator(_bare), _matching(r"[0-9a-f]{64}", "a SHA-256 of 64 hex digits")]
+Hash = Annotated[str, BeforeValidator(_with_0x), _matching(r"0x[0-9a-f]{64}", "0x and 64 hex digits")]
 """A record id, or another hash of the chain: of a block, a batch's root, a seal's commitment."""
 Commit = Annotated[str, BeforeValidator(_bare), _matching(_COMMIT, "a git commit of 40 or 64 hex digits")]
-Decimal = Annotated[str, BeforeValidator(_digits), _matching(_DECIMAL, "a decimal number as text")]
-Address = Annotated[
-    str,
-    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
-    _matching(_ADDRESS, "an address of 0x and 40 hex digits"),
-]
+Decimal = Annotated[str, BeforeValidator(_digits), _matching(r"0|[1-9][0-9]{0,77}", "a decimal number as text")]
+Address = Annotated[str, BeforeValidator(_lower), _matching(r"0x[0-9a-f]{40}", "an address of 0x and 40 hex digits")]
 Cid = Annotated[str, _matching(_CID, "a CID in base32 (b…) or version 0 (Qm…)")]
 Profile = Annotated[str, AfterValidator(_profile)]
 RelationNumber = Annotated[int, AfterValidator(_relation)]
@@ -180,13 +176,7 @@ class Artifact(Part):
     @classmethod
     def of(cls, path: str, digest: FileDigest) -> Artifact:
         """Name a file of this digest as a manifest does."""
-        return cls(
-            path=escaped_path(path),
-            size=digest.size,
-            sha256=digest.sha256,
-            cid=digest.cid,
-            cid_profile=digest.cid_profile,
-        )
+        return cls(path=escaped_path(path), **asdict(digest))
 
 
 class Encrypted(Part):
@@ -504,7 +494,7 @@ class Experiment(Part):
     model_configuration: Names | None = Field(default=None, alias="modelConfig")
     dataset_info: Names | None = None
     additional_info: Names | None = None
-    declared_commit: Annotated[str, _matching(re.compile(r"[0-9a-f]{4,64}"), "a git commit")] | None = None
+    declared_commit: Annotated[str, _matching(r"[0-9a-f]{4,64}", "a git commit")] | None = None
 
 
 class State(Part):
@@ -676,7 +666,7 @@ class ReferencePredicate(Lineage):
 class RenewalRoots(Part):
     """The roots of one hash tree by two hashes, as `hashlib` names them."""
 
-    sha512: Annotated[str, _matching(re.compile(r"[0-9a-f]{128}"), "a SHA-512 of 128 hex digits")]
+    sha512: Annotated[str, _matching(r"[0-9a-f]{128}", "a SHA-512 of 128 hex digits")]
     sha3_256: Digest = Field(alias="sha3-256")
 
 
@@ -753,7 +743,7 @@ class IdentityClaimPredicate(Lineage):
     description: Prose | None = None
     subject_type: Literal["statement"]
     statement: IdentityStatement
-    signature: Annotated[str, _matching(_SIGNATURE, "a signature of 0x and 130 hex digits")]
+    signature: Annotated[str, _matching(r"0x[0-9a-f]{130}", "a signature of 0x and 130 hex digits")]
 
 
 Predicate = (
@@ -765,6 +755,14 @@ Predicate = (
     | IdentityClaimPredicate
     | WitnessPredicate
 )
+_PREDICATES: dict[int, type[Predicate]] = {
+    **dict.fromkeys(CONTENT_KINDS, ContentPredicate),
+    Kind.RUN: RunPredicate,
+    Kind.REFERENCE: ReferencePredicate,
+    Kind.IDENTITY_CLAIM: IdentityClaimPredicate,
+    Kind.WITNESS: WitnessPredicate,
+    Kind.RENEWAL: RenewalPredicate,
+}
 _WITHOUT_PREDICATE = frozenset({Kind.EVALUATION})
 
 
@@ -779,17 +777,7 @@ def predicate_class(kind: int) -> type[Predicate]:
             f"expected a kind that this version can describe, got {label(kind, Kind)}: it has no predicate for it",
             hint="The registry takes such records; a newer version of this package reads and writes them.",
         )
-    if kind in CONTENT_KINDS:
-        return ContentPredicate
-    if kind == Kind.RUN:
-        return RunPredicate
-    if kind == Kind.RENEWAL:
-        return RenewalPredicate
-    if kind == Kind.WITNESS:
-        return WitnessPredicate
-    if kind == Kind.IDENTITY_CLAIM:
-        return IdentityClaimPredicate
-    return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate
+    return _PREDICATES.get(kind, RecordPredicate)
 
 
 def identifier_of(predicate: Predicate) -> str | None:

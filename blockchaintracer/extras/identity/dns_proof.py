@@ -235,7 +235,9 @@ def verify(proof: bytes, domain: str, anchors: Sequence[str] | None = None, *, a
         fitting = [[it for it in of_set if it[0] <= moment <= it[1]] for of_set in windows]
         if all(fitting):
             chosen = [max(of_set, key=lambda it: it[1] - it[0]) for of_set in fitting]
-            texts = tuple(sorted(_text(record) for record in checked[-1].records))
+            # one record can have several strings: their limit is 255 bytes
+            joined = (b"".join(record.strings) for record in checked[-1].records)
+            texts = tuple(sorted(text.decode("utf-8", "backslashreplace") for text in joined))
             zones = tuple(it.name.to_text() for it in checked if it.kind == dns.rdatatype.DNSKEY)
             start, end = max(it[0] for it in chosen), min(it[1] for it in chosen)
             return DnsProof(name.to_text(omit_final_dot=True), texts, start, end, zones)
@@ -406,11 +408,6 @@ def _anchors(texts: Sequence[str] | None) -> list[Any]:
         return [dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.DS, text) for text in given]
     except (dns.exception.DNSException, ValueError) as error:
         raise InputError(f"expected trust anchors as DS records, got: {str(error)[:100]}") from None
-
-
-def _text(record: Any) -> str:
-    # one record can have several strings: their limit is 255 bytes
-    return b"".join(record.strings).decode("utf-8", "backslashreplace")
 
 
 def _parsed(proof: bytes) -> Iterator[_Signed]:

@@ -13,7 +13,7 @@ from blockchaintracer.cli.options import NEW_FILE, VerbGroup, group_option, sour
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, state_line, when
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.plain_json import as_json
+from blockchaintracer.core.plain_json import as_json, fields_json
 from blockchaintracer.extras.identity.confirm import CheckedClaim, chosen, keep_claim, revoke
 from blockchaintracer.extras.identity.confirm import check as ask_other_sides
 from blockchaintracer.extras.identity.holders import CONFIRMED
@@ -122,17 +122,13 @@ def check(
     denied = [it for it in done if it.holder.state != CONFIRMED or (it.institution and not it.institution.says)]
     away = [it for it in denied if it.holder.asked.startswith("could not be asked")]
     return Answer(
-        {"claims": [_json(it) for it in done]},
+        {"claims": [it.holder.as_json() | fields_json(it, "recorded", "institution") for it in done]},
         *(line for it in done for line in _lines(it)),
         notes=["What could not be asked: run the same command again when the other side can be reached."]
         if away
         else [],
         exit_code=(3 if len(away) == len(denied) else 1) if denied else 0,
     )
-
-
-def _json(done: CheckedClaim) -> dict[str, Any]:
-    return {**done.holder.as_json(), "recorded": as_json(done.recorded), "institution": as_json(done.institution)}
 
 
 def _lines(done: CheckedClaim) -> Iterator[str]:

@@ -242,7 +242,9 @@ def _rescue(renewals: Sequence[Renewal], broken: Broken, until: int) -> list[tup
     """Return the shortest chain of renewals of which the first was there before `until`, each of the next renews the
     one before it before what that rests on was broken, and the last rests on nothing that is broken. Empty if there is
     none. Each step is looked at once, however many chains lead to it."""
-    steps = [(it, root, time) for it in renewals for time in sorted(it.times, key=_when) for root in time.roots]
+    steps = [
+        (it, root, time) for it in renewals for time in sorted(it.times, key=lambda it: it.time) for root in time.roots
+    ]
     weak = [
         min((broken[it] for it in time.algorithms | {root} if it in broken), default=None) for _, root, time in steps
     ]
@@ -263,10 +265,6 @@ def _rescue(renewals: Sequence[Renewal], broken: Broken, until: int) -> list[tup
                 before[later] = at
                 waiting.append(later)
     return []
-
-
-def _when(time: WitnessedTime) -> int:
-    return time.time
 
 
 def _needed(renewal: Renewal, time: WitnessedTime) -> dict[str, Pair]:

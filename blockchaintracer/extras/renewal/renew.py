@@ -54,11 +54,6 @@ class Renewed:
     text: str
     file: str
 
-    @property
-    def is_partial(self) -> bool:
-        """Whether something that a record commits to is not renewed."""
-        return bool(self.missing)
-
 
 def own_records(lab: Lab) -> list[str]:
     """List the records of this lab in the registry that are on the chain or in an anchored batch, without renewals."""

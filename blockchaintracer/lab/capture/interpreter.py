@@ -127,7 +127,7 @@ def packages_in(folders: Iterable[str]) -> dict[str, tuple[str, Path]]:
             if entry.endswith(".egg-info"):
                 version = re.sub(r"-py\d.*", "", version) or _egg_version(info)
             if version and _has_metadata(info):
-                here.setdefault(_normal(name), []).append((version, info))
+                here.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append((version, info))
         for name, versions in here.items():
             # of two installations over each other, that one whose files are there
             packages.setdefault(name, versions[0] if len(versions) == 1 else max(versions, key=_files_there))
@@ -209,10 +209,6 @@ def _egg_version(info: Path) -> str:
     except OSError:
         match = None
     return match[1].strip() if match else "unknown"
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _conda() -> dict[str, Any] | None:

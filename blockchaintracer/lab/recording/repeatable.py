@@ -8,11 +8,6 @@ from blockchaintracer.lab.capture.secret_masking import MASK
 NO_LOCK = "it names no lock file to rebuild its environment from"
 
 
-def declared_metrics(run: RunPredicate) -> list[str]:
-    """Return the names of a run's metrics that a person declared: no program tells them, so nobody can compare them."""
-    return [name for name, metric in run.metrics.items() if metric.is_declared]
-
-
 def what_lacks(run: RunPredicate) -> list[str]:
     """Return what a run lacks to be repeated from its record, in words; nothing if others can."""
     code = run.code
