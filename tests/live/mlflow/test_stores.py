@@ -12,6 +12,7 @@ from shutil import copyfile
 import mlflow
 import pytest
 import requests
+import sqlalchemy
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer.core.errors import InputError, NotVerified
@@ -22,6 +23,8 @@ from blockchaintracer.extras.mlflow.recorder import Target, flush_aside, output,
 from blockchaintracer.extras.mlflow.webhook import check_signature, read_deployments
 from blockchaintracer.extras.mlflow_reader.snapshot import files_at
 from tests.support.labs import ROOT, free_port
+from tests.support.mariadb import mariadb
+from tests.support.postgresql import postgresql
 
 SECRET = "a secret of the test's own"
 
@@ -183,6 +186,30 @@ def test_any_folder_or_database_after_the_prefix(lab, home, folder, empty_databa
     checked(lab, home, run_id, uri.removeprefix("anchor+"))
     assert not [path for path in (*folder.iterdir(), *folder.parent.glob("runs*")) if path.name.startswith("anchor")]
     assert not (folder.parent / "runs.db").exists()
+
+
+@pytest.mark.parametrize("serve", [mariadb, postgresql])
+def test_a_database_server(lab, home, folder, monkeypatch, serve):
+    """A run is recorded, found unchanged, and what is altered in the server's own tables is named."""
+    monkeypatch.setattr("blockchaintracer.extras.mlflow.mlflow_tracer.flush_aside", lambda target: None)
+    with serve() as address:
+        uri = address.replace("postgresql:", "postgresql+psycopg:")
+        run_id = train(f"anchor+{uri}", "served")
+        checked(lab, home, run_id, uri)
+        engine = sqlalchemy.create_engine(uri)
+        with engine.begin() as connection:
+            for statement in (
+                "UPDATE latest_metrics SET value = 0.99",
+                "UPDATE metrics SET value = 0.5 WHERE step = 0",
+                "UPDATE params SET value = '0.2'",
+            ):
+                assert connection.execute(sqlalchemy.text(statement)).rowcount == 1
+        engine.dispose()
+        assert {check.name for check in sealed.verify_run(lab, run_id, uri).failed} == {
+            "mlflow metric loss",
+            "mlflow metric loss (latest)",
+            "mlflow parameter lr",
+        }
 
 
 def test_a_flush_makes_no_database_and_no_second_process(lab, home, folder, store, monkeypatch):
