@@ -33,6 +33,7 @@ from blockchaintracer.extras.mlflow_reader.snapshot import OWN_TAGS, Hide, bare,
 from blockchaintracer.lab.capture.secret_masking import error_text, mask
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import locked, private, write_whole
+from blockchaintracer.lab.groups import make_ready
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, EntryState, Op
@@ -72,7 +73,12 @@ class Target:
         return lab
 
     def prepared_lab(self, group: int | None = None) -> Lab:
-        """Open the lab as `offline_lab` does. An unknown registry, group or key is an `InputError`."""
+        """Open the lab as `offline_lab` does. A lab that has written to no chain yet gets a registry and a group on its
+        own devnet, as by `record`. Else an unknown registry, group or key is an `InputError`."""
+        lab = self.lab()
+        if lab.settings().get("last") is None:
+            lab.say = warn
+            make_ready(lab)
         lab = self.offline_lab(group)
         missing = "registry"
         try:

@@ -38,7 +38,7 @@ def loaded_packages(files: Iterable[str], installed: Mapping[str, Path], direct:
         places = (f"{info.parent}/{path}" for path in paths if ".dist-info/" not in path)
         own = f"{os.path.realpath(url2pathname(urlsplit(str(direct[name]['url'])).path))}/" if name in direct else ""
         is_here = own and any(it.startswith(own) for it in elsewhere)
-        if is_here or any(place in opened for place in places):
+        if is_here or not opened.isdisjoint(places):
             loaded.add(name)
     return loaded
 

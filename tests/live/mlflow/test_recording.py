@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +27,8 @@ from blockchaintracer.core.record import Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 from blockchaintracer.extras.mlflow.recorder import Target, output, run_of
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
-from blockchaintracer.lab.lab import node_name
+from blockchaintracer.lab.lab import Lab, node_name
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.verify_here import verify
 from tests.live.mlflow.conftest import data
 from tests.support.labs import typed
@@ -374,6 +376,28 @@ def test_no_lab_is_a_warning_and_no_more(store, tmp_path):
     assert not tracer.recorded
     assert tracer.recorded.state == "not-recorded"
     assert mlflow.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+def test_a_new_lab_gets_a_registry_and_a_group_on_its_devnet(store, tmp_path):
+    """As `record` makes them. What is deployed is told, and that the chain is a private one."""
+    tracer, home = MLflowBlockchainTracer(home=tmp_path / "new", background=False), Home(tmp_path / "new")
+    try:
+        with pytest.warns(RecordingWarning) as warned, tracer.start_run() as run:
+            mlflow.log_metric("loss", 1.0)
+        told = [str(warning.message) for warning in warned]
+        assert [text.split()[:3] for text in told] == [
+            words.split() for words in ("made the key", "deployed the registry", "created the group")
+        ]
+        assert told[1].endswith("on this lab's devnet, a private test chain")
+        assert tracer.recorded
+        tracer.flush()
+        assert tracer.verify().verified
+        with warnings.catch_warnings(), tracer.start_run():
+            warnings.simplefilter("error", RecordingWarning)
+        assert tracer.recorded
+        assert run.info.run_id != mlflow.last_active_run().info.run_id
+    finally:
+        Lab(home).devnet.stop()
 
 
 PROGRAM = """
