@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from types import ModuleType
 
 import click
 from typing_extensions import override
 
 from blockchaintracer import __version__
+from blockchaintracer.cli.used_extras import extra
 
 VERBS = {
     "attest": (None, "Say in your group's name what you found of another group's record."),
@@ -102,11 +102,6 @@ class _Verbs(click.Group):
             if close := get_close_matches(args[0], VERBS):
                 error.message += f" Did you mean {' or '.join(close)}?"
             raise
-
-
-def extra(name: str, file: str = "") -> ModuleType:
-    """Import an extra, or a file of it. The command line imports extras here, and only when they are used."""
-    return import_module(f"blockchaintracer.extras.{name}{file and '.' + file}")
 
 
 def load(verb: str) -> click.Command:

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.shown_times import roots_in_bundle
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import RENEWAL
 from blockchaintracer.core.plain_json import canonical

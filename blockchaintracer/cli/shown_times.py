@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain, is_hash
@@ -48,6 +48,27 @@ def with_times(
     if (time := options.get("as_of")) is not None:
         times = _until(times, extra("renewal", "as_of").read_date(time))
     return replace(report, checks=(*report.checks, *_failed(times))), {"times": times} if times else {}
+
+
+def kept_times(lab: Lab, records: Iterable[Any], sources: Sequence[str] = ()) -> list[Any]:
+    """Return what witnesses say of records or rows beside their own chain: of those that have receipts. What can't be
+    found out is left out: the verb shows something else."""
+    try:
+        domain, found = lab.domain, list[Any]()
+        for it in records:
+            root = getattr(it, "batch", None)
+            if not _may_have(lab.home.path, sources, domain, it.id, root):
+                continue
+            witness = extra("witness")
+            subjects = [witness.StampedSubject.of_record(domain, it.id)]
+            subjects += [witness.StampedSubject.of_root(domain, root)] if root else []
+            start = witness.RecordTimes(it.id, None, it.time)
+            times = witness.times_of_subjects(lab.home, subjects, sources, _trust(lab.home, {}), start)
+            found += [times] if times else []
+    except BlockchainTracerError as error:
+        lab.say(f"What witnesses of time say was not found out: {error.message}")
+        return []
+    return found
 
 
 def _until(times: Sequence[Any], time: int) -> tuple[Any, ...]:

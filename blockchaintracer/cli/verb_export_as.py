@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, PATH, lab_verb, source_option
 from blockchaintracer.cli.record_names import RECORD_OR_MLFLOW
 from blockchaintracer.cli.render import Answer, progress_bar
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.lab.lab import Lab
 
 _FORMATS = ("ro-crate", "prov-json", "prov-n", "in-toto", "dsse", "croissant", "codemeta", "sha256sums")

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import agreed_option, group_option, lab_verb, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, progress_bar, recorded_line
 from blockchaintracer.cli.shown_times import receipts_of
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import counted

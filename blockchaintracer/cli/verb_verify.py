@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
 from blockchaintracer.cli.communities_shown import (
     community_words,
@@ -44,6 +43,7 @@ from blockchaintracer.cli.shown_times import (
     witness_settings_option,
     witnessed_by,
 )
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.cli.verified_offline import verified_offline
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import click
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, FOLDER, VerbGroup, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, table
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.record import counted

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli import extra
 from blockchaintracer.cli.render import progress_bar
 from blockchaintracer.cli.shown_times import witnessed_by
+from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Report

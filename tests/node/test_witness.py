@@ -3,6 +3,7 @@ simulator, and a registry on a real second chain."""
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.witness import StampedSubject, TimeStanding, WitnessSettings, WitnessTrust, check_receipt
@@ -132,6 +134,28 @@ def test_a_record_with_every_witness(world: World) -> None:
         told = json.loads(stranger.stdout)
         assert (told["outcome"], stranger.returncode) == ("verified", 0)
         assert [it["standing"] for it in told["times"][0]["witnesses"]].count("verified") == verified
+
+
+def test_searches_and_reports_say_what_witnesses_say(world: World) -> None:
+    record, other = world.record("asked for"), world.record("without a witness")
+    world.call("witness", "add", record, "--settings", world.settings, "--allow-local")
+    trusted = world.lab.home.path / "witnesses.json"
+    trusted.write_bytes(world.settings.read_bytes())
+    try:
+        found = world.call("query", "--kind", "dataset")
+        assert {record, other} <= {it["id"] for it in found["records"]}
+        [times] = [it for it in found["times"] if it["of"] == record]
+        assert other not in {it["of"] for it in found["times"]}
+        [verified] = [it for it in times["witnesses"] if it["standing"] == "verified"]
+        assert times["notAfter"] == min(verified["notAfter"], times["ownChain"])
+        text = typed("query", "--kind", "dataset", home=world.lab.home.path).stdout
+        assert f"{record[:12]}… not after {when(verified['notAfter'])}: {verified['who']}" in text
+        world.call("report", record, "--format", "html", "--format", "pdf", "-o", world.folder / "report")
+        page = html.unescape((world.folder / "report" / "report.html").read_text())
+        assert f"not after {when(verified['notAfter'])}: {verified['who']}" in page
+        assert "pending: calendar" in page
+    finally:
+        trusted.unlink()
 
 
 def test_a_bundle_with_every_witness_is_small(world: World) -> None:

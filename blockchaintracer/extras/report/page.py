@@ -63,7 +63,7 @@ def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
     pictures = {f"plot-{number}.svg": svg for number, (_, svg) in enumerate(metric_pictures(facts, values["metrics"]))}
     moment = datetime.fromtimestamp(min(facts.asked.record.time, LATEST), UTC)
     data = {
-        **{name: values[name] for name in ("record", "holders", "run", "inputs", "verdicts")},
+        **{name: values[name] for name in ("record", "holders", "times", "run", "inputs", "verdicts")},
         **{name: values[name] for name in ("verification", "neverProven")},
         "metrics": [
             {

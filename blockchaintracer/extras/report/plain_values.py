@@ -22,6 +22,7 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
         **REPORT.header(),
         "record": _record(facts, facts.asked),
         "holders": list(facts.holders),
+        "times": list(facts.times),
         "run": _run(facts, facts.run) if facts.run else None,
         "runsThatWroteIt": facts.wrote,
         "model": _record(facts, facts.model) if facts.model else None,

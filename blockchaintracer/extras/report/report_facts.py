@@ -56,6 +56,7 @@ class ReportFacts:
         fields: of the model card's template, by name; empty without a model.
         missing: names of required fields that neither the records nor the caller give.
         holders: who author and group are, in words, by the claims that whoever makes the report knows.
+        times: what witnesses say of its time, in words, by the receipts and settings of whoever makes the report.
     """
 
     asked: GatheredRecord
@@ -76,6 +77,7 @@ class ReportFacts:
     fields: dict[str, ReportField]
     missing: tuple[str, ...]
     holders: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
     @property
     def has_card(self) -> bool:

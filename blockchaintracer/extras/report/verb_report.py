@@ -20,6 +20,7 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.record_names import RECORD, RECORD_OR_MLFLOW
 from blockchaintracer.cli.render import Answer, progress_bar, recorded_line, table, when
+from blockchaintracer.cli.shown_times import kept_times
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
 
@@ -108,7 +109,8 @@ def make_report(
         facts = gather(lab, named_record(lab, record_id), declared, sources=sources, progress=progress)
     record = facts.asked.record
     told = [line.strip() for it in known_holders(lab, [record], sources) for line in it.lines([record])]
-    facts = replace(facts, holders=tuple(told))
+    times = [line for it in kept_times(lab, [record], sources) for line in it.lines()]
+    facts = replace(facts, holders=tuple(told), times=tuple(times))
     files = make(facts, formats or formats_for(facts), templates)
     written = write(files, output or Path(f"report-{record.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None

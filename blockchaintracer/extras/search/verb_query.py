@@ -11,6 +11,7 @@ from blockchaintracer.cli.holders_shown import claimants
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
+from blockchaintracer.cli.shown_times import kept_times
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
@@ -119,6 +120,9 @@ def command(
         ]
     )
     told = [line for it in who for line in it.lines()] if shown and not (as_csv or parquet) else []
+    if times := [] if as_csv or parquet else kept_times(lab, rows):
+        data["times"] = times
+        told += [f"{it.subject[:12]}… {line}" for it in times for line in it.lines()]
     return Answer(data, shown, *map(plain, [*found, *told]), notes=notes, exit_code=3 if index.gap and not rows else 0)
 
 
