@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from blockchaintracer.core.digest import DEFAULT_PROFILE, digest_bytes
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import PUBLISHED
+from blockchaintracer.core.manifest import Manifest, RunPredicate
+from blockchaintracer.core.record import Kind, RecordKey
+from blockchaintracer.core.verify.content_checks import checked_manifest
 from blockchaintracer.core.verify.copies import (
     CHUNK,
     VERSION_FILE,
@@ -333,3 +337,21 @@ def test_given_files_come_first_and_other_copies_for_the_rest(folders: dict[str,
         assert copy.digest == digest_bytes(DATA)
     assert given.read_bytes(DIGEST, len(DATA))[0] == DATA
     assert given.read_bytes(DIGEST, len(DATA) - 1)[0] is None
+
+
+def test_a_manifest_names_the_damaged_copies_that_were_passed_over(folders: dict[str, Path]) -> None:
+    predicate = RunPredicate(run_id="5e1f6f9e-2f0b-4a51-9a49-0f5ac1c6a1de", name="run", status="completed")
+    manifest = Manifest.of(Kind.RUN, predicate)
+    data, digest, subject_type = manifest.to_bytes(), manifest.digest(), manifest.subject_type
+    key = RecordKey(1, "0x" + "11" * 20, subject_type, manifest.subject_digest, Kind.RUN, digest)
+    put(folders["whole"], data, digest)
+    put(folders["damaged"], data[:-1], digest)
+    copies = FolderCopies([folders["damaged"], folders["whole"]])
+    read, checks = checked_manifest(copies, key)
+    assert read == manifest
+    assert [(it.name, it.verdict) for it in checks] == [("manifest", Outcome.PASS), ("agreement", Outcome.PASS)]
+    assert f"passed over: the copy at {folders['damaged']}" in checks[0].detail
+    _, checks = checked_manifest(copies, replace(key, subject="ab" * 32))
+    assert [it.verdict for it in checks] == [Outcome.PASS, Outcome.FAIL]
+    _, checks = checked_manifest(FolderCopies([folders["damaged"]]), key)
+    assert [it.verdict for it in checks] == [Outcome.FAIL]

@@ -51,5 +51,10 @@ def test_what_nobody_recorded_is_not_kept(lab: Lab, tmp_path: Path, file: Path) 
     plain = parse_json(good, "it")
     for damage in ({"holder": name}, {"records": 1}, {"records": [plain["records"][0] | {"manifest": {}}]}):
         assert recorded_alone(canonical(plain | damage), file_name(theirs), lab.domain, ids) is None
+    # a forged entry beside the honest one takes nothing away
+    [entry] = plain["records"]
+    for forged in ({"manifest": {}}, {"key": entry["key"] | {"group": "x"}}, {"page": "AA=="}, {"more": 1}):
+        both = canonical(plain | {"records": [entry, entry | forged]})
+        assert recorded_alone(both, file_name(theirs), lab.domain, ids) == good
     for damaged in (b"", b"[]", b"{}", good[:-1]):
         assert recorded_alone(damaged, file_name(theirs), lab.domain, ids) is None
