@@ -25,7 +25,7 @@ from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.tokens import kept_tokens
-from blockchaintracer.extras.tokens.issuers import Issuer, issuers
+from blockchaintracer.extras.tokens.issuers import issuers
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op
 
@@ -42,10 +42,6 @@ def issuer_options(function: Any) -> Any:
         )
     text = "Let issuers be in a private network, and without TLS."
     return click.option("--allow-local", is_flag=True, help=text)(function)
-
-
-def _chosen(github_issuers: tuple[str, ...], gitlab_issuers: tuple[str, ...]) -> tuple[Issuer, ...]:
-    return issuers(github_issuers, gitlab_issuers)
 
 
 @click.group(cls=VerbGroup)
@@ -92,7 +88,7 @@ def add(
         writes = [it.write for it in lab.outbox.newest(_MOST) if it.chain_id == lab.chain_id and it.is_on_chain]
         writes = [it for it in writes if it.op is Op.RECORD and it.registry == lab.domain.registry]
         ids = [it["record_id"] for it in writes if it.key.kind in (Kind.RUN, Kind.RESULT)]
-    chosen, done = _chosen(github_issuers, gitlab_issuers), []
+    chosen, done = issuers(github_issuers, gitlab_issuers), []
     for record_id in ids:
         agree = partial(_agree, record_id)
         done.append(kept_tokens.add_token(lab, record_id, chosen, agree, allow_local=allow_local))
@@ -145,7 +141,7 @@ def check(
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 unavailable, 4 consistent.
     """
-    chosen = _chosen(github_issuers, gitlab_issuers)
+    chosen = issuers(github_issuers, gitlab_issuers)
     documents = kept_tokens.tokens_of(lab, record_id, sources=sources)
     if not documents:
         raise InputError(f"record {record_id} has no CI token", hint="`ci-token add` records one.")
@@ -201,7 +197,7 @@ def witness(
     Example:
       blockchaintracer ci-token witness DOCUMENT --group 5
     """
-    chosen = _chosen(github_issuers, gitlab_issuers)
+    chosen = issuers(github_issuers, gitlab_issuers)
     made = kept_tokens.witness_key(lab, document_id, chosen, sources=sources, allow_local=allow_local)
     return Answer({"recorded": as_json(made)}, *record_lines(made))
 
