@@ -1,5 +1,6 @@
 /** Builds the page as one file that loads nothing: script and style stand in it, and its policy names their digests. */
 import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 import { defineConfig } from "vite";
@@ -20,6 +21,18 @@ function policy(script: string, style: string): string {
     "form-action": "'none'",
   };
   return Object.entries(sources).map((entry) => entry.join(" ")).join("; ");
+}
+
+const IN_WORKER = fileURLToPath(new URL("../node_modules/hash-wasm/", import.meta.url));
+
+/** The licences of what is in the page: they have to go along with it. */
+function licences(modules: readonly string[]): string {
+  const packages = new Set(modules.flatMap((path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path.replace("\0", ""))?.[0] ?? []));
+  const texts = [...packages].sort().map((folder) => {
+    const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+    return `${folder.split("/node_modules/").at(-1)}\n${file ? readFileSync(`${folder}/${file}`, "utf8").trim() : "MIT"}`;
+  });
+  return [...new Set(texts)].join("\n\n").replaceAll("--", "- -");
 }
 
 function oneFile(): Plugin {
@@ -48,7 +61,7 @@ function oneFile(): Plugin {
         .replace(/\s*<script[^>]*src=[^>]*><\/script>/, "")
         .replace(/\s*<link[^>]*rel="stylesheet"[^>]*>/, "")
         .replace("<!-- head -->", () => head.join("\n"));
-      page.source = html;
+      page.source = `${html.trimEnd()}\n<!-- This page holds code of:\n\n${licences([...Object.keys(script.modules), IN_WORKER])}\n-->\n`;
       delete bundle[script.fileName];
       delete bundle[sheet.fileName];
     },

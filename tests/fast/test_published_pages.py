@@ -59,3 +59,8 @@ def test_the_page_holds_its_own_policy_and_loads_nothing() -> None:
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy
     assert "src=" not in page.split("<script")[0]
+
+
+def test_the_page_goes_along_with_the_licences_of_what_is_in_it() -> None:
+    notices = PAGE.read_text().split("This page holds code of:")[1].splitlines()
+    assert {"@dagrejs/dagre", "@noble/hashes", "hash-wasm", "uplot", "viem"} <= {*notices}

@@ -130,7 +130,9 @@ export async function ofNode(registry: Registry, chain: string, copies: Publishe
 
 /** The list that was published beside this page, `records.html`. It is read as data: nothing of it runs or loads. */
 export function ofList(written: string): Home[] {
-  const links = [...new DOMParser().parseFromString(written, "text/html").querySelectorAll("a[data-group]")];
+  // without its style, which the policy of this page would refuse aloud
+  const list = written.slice(Math.max(0, written.indexOf("<ul>")));
+  const links = [...new DOMParser().parseFromString(list, "text/html").querySelectorAll("a[data-group]")];
   const records = links.map((link) => {
     const asked = fromLink(link.getAttribute("href")?.split("#")[1] ?? "");
     const [kind, group, name] = [link.getAttribute("data-kind") ?? "", Number(link.getAttribute("data-group")), link.textContent.slice(0, 300)];

@@ -249,7 +249,7 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
         "large": {"files": ["large.bin"], "expects": OF_ZEROS},
         "by a node": asks(life.ids["data"], "full"),
         "by its file": {k: v for k, v in asks("", "full").items() if k != "paste"} | {"files": [str(data)]},
-        "retracted by a node": asks(life.ids["wrong"], "full"),
+        "retracted by a node": {**asks(life.ids["wrong"], "full"), "expects": "Its life"},
         "rests on it": asks(life.ids["child"], "full"),
         "two nodes": asks(life.ids["data"], "full", "lying"),
         "a link": {"fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
@@ -264,7 +264,7 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
         "registry": {**asks("", "full"), "press": True, "expects": "Latest records"},
         "server": {"fields": {"server": server}, "then": [
             {"click": "text=Show its records", "expects": "Show more"},
-            {"fill": {"words": "glitch"}, "click": "#home [type=submit]", "expects": "glitch"}]},
+            {"fill": {"words": "no such words"}, "click": "#home [type=submit]", "expects": "No record was found."}]},
         "beside": {"address": nodes.url("index.html"), "then": [
             {"click": "text=Show what is published beside", "expects": "the list beside this page"},
             {"click": "#home button.link >> nth=0", "expects": "A link or a list proposed"}]},
@@ -409,7 +409,7 @@ def test_a_registry_is_looked_through(seen: dict[str, Seen]) -> None:
     assert "retracted" in seen["registry"].text.split("Latest records")[1]
     assert "late\tmodel\t1\t\N{EN DASH}\tnot checked here" in seen["folder"].text
     assert "By the server's word" in seen["server"].text
-    assert "Show more" not in seen["server"].text
+    assert "No record was found." in seen["server"].text
 
 
 def test_a_node_is_kept_if_its_visitor_says_so(seen: dict[str, Seen], nodes: Nodes) -> None:
