@@ -11,8 +11,13 @@ import sys
 from compiler import ROOT
 
 UV = ROOT / ".venv" / "bin" / "uv"
-EXTRAS = "devnet,mlflow,privacy,compare,tables,reports,exports,signatures,identity,witness,fsspec,notebooks,reproduce"
-TOOLS = ("pytest", "pytest-xdist", "hypothesis", "polars", "scikit-learn", "roc-validator", "coincurve", "evmchains")
+EXTRAS = (
+    "devnet,mlflow,privacy,compare,tables,reports,exports,signatures,identity,witness,serve,fsspec,notebooks,reproduce"
+)
+TOOLS = (
+    *("pytest", "pytest-xdist", "hypothesis", "polars", "scikit-learn", "roc-validator"),
+    *("coincurve", "evmchains", "httpx"),
+)
 """Of the tests: always the newest."""
 EVM = "pyrevm"
 """Has no build for Python 3.13: the tests that need it are left out there."""
