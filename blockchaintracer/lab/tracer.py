@@ -16,15 +16,13 @@ from blockchaintracer.core.plain_json import plain, rfc3339
 from blockchaintracer.core.record import Kind, named_hex, normal_id, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
 from blockchaintracer.lab.capture.random_seeds import seed_everything
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.recording.experiment import ExperimentData
-from blockchaintracer.lab.traced_run import PathLike, Pending, Seeding, TracedRun, existing, masked
 
 if TYPE_CHECKING:
-    # few runs have a seal: what it needs is imported with the first one
+    # imported with the first tracer, run or seal: a program that imports a tracer may make none
+    from blockchaintracer.lab.lab import Lab
     from blockchaintracer.lab.seals import Revealed, Sealed
+    from blockchaintracer.lab.traced_run import PathLike, Pending, TracedRun
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 
@@ -39,6 +37,9 @@ def lab_of_tracer(
     **more: Any,
 ) -> Lab:
     """Open the lab of a tracer, which asks for a passphrase where a person can answer. `more` as `Lab` takes."""
+    from blockchaintracer.lab.lab import Lab
+    from blockchaintracer.lab.lab_folder import Home
+
     ask: Callable[[str], str] = lambda question: getpass(f"{question}: ")  # noqa: E731
     return Lab(
         home=Home(home),
@@ -84,6 +85,9 @@ class MLTracer:
         supersedes: str | None = None,
         wait: bool = True,
     ) -> None:
+        from blockchaintracer.lab.recording.experiment import ExperimentData
+        from blockchaintracer.lab.traced_run import Seeding
+
         self._lab = lab_of_tracer(logging.getLogger(__name__), home, rpc, registry, group, key, hand_over=not wait)
         self._name = name
         self._template = template
@@ -113,6 +117,8 @@ class MLTracer:
         Raises:
             InputError: naming what is not a recipient.
         """
+        from blockchaintracer.lab.traced_run import TracedRun
+
         return TracedRun(
             self._lab,
             name or self._name,
@@ -183,6 +189,7 @@ class MLTracer:
         """
         from blockchaintracer.lab.recording.content import record_path
         from blockchaintracer.lab.seals import Sealed, sealing
+        from blockchaintracer.lab.traced_run import existing
 
         file = Path(existing(path, "path"))
         with sealing(self._lab):
@@ -228,6 +235,9 @@ class MLTracer:
         Raises:
             InputError: naming the field, such as ``metrics.accuracy`` for text. Nothing of the call is taken then.
         """
+        from blockchaintracer.lab.recording.experiment import ExperimentData
+        from blockchaintracer.lab.traced_run import existing
+
         values = {
             "model_config": model_config,
             "metrics": metrics,
@@ -263,6 +273,8 @@ class MLTracer:
             return self._written
         if self._run is None:
             raise InputError("expected an experiment to record, got none", hint="Call update_experiment first.")
+        from blockchaintracer.lab.traced_run import masked
+
         run, data = self._run, self._data
         if data.metrics:
             run.log_metrics(data.metrics)
@@ -296,6 +308,8 @@ class MLTracer:
         Raises:
             InputError: if it's no hash, or the chain doesn't know it.
         """
+        from blockchaintracer.lab.traced_run import Pending
+
         if isinstance(tx, Pending):
             return {"status": "pending", "finality": "pending", "recordIds": [tx.record_id] if tx.record_id else []}
         digest = normal_id(tx, "transaction hash")
@@ -356,6 +370,9 @@ class BlockchainTracer(MLTracer):
         """
         if not isinstance(data, Mapping):
             raise InputError(f"expected the experiment as a dictionary, got {type(data).__name__}")
+        from blockchaintracer.lab.recording.experiment import ExperimentData
+        from blockchaintracer.lab.traced_run import existing
+
         fields = {key: value for key, value in data.items() if value is not None}
         if self._mlflow and self._mlflow.active_run() is None:
             return self._track_in_mlflow(fields)
@@ -383,6 +400,9 @@ class BlockchainTracer(MLTracer):
 
     def _track_in_mlflow(self, fields: dict[str, Any]) -> str | Pending:
         """Make an MLflow run with what is given, and record it inside."""
+        from blockchaintracer.lab.recording.experiment import ExperimentData
+        from blockchaintracer.lab.traced_run import masked
+
         assert self._mlflow is not None  # noqa: S101
         described = {key: value for key, value in fields.items() if key not in ("name", "description", "parameters")}
         metrics = ExperimentData.from_plain(described).metrics

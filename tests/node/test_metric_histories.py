@@ -28,7 +28,8 @@ from blockchaintracer.lab.recording.run_document import (
     MAX_POINTS,
     load_run_document,
 )
-from blockchaintracer.lab.tracer import MLTracer, TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
+from blockchaintracer.lab.tracer import MLTracer
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import shared_lab, typed, verb
 

@@ -1,4 +1,4 @@
-"""A verb that reads imports no library that it does not use: each takes longer to import than the verb to answer."""
+"""A verb that reads, and a program that imports the tracer, import no library that they do not use."""
 
 import os
 import subprocess
@@ -35,3 +35,9 @@ def test_a_verb_that_reads_imports_what_it_uses(lab: Lab, record: str, verb: str
     modules = done.stderr.splitlines()[-1].split()
     assert "requests" in modules, "it asked the node"
     assert HEAVY.intersection(modules) == set()
+
+
+def test_the_tracer_is_imported_without_what_a_run_needs() -> None:
+    program = "import sys; from blockchaintracer import BlockchainTracer, MLTracer; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert HEAVY.union({"requests"}).intersection(done.stdout.split()) == set()

@@ -22,7 +22,7 @@ from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.datasets import log_dataset
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.recording.run_document import load_run_document
-from blockchaintracer.lab.tracer import Pending
+from blockchaintracer.lab.traced_run import Pending
 from tests.support.labs import ROOT, typed, verb
 
 NOBODY = "http://127.0.0.1:9"
