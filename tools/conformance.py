@@ -14,11 +14,16 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import rfc8785
+from eth_account import Account
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
+from opentimestamps.core.op import OpSHA256
+from opentimestamps.core.timestamp import Timestamp
 
 from blockchaintracer import Trust, verify, verify_bundle
 from blockchaintracer.core.digest import PROFILES, digest_bytes, format_listing, parse_listing
@@ -37,9 +42,22 @@ from blockchaintracer.core.record import (
     record_commitment,
     verdict_commitment,
 )
+from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.bundle import BundleRefused
+from blockchaintracer.core.verify.outcomes import Outcome
+from blockchaintracer.core.verify.published_proofs import parse_key_file
+from blockchaintracer.extras.identity.identity_claims import check_claim
+from blockchaintracer.extras.identity.identity_evidence import IdentityRecord
+from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from blockchaintracer.extras.witness.bitcoin_headers import BitcoinHeader, TrustedHeaders
+from blockchaintracer.extras.witness.stamping import check_receipt
+from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
+from blockchaintracer.extras.witness.witness_settings import WitnessTrust
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
+from tests.support import bundle_evidence as evidence
+from tests.support.bundle_evidence import bundle_report
+from tests.support.calendar_simulator import written
 from tests.support.forged_bundles import SALT, SHAPES, Forged, blocks_of
 from tests.support.memory_node import MODES, MemoryNode, RpcError, answering, forgetful
 
@@ -426,6 +444,230 @@ def _another_block() -> dict[str, str]:
     return dict([next(iter(plain["blocks"].items()))])
 
 
+# -- evidence beside a record: key files, claims, receipts, renewals, and bundles that have them
+
+
+def key_files() -> Iterator[Case]:
+    """Key files and proofs of batched records: the id, the root, and who signed a transaction that was kept."""
+    file = next(file for file in outcomes()["keys"] if file["receipts"][0]["raw"])
+    kept = _key_file(file)
+    place, [receipt] = (kept.chain_id, kept.registry), kept.receipts
+    plain, other = replace(kept, receipts=()), Domain(*place).record_id(replace(kept.key, subject=word("other")))
+    tree = MerkleTree([plain.id, other])
+    proof = Proof(*place, plain.key, tree.root, tuple(tree.proof(plain.id)))
+    files = {"a key": plain, "a key with its receipt": kept, "a proof": proof}
+    files["a proof with a receipt"] = replace(proof, receipts=(replace(receipt, raw=""),))
+    for name, file in files.items():
+        senders = [it.sent().sender.lower() if it.raw else None for it in file.receipts]
+        told = {"id": file.id, "root": getattr(file, "root", None), "senders": senders}
+        yield {"name": name, "file": file.as_json(), **told}
+    whole = files["a key with its receipt"].as_json()
+    wrong: dict[str, tuple[Any, list[Any], Any]] = {
+        "an address without its checksum": (plain.as_json(), ["registry"], plain.registry.lower()),
+        "a path of another": (proof.as_json(), ["proof"], []),
+        "another root": (proof.as_json(), ["root"], "0x" + word("root")),
+        "another tree": (proof.as_json(), ["tree"], "standard-v1"),
+        "another key": (proof.as_json(), ["key", "subject"], word("other")),
+        "a field more": (plain.as_json(), ["more"], 1),
+        "no receipts": (plain.as_json(), ["receipts"], []),
+        "a receipt of another header": (whole, ["receipts", 0, "header"], whole["receipts"][0]["header"][:-2] + "00"),
+        "a receipt at another place": (whole, ["receipts", 0, "index"], 1),
+        "a node too many": (whole, ["receipts", 0, "nodes"], [*whole["receipts"][0]["nodes"], "0xc0"]),
+        "another transaction": (whole, ["receipts", 0, "transaction"], "0x" + word("transaction")),
+        "a transaction with another byte": (whole, ["receipts", 0, "raw"], whole["receipts"][0]["raw"][:-2] + "00"),
+        "a later version": (plain.as_json(), ["type"], "urn:blockchaintracer:record-key:v2"),
+    }
+    for name, (file, path, value) in wrong.items():
+        given = edited(file, path, value)
+        yield {"name": name, "file": given, "refused": _refusal(lambda given=given: _key_file(given))}
+
+
+def _key_file(plain: Any) -> KeyFile:
+    return parse_key_file(rfc8785.dumps(plain), "it")
+
+
+def _refusal(read: Callable[[], Any]) -> Any:
+    """Return how something that has to be refused is refused."""
+    try:
+        read()
+    except UnknownVersion:
+        return "version"
+    except InputError:
+        return True
+    raise AssertionError("expected a refusal")
+
+
+def identities() -> Iterator[Case]:
+    """Claims: the record's key and manifest, and the EIP-712 digest of the statement that the account signed."""
+    domain, key = Domain(1, REGISTRY), RecordKey(7, evidence.AUTHOR, 1, word("a"), 1, word("b"))
+    stranger = Account.from_key(b"\2" * 32)
+    shapes: dict[str, dict[str, Any]] = {
+        "an ORCID": {},
+        "of a group": {"group": 7, "scheme": "domain", "identifier": "physics.example.org"},
+        "a GitHub user": {"scheme": "github", "identifier": "octo-cat"},
+        "an ENS name": {"scheme": "ens", "identifier": "_lab.name.eth"},
+        "a wrong check digit": {"identifier": "0000-0002-1825-0098"},
+        "a domain in capitals": {"scheme": "domain", "identifier": "Example.org"},
+        "a domain with a dot at its end": {"scheme": "domain", "identifier": "example.org."},
+        "an address": {"scheme": "domain", "identifier": "127.0.0.1"},
+        "a GitHub user with two hyphens": {"scheme": "github", "identifier": "octo--cat"},
+        "an ENS name that is not ASCII": {"scheme": "ens", "identifier": "n\u00e4me.eth"},
+        "signed by another": {"signer": stranger},
+        "of another chain": {"chainId": "5"},
+        "of another registry": {"registry": AUTHOR},
+        "of another group": {"group": 8},
+    }
+    entries = {name: evidence.claim(domain, key, **shape) for name, shape in shapes.items()}
+    whole = entries["an ORCID"].manifest.to_json()
+    signature = whole["predicate"]["signature"]
+    high = f"{0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 - int(signature[66:130], 16):064x}"
+    changed = {"the malleable twin of a signature": signature[:66] + high + ("1c" if signature[-2:] == "1b" else "1b")}
+    changed |= {"a signature with v of 0": signature[:-2] + "00", "no signature": "0x" + "00" * 65}
+    for name, given in changed.items():
+        manifest = parse_manifest(rfc8785.dumps(edited(whole, ["predicate", "signature"], given)))
+        entries[name] = IdentityRecord(replace(entries["an ORCID"].key, manifest=manifest.digest()), manifest)
+    for name, entry in entries.items():
+        shown = {"key": entry.key.as_json(), "manifest": entry.manifest.to_json()}
+        about = {"name": name, "chainId": "1", "registry": REGISTRY, **shown}
+        try:
+            said = check_claim(entry.manifest, entry.key, domain).statement
+            yield about | {"claim": f"0x{said.digest()}", "account": said.account, "group": said.group or 0}
+        except InputError:
+            yield about | {"refused": True}
+
+
+COINBASE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"
+"""The Merkle root of Bitcoin's first block: the double SHA-256 of its one transaction, whose SHA-256 is below."""
+FIRST = "27362e66e032c731c1c8519f43063fe0e5d070db1c0c3552bb04afa18a31c6bf"
+HEADER = "01000000" + "00" * 32 + COINBASE + "29ab5f49ffff001d1dac2b7c"
+HASH = "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
+
+
+def witnesses() -> Iterator[Case]:
+    """Receipts of witnesses: what was stamped, and how each thing that it says stands by the Bitcoin blocks trusted."""
+    subject = StampedSubject.of_record(Domain(1, REGISTRY), "0x" + word("witnessed"))
+    others = [StampedSubject.of_text(f"other:{number}") for number in range(4)]
+    calendar, elsewhere = evidence.calendar(subject, *others[:2]), evidence.elsewhere(subject)
+    file = StampedSubject(f"sha256:{FIRST}")
+    stamp = Timestamp(bytes.fromhex(FIRST))
+    stamp.ops.add(OpSHA256()).attestations.add(BitcoinBlockHeaderAttestation(0))
+    first = WitnessReceipt(WitnessKind.OPENTIMESTAMPS, file, written(stamp), headers=(HEADER,))
+    later = replace(first, headers=("02" + HEADER[2:],))
+    made: dict[str, tuple[WitnessReceipt, list[str]]] = {
+        "calendars": (calendar, []),
+        "calendars alone in their tree": (evidence.calendar(subject), []),
+        "of a tree of five": (evidence.calendar(subject, *others), []),
+        "the first block of Bitcoin, trusted": (first, [HASH]),
+        "the first block of Bitcoin": (first, []),
+        "a header that is not trusted": (later, [HASH]),
+        "a header without work that is trusted": (later, [BitcoinHeader(bytes.fromhex(later.headers[0])).hash]),
+        "a header of another root": (replace(calendar, headers=(HEADER,)), [HASH]),
+        "a second chain": (elsewhere, []),
+        "its own chain as a second": (evidence.elsewhere(subject, 1), []),
+        "a record of something else": (replace(elsewhere, subject=others[0]), []),
+        "a proof of something else": (replace(evidence.calendar(subject), subject=others[0]), []),
+        "a byte more": (replace(first, proof=first.proof + b"\0"), [HASH]),
+        "a byte less": (replace(first, proof=first.proof[:-1]), [HASH]),
+        "a number in a longer form": (replace(first, proof=first.proof[:-2] + b"\2\x80\0"), [HASH]),
+    }
+    for name, (receipt, blocks) in made.items():
+        trust = WitnessTrust(bitcoin=TrustedHeaders(hashes=frozenset(blocks)))
+        told = [(str(it.standing), it.not_after) for it in check_receipt(receipt, trust)]
+        yield {"name": name, "receipt": receipt.as_json(), "bitcoinBlocks": blocks, "stamped": receipt.stamped} | {
+            "says": [{"standing": standing, "notAfter": until} for standing, until in sorted(told, key=str)]
+        }
+    wrong: dict[str, tuple[WitnessReceipt, list[Any], Any]] = {
+        "a field more": (calendar, ["more"], 1),
+        "a subject of two words": (calendar, ["subject"], "two words"),
+        "a path that is too short": (calendar, ["tree", "path"], calendar.as_json()["tree"]["path"][:-1]),
+        "a place outside its tree": (calendar, ["tree", "index"], 3),
+        "no address": (calendar, ["from"], ""),
+        "no headers": (calendar, ["headers"], []),
+        "base64 in another form": (calendar, ["proof"], calendar.as_json()["proof"] + "="),
+        "a proof that is too large": (calendar, ["proof"], base64.b64encode(bytes((16 << 10) + 1)).decode()),
+        "headers of a second chain": (elsewhere, ["headers"], [HEADER]),
+        "a later version": (calendar, ["type"], "urn:blockchaintracer:witness-opentimestamps:v2"),
+        "other algorithms": (calendar, ["algorithms"], ["sha1"]),
+    }
+    for name, (receipt, path, value) in wrong.items():
+        given = edited(receipt.as_json(), path, value)
+        told = {"refused": _refusal(lambda given=given: WitnessReceipt.from_json(given))}
+        yield {"name": name, "receipt": given, "bitcoinBlocks": [], **told}
+
+
+def renewals() -> Iterator[Case]:
+    """Renewals: the id of the record, the roots that witnesses stamp, and what is renewed."""
+    domain, key = Domain(1, REGISTRY), RecordKey(7, AUTHOR, 1, word("a"), 1, word("b"))
+    made = {"a key": (), "two leaves": ("one",), "three leaves": ("one", "two"), "seven leaves": tuple("abcdef")}
+    files = {name: evidence.renewal(domain, key, None, *more) for name, more in made.items()}
+    for name, file in files.items():
+        told = {"id": file.id, "rootText": file.root_text, "renews": sorted(file.renews)}
+        yield {"name": name, "file": file.as_json(), **told}
+    whole = files["three leaves"].as_json()
+    lines = whole["tree"].splitlines(keepends=True)
+    wrong: dict[str, tuple[list[Any], Any]] = {
+        "another leaf": (["tree"], "".join([lines[0], *files["two leaves"].as_json()["tree"].splitlines(True)[1:]])),
+        "leaves in another order": (["tree"], "".join([lines[0], lines[2], lines[1], *lines[3:]])),
+        "a leaf twice": (["tree"], "".join([*lines[:2], *lines[1:]])),
+        "no line feed at the end": (["tree"], whole["tree"][:-1]),
+        "a tree of a later version": (["tree"], whole["tree"].replace("renewal-tree:v1", "renewal-tree:v2")),
+        "another root": (["manifest", "predicate", "roots", "sha512"], "00" * 64),
+        "another count": (["manifest", "predicate", "count"], 4),
+        "another manifest": (["manifest", "predicate", "name"], "other"),
+        "another key": (["key", "subject"], word("other")),
+        "another kind": (["key", "kind"], int(Kind.DOCUMENT)),
+        "an address with its checksum": (["registry"], "0x" + "Ab" * 20),
+        "a field more": (["more"], 1),
+        "a later version": (["type"], "urn:blockchaintracer:renewal:v2"),
+    }
+    for name, (path, value) in wrong.items():
+        given = edited(whole, path, value)
+        refusal = _refusal(lambda given=given: RenewalFile.parse(rfc8785.dumps(given), "it"))
+        yield {"name": name, "file": given, "refused": "version" if name == "a later version" else bool(refusal)}
+
+
+def proofs() -> Iterator[Case]:
+    """Bundles with evidence beside their records: what fails of it makes the outcome, and nothing of it verifies."""
+    plain = Forged(author=evidence.AUTHOR).plain()
+    batched = evidence.with_evidence(Forged(author=evidence.AUTHOR, batched=True, count=3).plain())
+    record, domain = plain["records"][0], Domain(1, plain["registry"])
+    key, manifest = RecordKey.from_json(record["key"]), record["manifest"]
+    subject, other = StampedSubject.of_record(domain, record["id"]), StampedSubject.of_text("other")
+    whole = evidence.with_evidence(plain)
+    claimed, renewed = whole["identities"][0], whole["renewals"][0]
+    stranger = Account.from_key(b"\2" * 32)
+
+    def renewing(**fields: Any) -> Any:
+        return [evidence.renewal(domain, key, manifest | {"predicate": {"subjectType": "file"}}, **fields).as_json()]
+
+    shapes: dict[str, dict[str, Any]] = {
+        "all of it": whole,
+        "of a batch": batched,
+        "a claim of another": plain | {"identities": [claimed | {"holder": f"{claimed['holder'][:-1]}0"}]},
+        "a claim that is signed by another": plain
+        | {"identities": [evidence.identities(domain, key, evidence.claim(domain, key, stranger))]},
+        "claims of a later version": plain | {"identities": [edited(claimed, ["type"], claimed["type"][:-1] + "2")]},
+        "a renewal of another content": plain | {"renewals": renewing()},
+        "a renewal of another content by another group": plain | {"renewals": renewing(group=9)},
+        "a renewal that leaves the manifest out": plain | {"renewals": [evidence.renewal(domain, key, None).as_json()]},
+        "a renewal of another record": plain
+        | {"renewals": [evidence.renewal(domain, replace(key, subject=word("other")), None).as_json()]},
+        "a renewal of a later version": plain | {"renewals": [edited(renewed, ["type"], renewed["type"][:-1] + "2")]},
+        "a receipt of something else": plain | {"witnesses": [evidence.calendar(other).as_json()]},
+        "a receipt that is damaged": plain
+        | {"witnesses": [replace(evidence.calendar(subject), proof=b"\0").as_json()]},
+        "a receipt of a later version": plain
+        | {"witnesses": [edited(whole["witnesses"][0], ["type"], "urn:blockchaintracer:witness-rfc3161:v2")]},
+    }
+    for name, shape in shapes.items():
+        data = rfc8785.dumps(shape)
+        for about, trust in {"nothing trusted": None, "trusted": {"blocks": list(blocks_of(data))}}.items():
+            report = bundle_report(data, trust_of(trust))
+            failed = [check.name for check in report.checks if check.verdict is Outcome.FAIL]
+            told = {"outcome": report.conclusion.value, "failed": sorted(failed)}
+            yield {"name": f"{name}, {about}", "bundle": data.decode(), "trust": trust, **told}
+
+
 # -- outcomes on what nodes answered
 
 
@@ -457,6 +699,7 @@ class Recorded:
         return rows
 
 
+@cache
 def outcomes() -> dict[str, Any]:
     """The life of a small registry, asked of nodes that remember all, that forgot, and that lie."""
     with tempfile.TemporaryDirectory() as folder:
@@ -601,6 +844,11 @@ FILES: dict[str, Callable[[], Any]] = {
     "manifests": manifests,
     "trees": trees,
     "bundles": bundles,
+    "key-files": key_files,
+    "identities": identities,
+    "witnesses": witnesses,
+    "renewals": renewals,
+    "evidence": proofs,
     "outcomes": outcomes,
 }
 

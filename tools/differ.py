@@ -22,12 +22,13 @@ from typing import Any
 
 import rfc8785
 
-from blockchaintracer import Trust, verify_bundle
+from blockchaintracer import Trust
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Domain, Kind, Link, RecordKey
 from blockchaintracer.core.verify.bundle import BundleRefused
+from tests.support.bundle_evidence import AUTHOR, bundle_report, with_evidence
 from tests.support.forged_bundles import SHAPES, TIME, Forged, blocks_of
 from tests.support.mutations import random_change
 from tools.npm import NODE, ROOT
@@ -65,7 +66,7 @@ def judged(question: Question) -> str:
     """Return what Python says to a question."""
     try:
         if data := question.get("bundle"):
-            return verify_bundle(base64.b64decode(data), _trust(question["trust"])).conclusion.value
+            return bundle_report(base64.b64decode(data), trust_of(question["trust"])).conclusion.value
         if data := question.get("manifest"):
             return parse_manifest(base64.b64decode(data)).digest()
         domain = Domain(int(question["domain"]["chainId"]), question["domain"]["registry"])
@@ -78,7 +79,7 @@ def judged(question: Question) -> str:
         return "refused"
 
 
-def _trust(given: dict[str, Any] | None) -> Trust | None:
+def trust_of(given: dict[str, Any] | None) -> Trust | None:
     if given is None:
         return None
     chosen = {"chain_id": int(given.get("chainId", 0)), "registry": given.get("registry")}
@@ -125,6 +126,7 @@ class Cases:
         shape |= {"chain_id": random.choice((1, 5, 77787, 2**64)), "count": random.randint(1, 4)}
         shape |= {"fields": random.choice((0, 1, 2, 5, 6, 8, random.randint(0, 8))), "later": random.randint(-1, 90)}
         shape |= {"time": TIME + random.randint(0, 10**9), "number": random.randint(1, 10**9)}
+        shape |= {"author": AUTHOR if random.random() < 0.5 else f"0x{random.getrandbits(160):040x}"}
         shape |= {"manifest": random.random() < 0.7, "is_genuine": random.random() < 0.6}
         if random.random() < 0.4:
             shape |= {"batched": True, "cancelled": random.random() < 0.2, "batch_word": random.choice((0, 0, 1 << 96))}
@@ -137,7 +139,8 @@ class Cases:
             shape |= {"parents": tuple(Link(f"0x{parent:064x}", relation) for parent, relation in sorted(links))}
             shape |= {"kind": random.choice((Kind.DATASET, Kind.MODEL, Kind.RUN))}
         with suppress(ValueError, OverflowError):  # a word of more than 256 bits
-            data = Forged(**shape).data()
+            plain = Forged(**shape).plain()
+            data = rfc8785.dumps(with_evidence(plain) if shape["author"] == AUTHOR else plain)
             self._bundles = [*self._bundles[-40:], data]
             return self._of_bundle(data)
         return self._corrupted()
@@ -153,8 +156,13 @@ class Cases:
     def _changed_bundle(self) -> Question:
         whole = self._random.choice([self._small, *self._bundles])
         plain = json.loads(whole)
-        for _ in range(self._random.choice((1, 1, 1, 2))):
-            plain = random_change(plain, self._random)
+        # evidence is most of a bundle that has some: the rest is as often changed
+        if evidence := [*plain.keys() & {"identities", "renewals", "witnesses"}]:
+            name = self._random.choice([*evidence, *plain])
+            plain = plain | {name: random_change(plain[name], self._random)}
+        else:
+            for _ in range(self._random.choice((1, 1, 1, 2))):
+                plain = random_change(plain, self._random)
         return self._of_bundle(written(plain), whole)
 
     def _corrupted(self) -> Question:

@@ -30,7 +30,7 @@ def bundle_with_renewals(
         shown: files and folders that are given with the bundle: the bundle itself has manifests alone.
     """
     bundle = report.bundle
-    items = [item for what, item in bundle.evidence if what == "renewal" and RENEWAL.names(item["type"])]
+    items = [item for what, item in bundle.evidence if what == "renewal" and item["type"] == str(RENEWAL)]
     if not (items or options["broken"]):
         return report, []
     judge, read = extra("renewal", "judge"), extra("renewal", "renewal_file").RenewalFile

@@ -21,8 +21,17 @@ from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import MerkleTree, leads_to
 from blockchaintracer.core.record import Domain, GlobalId, RecordKey, record_commitment, verdict_commitment
 from blockchaintracer.core.verify.bundle import BundleRefused
+from blockchaintracer.core.verify.outcomes import Outcome
+from blockchaintracer.core.verify.published_proofs import parse_key_file
+from blockchaintracer.extras.identity.identity_claims import check_claim
+from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from blockchaintracer.extras.witness.bitcoin_headers import TrustedHeaders
+from blockchaintracer.extras.witness.stamping import check_receipt
+from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt
+from blockchaintracer.extras.witness.witness_settings import WitnessTrust
 from blockchaintracer.lab.private.field_tree import Context, Opening, root_of
 from blockchaintracer.lab.private.sealed_content import ContentOpening
+from tests.support.bundle_evidence import bundle_report
 from tests.support.memory_node import RpcError, answering
 
 pytestmark = pytest.mark.fast
@@ -191,3 +200,51 @@ def test_an_outcome(case: Case, published: Path) -> None:
     assert report.conclusion.value == case["outcome"]
     assert sorted({check.name for check in report.failed}) == case["failed"]
     assert sorted(record.id for record in report.records) == case["records"]
+
+
+@each("key-files")
+def test_a_key_file(case: Case) -> None:
+    data = rfc8785.dumps(case["file"])
+    if "refused" in case:
+        return refused(lambda: parse_key_file(data, "it"), case["refused"])
+    file = parse_key_file(data, "it")
+    senders = [it.sent().sender.lower() if it.raw else None for it in file.receipts]
+    assert (file.id, getattr(file, "root", None), senders) == (case["id"], case["root"], case["senders"])
+
+
+@each("identities")
+def test_a_claim(case: Case) -> None:
+    domain, key = Domain(int(case["chainId"]), case["registry"]), RecordKey.from_json(case["key"])
+    manifest = parse_manifest(rfc8785.dumps(case["manifest"]))
+    if "refused" in case:
+        return refused(lambda: check_claim(manifest, key, domain))
+    said = check_claim(manifest, key, domain).statement
+    found = f"0x{said.digest()}", said.account, said.group or 0
+    assert found == tuple(case[name] for name in ("claim", "account", "group"))
+
+
+@each("witnesses")
+def test_a_receipt_of_a_witness(case: Case) -> None:
+    if "refused" in case:
+        return refused(lambda: WitnessReceipt.from_json(case["receipt"]), case["refused"])
+    receipt = WitnessReceipt.from_json(case["receipt"])
+    trust = WitnessTrust(bitcoin=TrustedHeaders(hashes=frozenset(case["bitcoinBlocks"])))
+    told = [{"standing": it.standing.value, "notAfter": it.not_after} for it in check_receipt(receipt, trust)]
+    assert receipt.stamped == case["stamped"]
+    assert sorted(told, key=lambda it: it["standing"]) == case["says"]
+
+
+@each("renewals")
+def test_a_renewal(case: Case) -> None:
+    data = rfc8785.dumps(case["file"])
+    if "refused" in case:
+        return refused(lambda: RenewalFile.parse(data, "it"), case["refused"])
+    file = RenewalFile.parse(data, "it")
+    assert (file.id, file.root_text, sorted(file.renews)) == (case["id"], case["rootText"], case["renews"])
+
+
+@each("evidence")
+def test_a_bundle_with_evidence(case: Case) -> None:
+    report = bundle_report(case["bundle"].encode(), trust_of(case["trust"]))
+    failed = sorted(check.name for check in report.checks if check.verdict is Outcome.FAIL)
+    assert (report.conclusion.value, failed) == (case["outcome"], case["failed"])

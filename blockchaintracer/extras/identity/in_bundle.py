@@ -20,7 +20,8 @@ def judged(bundle: ProvenBundle) -> tuple[list[Check], list[Holder]]:
     domain, checks, holders = Domain(bundle.chain_id, bundle.registry), list[Check](), list[Holder]()
     about = holders_of(domain, (record.key for record in bundle.records))
     for what, item in bundle.evidence:
-        if what != "identity" or not IDENTITIES.names(item["type"]):
+        # what is written in a later version is not checked, and not refused
+        if what != "identity" or item["type"] != str(IDENTITIES):
             continue
         try:
             evidence = IdentityEvidence.parse(canonical(item), "a list of identities")

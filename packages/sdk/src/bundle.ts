@@ -8,6 +8,7 @@ import type { Hex } from "./bytes.ts";
 import { bloomHolds, indexKey, Malformed, MissingNode, readAccount, readHeader, readReceipt, readWord, TrieNodes } from "./chain-shapes.ts";
 import type { Header, Receipt, ReceiptLog } from "./chain-shapes.ts";
 import { BundleRefused, InputError, UnknownVersion } from "./errors.ts";
+import { FORMATS } from "./formats.ts";
 import { canonical, isObject, MAX_DEPTH, readJson } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Deployment } from "./known-code.ts";
@@ -23,7 +24,6 @@ import type { Batch, RecordStatus, Status } from "./storage.ts";
 const MAX_BYTES = 64 << 20;
 /** a manifest stands four levels deep in a bundle */
 const BUNDLE_DEPTH = MAX_DEPTH + 4;
-const ALGORITHMS = ["eip-712", "keccak-256", "merkle-patricia-trie", "rlp", "sha2-256"];
 const LONGEST_PATH = 64;
 /** the only flag of a record that is stored */
 const BATCHED = 1;
@@ -96,9 +96,9 @@ interface Bundle {
   blocks: Record<Hex, Hex>;
   nodes: Hex[];
   records: BundleRecord[];
-  witnesses?: { type: string }[];
-  identities?: { type: string }[];
-  renewals?: { type: string }[];
+  witnesses?: Evidence[];
+  identities?: Evidence[];
+  renewals?: Evidence[];
 }
 
 /** The batch that holds a record, and where it was anchored. */
@@ -120,6 +120,9 @@ export interface ProvenRecord {
   asOf: Header;
 }
 
+/** An object that has a type, and whatever belongs to that. */
+export type Evidence = JsonObject & { type: string };
+
 /** What a bundle shows if its blocks stand. Nothing of it is to be believed before. */
 export interface ProvenBundle {
   domain: { chainId: bigint; registry: Hex };
@@ -128,8 +131,8 @@ export interface ProvenBundle {
   /** every block that something rests on, ascending */
   blocks: Header[];
   deployment: Deployment | null;
-  /** evidence that this version does not check: what it is, and its type */
-  unchecked: [what: string, type: string][];
+  /** witnesses, identities and renewals: what each is, and its content, of which only the type was read */
+  evidence: [what: string, item: Evidence][];
 }
 
 /**
@@ -170,8 +173,8 @@ function checkHeader(value: Json): void {
     throw new UnknownVersion(`the bundle: it is written in version ${match[1]} of bundle; this program reads version 1`, "Upgrade.");
   }
   const algorithms = (value as JsonObject)["algorithms"];
-  if (!Array.isArray(algorithms) || algorithms.join() !== ALGORITHMS.join() || algorithms.some((it) => typeof it !== "string")) {
-    throw new InputError(`expected the algorithms ${ALGORITHMS.join(", ")}`);
+  if (!Array.isArray(algorithms) || algorithms.join() !== FORMATS.bundle.join() || algorithms.some((it) => typeof it !== "string")) {
+    throw new InputError(`expected the algorithms ${FORMATS.bundle.join(", ")}`);
   }
 }
 
@@ -227,8 +230,8 @@ class Reading {
       records,
       blocks,
       deployment: bundle.deployment ?? null,
-      unchecked: Object.entries(lists).flatMap(([what, items]) =>
-        (items ?? []).map((item): [string, string] => [what, item.type]),
+      evidence: Object.entries(lists).flatMap(([what, items]) =>
+        (items ?? []).map((item): [string, Evidence] => [what, item]),
       ),
     };
   }

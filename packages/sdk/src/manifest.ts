@@ -20,6 +20,8 @@ export interface Manifest {
   predicate: JsonObject;
   sha256: string;
   cid: string;
+  /** What the record commits to. */
+  bytes: Uint8Array;
 }
 
 /** The largest manifest, in bytes. */
@@ -97,6 +99,7 @@ export function parseManifest(data: Uint8Array): Manifest {
     predicate,
     sha256,
     cid: cidOfSha256(sha256),
+    bytes: data,
   };
 }
 

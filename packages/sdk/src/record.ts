@@ -65,12 +65,17 @@ export function normalAddress(value: unknown, what = "an address"): Hex {
   }
   const given = value.slice(-40);
   const lower = given.toLowerCase();
-  if (given !== lower && given !== given.toUpperCase()) {
-    const hash = bytesToHex(keccak(utf8ToBytes(lower)));
-    const checked = [...lower].map((letter, i) => (parseInt(hash[i]!, 16) > 7 ? letter.toUpperCase() : letter)).join("");
-    if (checked !== given) throw new InputError(`expected ${what} with its checksum (EIP-55), got ${value}`);
+  if (given !== lower && given !== given.toUpperCase() && checksummed(lower).slice(2) !== given) {
+    throw new InputError(`expected ${what} with its checksum (EIP-55), got ${value}`);
   }
   return `0x${lower}`;
+}
+
+/** Return an address of 40 hex digits with its checksum (EIP-55). */
+export function checksummed(address: string): Hex {
+  const lower = address.slice(-40).toLowerCase();
+  const hash = bytesToHex(keccak(utf8ToBytes(lower)));
+  return `0x${[...lower].map((letter, i) => (parseInt(hash[i]!, 16) > 7 ? letter.toUpperCase() : letter)).join("")}`;
 }
 
 /** Read a key of any origin and return its one form: parents ascend, each once. */

@@ -8,9 +8,10 @@ import { keccakHex } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
 import type { Header } from "./chain-shapes.ts";
 import { BundleRefused, InputError, Unavailable } from "./errors.ts";
+import { checkIdentities, checkRenewals, isRead, Witnesses } from "./evidence.ts";
 import { factoryRegistry, knownCode } from "./known-code.ts";
 import type { KnownCode } from "./known-code.ts";
-import { normalAddress, normalId } from "./record.ts";
+import { normalAddress, normalDigest, normalId } from "./record.ts";
 import { Chain, openRegistry } from "./registry.ts";
 import type { Client, Registry } from "./registry.ts";
 import { disowned, when } from "./storage.ts";
@@ -38,6 +39,8 @@ export interface Trust {
   groups?: readonly number[];
   /** Hashes of blocks that stand, for a bundle. */
   blocks?: readonly string[];
+  /** Hashes of Bitcoin blocks that stand, for receipts of OpenTimestamps in a bundle. */
+  bitcoinBlocks?: readonly string[];
 }
 
 /** What came of verifying a bundle. */
@@ -73,6 +76,7 @@ interface NormalTrust {
   registry: Hex | undefined;
   groups: readonly number[];
   blocks: ReadonlySet<Hex>;
+  bitcoinBlocks: ReadonlySet<string>;
 }
 
 /** Read what was chosen. A chain or a block has to be among it. */
@@ -82,6 +86,7 @@ export function normalTrust(trust: Trust): NormalTrust {
     registry: trust.registry === undefined ? undefined : normalAddress(trust.registry, "a registry's address"),
     groups: trust.groups ?? [],
     blocks: new Set((trust.blocks ?? []).map((block) => normalId(block, "hash of a block"))),
+    bitcoinBlocks: new Set((trust.bitcoinBlocks ?? []).map((block) => normalDigest(block, "hash of a Bitcoin block"))),
   };
   if (!made.chainId && !made.blocks.size) throw new InputError("expected a chain to trust, got none", "Give chainId or blocks.");
   return made;
@@ -174,9 +179,14 @@ class Standing {
   }
 
   report(checks: Check[]): BundleReport {
-    const open = checks.some((check) => check.verdict === "unknown" && !SEPARATE.has(check.name));
-    const failed = checks.some((check) => check.verdict === "fail");
-    const outcome = failed ? "not verified" : !open ? "verified" : this.#unavailable ? "unavailable" : "consistent";
+    const isOpen = checks.some((check) => check.verdict === "unknown" && !SEPARATE.has(check.name));
+    const failed = (): boolean => checks.some((check) => check.verdict === "fail");
+    // other evidence can fail, and verifies nothing
+    const witnesses = new Witnesses(this.#bundle, this.#trust?.bitcoinBlocks ?? new Set());
+    checks.push(...witnesses.checks());
+    checks.push(...checkRenewals(this.#bundle, !isOpen && !failed(), witnesses));
+    checks.push(...checkIdentities(this.#bundle));
+    const outcome = failed() ? "not verified" : !isOpen ? "verified" : this.#unavailable ? "unavailable" : "consistent";
     return {
       outcome,
       verified: decided(outcome),
@@ -190,12 +200,14 @@ class Standing {
   }
 
   #begin(): { checks: Check[]; goesOn: boolean } {
-    const { records, blocks, unchecked } = this.#bundle;
+    const { records, blocks, evidence } = this.#bundle;
     const count = `${counted(records.length, "record")} and ${counted(blocks.length, "block")}`;
     const detail = `${count}: everything fits together, by hashes that were computed here`;
     const checks: Check[] = [{ name: "bundle", verdict: "pass", detail }];
     const times = new Map<string, number>();
-    for (const [what, type] of unchecked) times.set(`${what}, type ${type}`, (times.get(`${what}, type ${type}`) ?? 0) + 1);
+    for (const [what, { type }] of evidence.filter((it) => !isRead(it))) {
+      times.set(`${what}, type ${type}`, (times.get(`${what}, type ${type}`) ?? 0) + 1);
+    }
     for (const [named, number] of times) {
       const told = `${number} of ${named}: this version does not check it, and nothing rests on it`;
       checks.push({ name: "not checked", verdict: "unknown", detail: told });

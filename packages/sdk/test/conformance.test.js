@@ -155,3 +155,39 @@ each("outcomes", async (item) => {
   const found = { outcome: report.outcome, failed, records: report.records.map((record) => record.id) };
   assert.deepEqual(found, { outcome: item.outcome, failed: item.failed, records: item.records });
 });
+
+each("key-files", (item) => {
+  if (item.refused) return refuses(() => sdk.readKeyFile(item.file), item.refused);
+  const { id, root, receipts } = sdk.readKeyFile(item.file);
+  const senders = receipts.map((receipt) => receipt.sent?.sender ?? null);
+  assert.deepEqual({ id, root, senders }, { id: item.id, root: item.root, senders: item.senders });
+});
+
+each("identities", (item) => {
+  const domain = { chainId: BigInt(item.chainId), registry: item.registry };
+  const check = () => sdk.checkIdentityClaim(sdk.parseManifest(sdk.canonical(item.manifest)), sdk.readKey(item.key), domain);
+  if (item.refused) return refuses(check);
+  const { claim, account, group } = check();
+  assert.deepEqual({ claim, account, group }, { claim: item.claim, account: item.account, group: item.group });
+});
+
+each("witnesses", (item) => {
+  if (item.refused) return refuses(() => sdk.readReceiptOfWitness(item.receipt), item.refused);
+  const receipt = sdk.readReceiptOfWitness(item.receipt);
+  assert.equal(receipt.stamped, item.stamped);
+  const says = sdk.judgeReceipt(receipt, new Set(item.bitcoinBlocks)).map(({ standing, notAfter }) => ({ standing, notAfter }));
+  says.sort((a, b) => (a.standing < b.standing ? -1 : 1));
+  assert.deepEqual(says, item.says);
+});
+
+each("renewals", (item) => {
+  if (item.refused) return refuses(() => sdk.readRenewal(item.file), item.refused);
+  const { id, rootText, renews } = sdk.readRenewal(item.file);
+  assert.deepEqual({ id, rootText, renews: [...renews].sort() }, { id: item.id, rootText: item.rootText, renews: item.renews });
+});
+
+each("evidence", (item) => {
+  const report = sdk.verifyBundle(utf8ToBytes(item.bundle), item.trust ?? undefined);
+  const failed = report.checks.filter((check) => check.verdict === "fail").map((check) => check.name);
+  assert.deepEqual({ outcome: report.outcome, failed: failed.sort() }, { outcome: item.outcome, failed: item.failed });
+});

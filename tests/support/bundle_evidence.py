@@ -1,0 +1,119 @@
+"""Other evidence for a bundle that was made of nothing: receipts of witnesses, a renewal, a claim of its author."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+from eth_account import Account
+from eth_account.messages import encode_typed_data
+from opentimestamps.core.notary import BitcoinBlockHeaderAttestation, PendingAttestation
+from opentimestamps.core.op import OpAppend, OpPrepend, OpSHA256
+from opentimestamps.core.timestamp import Timestamp
+
+from blockchaintracer import Trust
+from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
+from blockchaintracer.cli.holders_shown import bundle_with_holders
+from blockchaintracer.cli.shown_times import bundle_with_times
+from blockchaintracer.core.digest import digest_bytes
+from blockchaintracer.core.manifest import Artifact, Manifest, Parent, RenewalPredicate, RenewalRoots
+from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
+from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.core.record import Domain, Kind, Link, RecordKey, Relation, SubjectType, checksummed
+from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.verify.bundle import read_bundle
+from blockchaintracer.core.verify.standing import BundleReport, stand
+from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
+from blockchaintracer.extras.renewal.hash_tree import HashTree, hashed
+from blockchaintracer.extras.renewal.renewal_file import RenewalFile, key_bytes
+from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt, stamped_tree
+from blockchaintracer.lab.kept_identities import holder_name
+from tests.support.calendar_simulator import written
+
+MEMBER = Account.from_key(b"\1" * 32)
+AUTHOR = MEMBER.address.lower()
+HEIGHT = 800_000
+
+
+def claim(domain: Domain, key: RecordKey, signer: Any = MEMBER, **fields: Any) -> IdentityRecord:
+    """A claim of the member, in the record of a key's group; `fields` are of the statement."""
+    given = {"chainId": str(domain.chain_id), "registry": domain.registry.lower(), "account": AUTHOR}
+    given |= {
+        "scheme": "orcid",
+        "identifier": "0000-0002-1825-0097",
+        "signedAt": "1438270000",
+        "nonce": "0x" + "ab" * 32,
+    }
+    said = IdentityStatement.from_plain(given | fields)
+    signature = Account.sign_message(encode_typed_data(full_message=said.typed_data()), signer.key).signature
+    predicate = IdentityClaimPredicate(
+        name="it", subject_type="statement", statement=said, signature=f"0x{bytes(signature).hex()}"
+    )
+    manifest = Manifest.of(Kind.IDENTITY_CLAIM, predicate)
+    shared = (key.group, AUTHOR, SubjectType.STATEMENT, manifest.subject_digest, Kind.IDENTITY_CLAIM, manifest.digest())
+    return IdentityRecord(RecordKey(*shared), manifest)
+
+
+def identities(domain: Domain, key: RecordKey, *entries: IdentityRecord) -> dict[str, Any]:
+    """The file of identities of the key's author."""
+    return IdentityEvidence(domain, holder_name(domain, account=key.author), entries or (claim(domain, key),)).as_json()
+
+
+def renewal(domain: Domain, key: RecordKey, manifest: Any, *more: str, group: int = 0) -> RenewalFile:
+    """A renewal of a record: of its key, its manifest if it is here, and other contents. Nobody recorded it."""
+    leaves = {f"key/{domain.record_id(key)}": hashed([key_bytes(domain, key)])}
+    if manifest is not None:
+        leaves[f"object/{key.manifest}"] = hashed([rfc8785.dumps(manifest)])
+    leaves |= {f"object/{sha256(text.encode()).hexdigest()}": hashed([text.encode()]) for text in more}
+    tree = HashTree(leaves, (f"object/{'77' * 32}",))
+    links = (Link(domain.record_id(key), Relation.RENEWS),)
+    predicate = RenewalPredicate(
+        name="renewal",
+        roots=RenewalRoots(sha512=tree.roots[0].hex(), sha3_256=tree.roots[1].hex()),
+        count=len(tree.leaves),
+        missing=len(tree.missing),
+        tree=Artifact.of("tree.txt", digest_bytes(tree.to_bytes())),
+        parents=tuple(Parent(record=link.parent, relation=link.relation) for link in links),
+    )
+    made = Manifest.of(Kind.RENEWAL, predicate, tree.roots[1].hex())
+    fields = (group or key.group, key.author, SubjectType.TREE, tree.roots[1].hex(), Kind.RENEWAL, made.digest())
+    return RenewalFile(domain.chain_id, domain.registry, RecordKey(*fields, parents=links), made, tree)
+
+
+def calendar(subject: StampedSubject, *others: StampedSubject) -> WitnessReceipt:
+    """A receipt of calendars, with a promise and a block; `others` were stamped by the same tree."""
+    root, branches = stamped_tree([it.sha256 for it in (subject, *others)])
+    stamp = Timestamp(bytes.fromhex(root))
+    stamp.ops.add(OpAppend(b"\7" * 8)).attestations.add(PendingAttestation("https://calendar.example/"))
+    end = stamp.ops.add(OpPrepend(b"\5" * 32)).ops.add(OpSHA256()).ops.add(OpAppend(b"\6")).ops.add(OpSHA256())
+    end.attestations.add(BitcoinBlockHeaderAttestation(HEIGHT))
+    return WitnessReceipt(WitnessKind.OPENTIMESTAMPS, subject, written(stamp), branches[0], source="calendar.example")
+
+
+def elsewhere(subject: StampedSubject, chain_id: int = 8453) -> WitnessReceipt:
+    """The receipt of a record on a second chain."""
+    key = RecordKey(1, "0x" + "22" * 20, SubjectType.IDENTIFIER, subject.sha256, Kind.REFERENCE, "bb" * 32)
+    file = KeyFile(chain_id, checksummed("0x" + "ab" * 20), key)
+    return WitnessReceipt(WitnessKind.REGISTRY, subject, canonical(file.as_json()))
+
+
+def with_evidence(plain: dict[str, Any]) -> dict[str, Any]:
+    """A bundle of `AUTHOR` with evidence of every kind of its first record."""
+    domain, record = Domain(int(plain["chainId"]), plain["registry"]), plain["records"][0]
+    key, subject = RecordKey.from_json(record["key"]), StampedSubject.of_record(domain, record["id"])
+    root = [calendar(StampedSubject.of_root(domain, record["batched"]["root"]))] if record["batched"] else []
+    receipts = [calendar(subject), calendar(subject, StampedSubject.of_text("other")), elsewhere(subject), *root]
+    return plain | {
+        "identities": [identities(domain, key)],
+        "renewals": [renewal(domain, key, record["manifest"]).as_json()],
+        "witnesses": [it.as_json() for it in receipts],
+    }
+
+
+def bundle_report(data: bytes, trust: Trust | None) -> BundleReport:
+    """What `blockchaintracer verify --proof` finds of a bundle and of all evidence in it."""
+    options = {"witness_settings": None, "check_witness": False, "broken": ()}
+    report, _ = bundle_with_times(stand(read_bundle(data), trust), data, options, None)
+    report, _ = bundle_with_renewals(report, (), options, None)
+    return bundle_with_holders(report)[0]
