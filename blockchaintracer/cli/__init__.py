@@ -147,5 +147,5 @@ def main() -> None:
       blockchaintracer group create "My lab"
 
     Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`),
-    5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped.
+    5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped, 141 nobody read what it printed.
     """

@@ -95,8 +95,12 @@ class Verb(click.Command):
         except Declined:
             click.echo("Nothing was done: you said no.", err=True)
             ctx.exit(Declined.exit_code)
-        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit):
             raise
+        except BrokenPipeError:
+            # as SIGPIPE ends a program: click's own 1 would read as an answer
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(141)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
             ctx.exit(130)
