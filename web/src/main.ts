@@ -346,8 +346,8 @@ async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | 
       status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
       said.push(ofBundle(await verifyBundleOnChain(proof.data, trust, new Chain(client(url))), nameOf(url)));
     }
-    const { domain, unchecked } = readBundle(proof.data);
-    const kept = [...new Set(unchecked.map(([what, type]) => T.keptEvidence(what, type)))].slice(0, 20);
+    const { domain, evidence } = readBundle(proof.data);
+    const kept = [...new Set(evidence.map(([what, { type }]) => T.keptEvidence(what, type)))].slice(0, 20);
     const node = BigInt(trust?.chainId ?? 0) === domain.chainId ? urls[0] : undefined;
     return { said, name: proof.name, place: { domain, node, kept } };
   } catch (error) {

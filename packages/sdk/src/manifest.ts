@@ -3,7 +3,7 @@ import { kinds, subjectTypes } from "@blockchaintracer/contracts";
 import { bytesToHex, sha256Hex, utf8ToBytes } from "./bytes.ts";
 import { InputError, UnknownVersion } from "./errors.ts";
 import { cidOfSha256 } from "./hash.ts";
-import { checkSize, isObject, MAX_DEPTH, readJson } from "./json.ts";
+import { canonicalText, checkSize, isObject, MAX_DEPTH, readJson } from "./json.ts";
 import type { JsonObject } from "./json.ts";
 import { CONTENT_KINDS, predicateRule } from "./predicates.ts";
 import { globalId, typedDigest } from "./record.ts";
@@ -65,7 +65,13 @@ export function parseManifest(data: Uint8Array): Manifest {
   if (isObject(value)) {
     if (value["predicate"] !== undefined && !isObject(value["predicate"])) throw new InputError("predicate: expected an object");
     // a newer version may have another form: it is named before anything else is read
-    if (typeof value["predicateType"] === "string") kindOf(value["predicateType"]);
+    try {
+      if (typeof value["predicateType"] === "string") kindOf(value["predicateType"]);
+    } catch (error) {
+      // a number that was rounded is refused all the same
+      canonicalText(value);
+      throw error;
+    }
   }
   if (form !== read) throw new InputError("manifest: expected the canonical form of RFC 8785");
   statement(value, "");
