@@ -83,6 +83,7 @@ class Verb(click.Command):
                 answer = super().invoke(ctx)
             if isinstance(answer, Answer):
                 answer.show()
+                sys.stdout.flush()
                 ctx.exit(answer.exit_code)
             return answer
         except BlockchainTracerError as error:
@@ -97,8 +98,10 @@ class Verb(click.Command):
             ctx.exit(Declined.exit_code)
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except BrokenPipeError:
-            # as SIGPIPE ends a program: click's own 1 would read as an answer
+        except (BrokenPipeError, SystemExit) as error:
+            if not isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
+                raise
+            # as SIGPIPE ends a program: the 1 of click and rich would read as an answer
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(141)
         except (KeyboardInterrupt, click.Abort):

@@ -9,11 +9,12 @@ import pytest
 pytestmark = pytest.mark.node
 
 
-def test_a_closed_pipe_is_no_answer(tmp_path):
+@pytest.mark.parametrize("arguments", [["network", "list"], ["network", "list", "--json"]], ids=" ".join)
+def test_a_closed_pipe_is_no_answer(tmp_path, arguments):
     """A shell that asks for the code of each part of a pipe learns that nobody read it."""
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "blockchaintracer", "network", "list"]
+    command = [sys.executable, "-m", "blockchaintracer", *arguments]
     environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(tmp_path)}
     ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
     os.close(writer)
