@@ -47,12 +47,12 @@ from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.core.verify.published_proofs import parse_key_file
 from blockchaintracer.extras.identity.identity_claims import check_claim
-from blockchaintracer.extras.identity.identity_evidence import IdentityRecord
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.extras.witness.bitcoin_headers import BitcoinHeader, TrustedHeaders
 from blockchaintracer.extras.witness.stamping import check_receipt
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
 from blockchaintracer.extras.witness.witness_settings import WitnessTrust
+from blockchaintracer.lab.kept_identities import IdentityRecord
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from tests.support import bundle_evidence as evidence
@@ -511,7 +511,8 @@ def identities() -> Iterator[Case]:
         "a domain with a dot at its end": {"scheme": "domain", "identifier": "example.org."},
         "an address": {"scheme": "domain", "identifier": "127.0.0.1"},
         "a GitHub user with two hyphens": {"scheme": "github", "identifier": "octo--cat"},
-        "an ENS name that is not ASCII": {"scheme": "ens", "identifier": "n\u00e4me.eth"},
+        "an ENS name of one label": {"scheme": "ens", "identifier": "name"},
+        "an ENS name in capitals": {"scheme": "ens", "identifier": "Name.eth"},
         "signed by another": {"signer": stranger},
         "of another chain": {"chainId": "5"},
         "of another registry": {"registry": AUTHOR},

@@ -24,11 +24,10 @@ from blockchaintracer.core.record import Domain, Kind, Link, RecordKey, Relation
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.standing import BundleReport, stand
-from blockchaintracer.extras.identity.identity_evidence import IdentityEvidence, IdentityRecord
 from blockchaintracer.extras.renewal.hash_tree import HashTree, hashed
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile, key_bytes
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt, stamped_tree
-from blockchaintracer.lab.kept_identities import holder_name
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, holder_name
 from tests.support.calendar_simulator import written
 
 MEMBER = Account.from_key(b"\1" * 32)

@@ -114,7 +114,7 @@ export function checkIdentityClaim(manifest: Manifest, key: RecordKey, domain: D
   return { account: said.account, group: said.group ?? 0, scheme: said.scheme, identifier: said.identifier, claim: `0x${bytesToHex(digest)}`, unknown };
 }
 
-/** Whether an identifier is in its one form; undefined for an international domain, which is not decided here. */
+/** Whether an identifier is in its one form; undefined for an international name, which is not decided here. */
 function isNormalIdentifier(scheme: IdentityClaim["scheme"], text: string): boolean | undefined {
   const labels = text.split(".");
   switch (scheme) {
@@ -126,8 +126,11 @@ function isNormalIdentifier(scheme: IdentityClaim["scheme"], text: string): bool
     }
     case "github":
       return /^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,38}$/.test(text);
-    case "ens":
-      return labels.length > 1 && text.length <= 255 && labels.every((it) => /^_*[a-z0-9$-]+$/.test(it) && it.slice(2, 4) !== "--");
+    case "ens": {
+      const isPlain = (it: string): boolean => /^_*[a-z0-9$-]+$/.test(it) && it.slice(2, 4) !== "--";
+      if (labels.length < 2 || labels.includes("") || [...text].length > 255 || /[A-Z]/.test(text)) return false;
+      return labels.every(isPlain) || undefined;
+    }
     case "domain": {
       const isLabel = (it: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(it) && (it.slice(2, 4) !== "--" || it.startsWith("xn--"));
       if (labels.length < 2 || text.length > 253 || /^\d+$/.test(labels.at(-1)!) || !labels.every(isLabel)) return false;
