@@ -22,11 +22,13 @@ class Kept:
 
     def __init__(self) -> None:
         self._results = Results("faults")
-        self._source = digest((ROOT / "blockchaintracer").rglob("*.py"), contracts())
+        self._source = digest((ROOT / "blockchaintracer").rglob("*.py"))
         self._digests: dict[str, str] = {}
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        self._digests = {item.nodeid: digest(imports(item.path), self._source) for item in items}
+        self._digests = {
+            item.nodeid: digest([*(its := imports(item.path)), *contracts(its)], self._source) for item in items
+        }
         passed = self._results.of_today(self._digests)
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
         items[:] = [item for item in items if item.nodeid not in passed]

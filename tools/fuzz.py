@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from compiler import ROOT
+from compiler import ROOT, SOLIDITY
 from results import Results, contracts, digest, imports
 
 STEPS = 10_000
@@ -41,7 +41,8 @@ def main() -> int:
     options = parser.parse_args()
     from tests.evm.property.test_machine import missed
 
-    kept, of = Results("fuzz"), digest(imports(MACHINE), contracts())
+    tests = imports(MACHINE)
+    kept, of = Results("fuzz"), digest([*tests, *contracts(tests)], SOLIDITY)
     rounds = {f"round {number:04}": number for number in range(1, -(-options.steps // STEPS) + 1)}
     played = kept.of_today(dict.fromkeys(rounds, of))
     waiting = {} if options.known else {name: number for name, number in rounds.items() if name not in played}

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 import yaml
 from compiler import COMPILER, ROOT, SOLIDITY
 from mutants import Mutant, mutants
-from results import Results, digest, imports
+from results import Results, contracts, digest, imports
 
 BUILD = ROOT / ".build" / "mutation"
 EXPLAINED = ROOT / "tests" / "mutation" / "survivors.yaml"
@@ -383,8 +383,8 @@ def label(mutant: Mutant) -> str:
 @functools.cache
 def _rests_on(tests: tuple[str, ...]) -> list[Path]:
     """Return test files, what they import, and the contracts that they deploy beside ours."""
-    others = (ROOT / "tests" / "contracts").glob("*.sol") if tests else ()
-    return [*others, *set().union(*(imports(ROOT / test) for test in tests))]
+    files = set().union(*(imports(ROOT / test) for test in tests))
+    return [*files, *(path for path in contracts(files) if path.parent.name == "contracts" and "tests" in path.parts)]
 
 
 # the campaign

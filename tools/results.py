@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from compiler import ROOT, SOLIDITY
+from compiler import ROOT
 
 FOLDER = ROOT / "tests" / "results"
 
@@ -63,10 +63,11 @@ def digest(files: Iterable[Path], *more: object) -> str:
     return total.hexdigest()[:32]
 
 
-def contracts() -> str:
-    """Return the digest of all Solidity but the proofs, and of the compiler's settings."""
-    folders = ("contracts", "interfaces", "tests/contracts")
-    return digest((path for folder in folders for path in (ROOT / folder).rglob("*.sol")), SOLIDITY)
+def contracts(tests: Iterable[Path]) -> list[Path]:
+    """Return the contracts and their interfaces, and of those that only tests deploy the ones that these tests name."""
+    named = "".join(path.read_text() for path in tests)
+    others = [path for path in (ROOT / "tests" / "contracts").glob("*.sol") if path.stem in named]
+    return [*others, *(path for folder in ("contracts", "interfaces") for path in (ROOT / folder).rglob("*.sol"))]
 
 
 @functools.cache
@@ -77,7 +78,9 @@ def imports(path: Path) -> frozenset[Path]:
     while waiting:
         file = waiting.pop()
         beside = {folder / "conftest.py" for folder in file.parents}
-        for node in ast.walk(ast.parse(file.read_bytes())):
+        tree = ast.parse(file.read_bytes())
+        # what a fixture imports when it is asked for counts for the tests that import it themselves
+        for node in tree.body if file.name == "conftest.py" else ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 start = file.parents[node.level - 1] if node.level else ROOT
                 module = start.joinpath(*(node.module or "").split("."))
