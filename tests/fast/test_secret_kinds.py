@@ -128,6 +128,7 @@ ORDINARY = [
     "config.token = tokenizer.eos_token",
     'raise ValueError("password must not be empty")',
     'parser.add_argument("--password", help="the password of the database")',
+    "--auth-root-authentication-method=normal",
     "--max-tokens 4096 --tokenizer bert-base-uncased",
     "index-url https://pypi.example.org/simple",
     "test " * 11 + "junk",

@@ -38,7 +38,7 @@ _PLACEHOLDER = (
 )
 _CODE = r"(?![a-z_]\w{0,64}\s{0,8}[(\[.])"
 _MIXED = r"(?=\S{0,64}[\d!@#%^&*+~?])"
-_OTHER = r"(?![\w-]{0,32}(?:file|path|env|name|type|id)\b)"
+_OTHER = r"(?![\w-]{0,32}(?:file|path|env|name|type|method|id)\b)"
 _GAP = r"[ \t]{0,8}"
 _ASSIGNED = rf"{_NAME}[\w-]{{0,64}}[\"']?(?:{_GAP}:{_GAP}\w{{1,64}})?{_GAP}[:=]{_GAP}"
 _DIGEST_NAME = (
