@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,11 @@ def digest(files: Iterable[Path], *more: object) -> str:
 def contracts(tests: Iterable[Path]) -> list[Path]:
     """Return the contracts and their interfaces, and of those that only tests deploy the ones that these tests name."""
     named = "".join(path.read_text() for path in tests)
-    others = [path for path in (ROOT / "tests" / "contracts").glob("*.sol") if path.stem in named]
+    others = [
+        path
+        for path in (ROOT / "tests" / "contracts").glob("*.sol")
+        if any(name in named for name in re.findall(r"^(?:abstract )?contract (\w+)", path.read_text(), re.MULTILINE))
+    ]
     return [*others, *(path for folder in ("contracts", "interfaces") for path in (ROOT / folder).rglob("*.sol"))]
 
 
