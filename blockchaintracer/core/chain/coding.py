@@ -12,6 +12,9 @@ from typing import Any
 from blockchaintracer.core.record import checksummed, from_hex
 
 _WORD = 32
+_SHARED = 1 << 16
+"""values that data may have beyond its own size: places may point to one value, and lists of such lists grow as the
+square of what came"""
 
 
 def signature(entry: dict[str, Any]) -> str:
@@ -45,9 +48,9 @@ def decode(parts: Sequence[dict[str, Any]], data: bytes, *, as_tuple: bool = Fal
     """Decode what `encode` makes. Structs become dictionaries or tuples, addresses checksummed text.
 
     Raises:
-        ValueError: if it is not of these types.
+        ValueError: if it is not of these types, or stands for far more values than it has room for.
     """
-    return _read(parts, data, 0, as_tuple)
+    return _Reader(data, as_tuple).read(parts, 0)
 
 
 def _is_dynamic(part: dict[str, Any]) -> bool:
@@ -82,46 +85,55 @@ def _encoded(part: dict[str, Any], value: Any) -> bytes:
     return data.rjust(_WORD, b"\0") if kind == "address" else data.ljust(_WORD, b"\0")
 
 
-def _read(parts: Sequence[dict[str, Any]], data: bytes, start: int, as_tuple: bool) -> list[Any]:
-    place, end, values = start, start + sum(map(_head_size, parts)), []
-    for part in parts:
-        at = place
-        if _is_dynamic(part):
-            at = start + _number(data, place)
-            if not end <= at < len(data):
-                raise ValueError("a place that is not in what follows")
-        values.append(_value(part, data, at, as_tuple))
-        place += _head_size(part)
-    return values
+class _Reader:
+    def __init__(self, data: bytes, as_tuple: bool) -> None:
+        self._data, self._as_tuple = data, as_tuple
+        self._left = len(data) // 8 + _SHARED
 
+    def read(self, parts: Sequence[dict[str, Any]], start: int) -> list[Any]:
+        data = self._data
+        self._left -= len(parts)
+        if self._left < 0:
+            raise ValueError("more values than it has room for")
+        place, end, values = start, start + sum(map(_head_size, parts)), []
+        for part in parts:
+            at = place
+            if _is_dynamic(part):
+                at = start + _number(data, place)
+                if not end <= at < len(data):
+                    raise ValueError("a place that is not in what follows")
+            values.append(self._value(part, at))
+            place += _head_size(part)
+        return values
 
-def _value(part: dict[str, Any], data: bytes, at: int, as_tuple: bool) -> Any:
-    kind: str = part["type"]
-    if kind == "tuple":
-        fields = _read(part["components"], data, at, as_tuple)
-        names = (field["name"] for field in part["components"])
-        return tuple(fields) if as_tuple else dict(zip(names, fields, strict=True))
-    number = _number(data, at)
-    if kind.endswith("[]") or kind in ("bytes", "string"):
-        at += _WORD
-        if number > len(data) - at:
-            raise ValueError("a list or text that ends early")
-        if kind.endswith("[]"):
-            return _read([{**part, "type": kind[:-2]}] * number, data, at, as_tuple)
-        whole = data[at : at + number - number % -_WORD]
-        if len(whole) % _WORD or any(whole[number:]):
-            raise ValueError("a text that is not filled up with zeros")
-        return whole[:number].decode() if kind == "string" else whole[:number]
-    if kind == "address":
-        return checksummed(f"0x{_below(number, 160).to_bytes(20).hex()}")
-    if kind == "bool":
-        return bool(_below(number, 1))
-    if kind.startswith("uint"):
-        return _below(number, int(kind[4:]))
-    size = int(kind.removeprefix("bytes"))
-    if any(data[at + size : at + _WORD]):
-        raise ValueError(f"{kind} that is not filled up with zeros")
-    return data[at : at + size]
+    def _value(self, part: dict[str, Any], at: int) -> Any:
+        data = self._data
+        kind: str = part["type"]
+        if kind == "tuple":
+            fields = self.read(part["components"], at)
+            names = (field["name"] for field in part["components"])
+            return tuple(fields) if self._as_tuple else dict(zip(names, fields, strict=True))
+        number = _number(data, at)
+        if kind.endswith("[]") or kind in ("bytes", "string"):
+            at += _WORD
+            if number > len(data) - at:
+                raise ValueError("a list or text that ends early")
+            if kind.endswith("[]"):
+                return self.read([{**part, "type": kind[:-2]}] * number, at)
+            whole = data[at : at + number - number % -_WORD]
+            if len(whole) % _WORD or any(whole[number:]):
+                raise ValueError("a text that is not filled up with zeros")
+            return whole[:number].decode() if kind == "string" else whole[:number]
+        if kind == "address":
+            return checksummed(f"0x{_below(number, 160).to_bytes(20).hex()}")
+        if kind == "bool":
+            return bool(_below(number, 1))
+        if kind.startswith("uint"):
+            return _below(number, int(kind[4:]))
+        size = int(kind.removeprefix("bytes"))
+        if any(data[at + size : at + _WORD]):
+            raise ValueError(f"{kind} that is not filled up with zeros")
+        return data[at : at + size]
 
 
 def _number(data: bytes, at: int) -> int:

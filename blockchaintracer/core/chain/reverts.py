@@ -23,6 +23,8 @@ _FAULTS = (
 WORDS: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 """Meaning and way out of each of the registry's errors, by name. A test holds it against the ABI."""
 
+_UNKNOWN = "UnknownError"
+_MOST_LETTERS = 500
 _WORDS = re.compile("0x(?:[0-9a-fA-F]{2}){4,}")
 _LARGEST = {"InvalidKind": max(Kind), "InvalidRelation": max(Relation), "InvalidSubjectType": max(SubjectType)}
 _TIMES = {*("retractedAt", "recordedAt", "parentRecordedAt", "sealedAt", "anchoredAt", "createdAt", "attestedAt")}
@@ -53,13 +55,18 @@ def revert_of(error: NodeError) -> Exception:
 def decode_error(data: str) -> ContractRevert:
     """Turn the data of a revert (0x-hex) into an exception with a clear message."""
     raw = from_hex(data[: len(data) // 2 * 2])
-    name, arguments = interface().error(raw) or ("UnknownError", {"data": raw})
-    return in_words("Revert" if name in ("Error", "Panic") else name, arguments)
+    name, arguments = interface().error(raw) or (_UNKNOWN, {"data": raw})
+    try:
+        return in_words("Revert" if name in ("Error", "Panic") else name, arguments)
+    except (ValueError, IndexError):
+        # times, verdicts and faults that no registry knows
+        return in_words(_UNKNOWN, {"data": raw})
 
 
 def _readable(key: str, value: Any) -> Any:
-    if isinstance(value, bytes):
-        return named_hex(key, value)
+    if isinstance(value, bytes | str):
+        text = named_hex(key, value) if isinstance(value, bytes) else value
+        return "".join(filter(str.isprintable, text[:_MOST_LETTERS]))
     if key in _TIMES:
         return datetime.fromtimestamp(value, UTC).isoformat() if value < 2**40 - 1 else "never"
     if key == "role":
