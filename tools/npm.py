@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,8 +40,8 @@ def install(folder: Path) -> None:
         )
 
 
-def pack(package: str, folder: Path) -> Path:
-    """Pack a package of the workspace into `folder` and return the path of the file.
+def pack(package: str, folder: Path, root: Path = ROOT) -> Path:
+    """Pack a package of the repository `root` into `folder` and return the path of the file.
 
     Its own scripts run (`prepack` puts sources together); those of other packages do not.
 
@@ -55,7 +54,7 @@ def pack(package: str, folder: Path) -> Path:
     with _alone():
         done = subprocess.run(
             [*command, f"--workspace=packages/{package}"],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             check=False,
             capture_output=True,
@@ -66,6 +65,14 @@ def pack(package: str, folder: Path) -> Path:
     # the output of scripts stands before the JSON
     (packed,) = json.loads(done.stdout[done.stdout.index("[\n") :])
     return folder / packed["filename"]
+
+
+def pack_all(folder: Path, root: Path = ROOT) -> list[Path]:
+    """Pack each package that is published into `folder`. A clone of this repository gets its tools, as TypeScript."""
+    modules = root / "node_modules"
+    if not modules.exists():
+        modules.symlink_to(ROOT / "node_modules")
+    return [pack(path.parent.name, folder, root) for path in sorted(root.glob("packages/*/package.json"))]
 
 
 @contextmanager
@@ -79,5 +86,4 @@ def _alone() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or json.loads((ROOT / "package.json").read_text())["workspaces"]:
-        print(pack(Path(name).name, ROOT / "dist"))
+    print(*pack_all(ROOT / "dist"), sep="\n")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from compiler import ROOT
 from locked import install
-from npm import NODE, NPM
+from npm import pack_all
 
 ENVIRONMENT = ROOT / ".toolchain" / "release"
 DIST = ROOT / "dist"
@@ -74,8 +74,7 @@ def build(target: Path) -> None:
         (target / ".gitignore").unlink(missing_ok=True)
         for archive in target.glob("*.tar.gz"):
             repack(archive, int(time))
-        for package in sorted(source.glob("packages/*/package.json")):
-            run(NODE, NPM, "pack", "--silent", "--pack-destination", target, cwd=package.parent)
+        pack_all(target, source)
         bill_of_materials(source, target / "blockchaintracer.cdx.json")
         site = ROOT / ".build" / "site"
         # the search index and the sitemap are packed with a time of their own

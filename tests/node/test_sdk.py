@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -177,4 +178,22 @@ def test_what_is_packed(tmp_path: Path) -> None:
         names = {name.removeprefix("package/") for name in archive.getnames()}
     sources = {path.stem for path in (SDK / "src").glob("*.ts")}
     built = {f"dist/{stem}{end}" for stem in sources for end in (".js", ".d.ts")}
-    assert names == {"package.json", "README.md", *built}
+    assert names == {"package.json", "README.md", "LICENSE", *built}
+    assert not (SDK / "LICENSE").exists()
+
+
+def test_a_release_packs_sources_and_builds(tmp_path: Path) -> None:
+    """From a clone, where nothing is built and .npmrc switches off the scripts that put them together."""
+    clone = tmp_path / "clone"
+    for folder in ("packages", "contracts", "interfaces", "deployments"):
+        shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("dist"))
+    for name in ("package.json", ".npmrc", "LICENSE"):
+        shutil.copy(ROOT / name, clone)
+    packed = npm.pack_all(tmp_path / "packed", clone)
+    names = set()
+    for path in packed:
+        with tarfile.open(path) as archive:
+            names.update(archive.getnames())
+    assert len(packed) == 2
+    assert {f"package/{name}" for name in ("contracts/LabRegistry.sol", "interfaces/ILabRegistry.sol")} <= names
+    assert {f"package/dist/{name}" for name in ("index.js", "index.d.ts")} <= names
