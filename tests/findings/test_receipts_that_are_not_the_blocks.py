@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, NotVerified
 from blockchaintracer.extras.search import Index, query
 from tests.support.memory_node import RpcError, answering
 from tests.support.registry_life import FULL, Life, live
@@ -83,3 +83,22 @@ def test_where_a_log_stands_is_told_by_its_block(life: Life, tmp_path: Path) -> 
             index.sync(lab.registry, lab.store, rescan=True)
             rows.append(sorted((row.id, row.block, row.transaction) for row in query(index)))
     assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("lie", ["twice", "sealed in a time beyond SQLite's numbers"])
+def test_events_that_no_registry_emits_are_the_nodes(life: Life, tmp_path: Path, lie: str) -> None:
+    """A record twice was told as an index without space on its disk; a number of 64 bits ended in a traceback."""
+
+    def answer(method: str, params: list[Any]) -> Any:
+        told = life.node.answer(method, params)
+        if method != "eth_getLogs":
+            return told
+        if lie == "twice":
+            return [*told, *({**log, "logIndex": "0x99"} for log in told if len(log["data"]) > 322)]
+        return [log | {"data": "0x" + "ff" * 32} if len(log["data"]) == 66 else log for log in told]
+
+    with answering(full=answer), Index(tmp_path / "index") as index:
+        lab = life.open_lab(tmp_path / "home", FULL)
+        with pytest.raises(NotVerified, match="what no registry emits"):
+            index.sync(lab.registry, lab.store)
+        assert not query(index)

@@ -184,7 +184,14 @@ class _RegistryThen(Registry):
             return super().verdict(group, record_id)
         except ChainUnavailable:
             now = self.today.verdict(group, record_id)
-            if now.attested_at <= self.time:
+            if now.attested_at:
+                is_of_then = now.attested_at <= self.time
+            else:
+                # what was withdrawn leaves no time in the state: its event is of the block
+                about = {"group": group, "recordId": from_hex(record_id)}
+                ends = [event.block for event in self.today.events("VerdictWithdrawn", **about)]
+                is_of_then = not now.version or 0 < max(ends, default=0) <= self.chain.head().number
+            if is_of_then:
                 return now
             raise
 

@@ -464,9 +464,11 @@ class Index:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.IntegrityError | OverflowError):
+                raise NotVerified(f"the events hold what no registry emits: {error}", hint=HOLE) from None
             raise
         self._db.execute("COMMIT")
 

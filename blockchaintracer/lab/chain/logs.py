@@ -229,7 +229,7 @@ def _logs(
     try:
         for log in told:
             # a node may answer with other contracts' logs: only the registry's own count
-            if log["address"].lower() != own or log.get("removed"):
+            if log["address"].lower() != own or log.get("removed") is True:
                 continue
             block = number(log["blockNumber"])
             if not first <= block <= last:
