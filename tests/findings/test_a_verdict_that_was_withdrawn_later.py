@@ -1,5 +1,5 @@
-"""`verify --as-of` said "not verified" of a date on which a verdict stood that was withdrawn later, by a node without the
-state of then: today's state has no verdict and no time, which was taken for a verdict that never was."""
+"""`verify --as-of` said "not verified" of a date on which a verdict stood that was withdrawn later, by a node without
+the state of then: today's state has no verdict and no time, which was taken for a verdict that never was."""
 
 from __future__ import annotations
 

@@ -188,8 +188,8 @@ class _RegistryThen(Registry):
                 is_of_then = now.attested_at <= self.time
             else:
                 # what was withdrawn leaves no time in the state: its event is of the block
-                about = {"group": group, "recordId": from_hex(record_id)}
-                ends = [event.block for event in self.today.events("VerdictWithdrawn", **about)]
+                events = self.today.events("VerdictWithdrawn", group=group, recordId=from_hex(record_id))
+                ends = [event.block for event in events]
                 is_of_then = not now.version or 0 < max(ends, default=0) <= self.chain.head().number
             if is_of_then:
                 return now
