@@ -25,8 +25,8 @@ LIMITS = {"core": 10_416, "package": 68_019, "extra": 2_500}
 SAME_FOR_USERS = {"BlockchainTracerCallback"}
 """Class names that users import from several doors, one a framework."""
 STANDARD = set(sys.stdlib_module_names) - {"sqlite3", "subprocess"}
-CORE_NEEDS = {"click", "eth_abi", "eth_account", "eth_hash", "eth_keys", "eth_utils", "hexbytes", "pydantic"} | {
-    "requests", "rfc8785", "rlp", "trie", "typing_extensions", "urllib3"
+CORE_NEEDS = {"click", "eth_hash", "eth_keys", "pydantic", "requests", "rfc8785", "rlp", "trie"} | {
+    "typing_extensions", "urllib3"
 }  # fmt: skip
 
 

@@ -233,7 +233,7 @@ def checksummed(text: str, what: str = "an address") -> str:
 @lru_cache(maxsize=1024)
 def _checksum(address: str) -> str:
     digits = address.lower().removeprefix("0x")
-    signs = _keccak(digits.encode()).hex()
+    signs = keccak(digits.encode()).hex()
     return "0x" + "".join(digit.upper() if sign > "7" else digit for digit, sign in zip(digits, signs, strict=False))
 
 
@@ -323,7 +323,7 @@ class Domain:
     def typed_digest(self, primary_type: str, message: dict[str, Any]) -> bytes:
         """Compute the EIP-712 digest (32 bytes) of a message: what a wallet signs, and for ``Record`` the record id."""
         domain = self.typed_data(primary_type, message)["domain"]
-        return _keccak(b"\x19\x01" + _hash_struct("EIP712Domain", domain) + _hash_struct(primary_type, message))
+        return keccak(b"\x19\x01" + _hash_struct("EIP712Domain", domain) + _hash_struct(primary_type, message))
 
     def typed_data(self, primary_type: str, message: dict[str, Any]) -> dict[str, Any]:
         """Return the whole EIP-712 document, as wallets and ``eth_signTypedData_v4`` take it."""
@@ -421,32 +421,33 @@ def verdict_commitment(group: int, attester: str, record_id: str, verdict: int, 
     return to_hex(_hash_struct("VerdictCommitment", message))
 
 
-def _keccak(data: bytes) -> bytes:
-    from eth_hash.auto import keccak
+def keccak(data: bytes) -> bytes:
+    """Compute the Keccak-256. Its library is imported by the first call."""
+    from eth_hash.auto import keccak as compute
 
-    return keccak(data)
+    return compute(data)
 
 
 def _hash_struct(name: str, message: dict[str, Any]) -> bytes:
     """Compute EIP-712's hashStruct of a type in `TYPES`."""
-    return _keccak(_type_hash(name) + b"".join(_word(entry["type"], message[entry["name"]]) for entry in TYPES[name]))
+    return keccak(_type_hash(name) + b"".join(_word(entry["type"], message[entry["name"]]) for entry in TYPES[name]))
 
 
 @cache
 def _type_hash(name: str) -> bytes:
     first, *inner = _needed(name)
     fields = {it: ",".join(f"{entry['type']} {entry['name']}" for entry in TYPES[it]) for it in (first, *inner)}
-    return _keccak("".join(f"{it}({fields[it]})" for it in (first, *sorted(inner))).encode())
+    return keccak("".join(f"{it}({fields[it]})" for it in (first, *sorted(inner))).encode())
 
 
 def _word(kind: str, value: Any) -> bytes:
     """Return the 32 bytes that stand for a value in its struct's encoding (EIP-712, encodeData)."""
     if kind.endswith("[]"):
-        return _keccak(b"".join(_word(kind[:-2], item) for item in value))
+        return keccak(b"".join(_word(kind[:-2], item) for item in value))
     if kind in TYPES:
         return _hash_struct(kind, value)
     if kind == "string":
-        return _keccak(value.encode())
+        return keccak(value.encode())
     if kind.startswith("uint"):
         return unsigned(int(value) if isinstance(value, int) else value, int(kind[4:])).to_bytes(32)
     length = 20 if kind == "address" else 32

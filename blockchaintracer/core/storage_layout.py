@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from blockchaintracer.core.record import Status, from_hex
+from blockchaintracer.core.record import Status, from_hex, keccak
 from blockchaintracer.core.record_view import Batch, RecordStatus
 
 RECORDS_SLOT = 8
@@ -53,6 +53,4 @@ def batch_slot(group: int, author: str, root: str) -> bytes:
 
 def _entry(key: bytes, base: bytes) -> bytes:
     """Compute where Solidity keeps the value of `key` in the mapping at `base`."""
-    from eth_hash.auto import keccak
-
     return keccak(key + base)

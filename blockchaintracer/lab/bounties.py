@@ -15,7 +15,7 @@ from blockchaintracer.core.chain.abi import interface, load_artifact, shipped_co
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.formats import BOUNTY, read_limited
 from blockchaintracer.core.plain_json import canonical, fields_json, read_strictly
-from blockchaintracer.core.record import Verdict, checksummed, from_hex, to_hex, unsigned
+from blockchaintracer.core.record import Verdict, checksummed, from_hex, keccak, to_hex, unsigned
 from blockchaintracer.lab.chain import bounty_calls
 from blockchaintracer.lab.chain.bounty_calls import NO_TOKEN
 from blockchaintracer.lab.files import write_output
@@ -66,8 +66,6 @@ def contract_of(lab: Lab) -> str:
 
 def id_of(lab: Lab, terms: Terms) -> str:
     """Return the id of terms, funded or not: the hash of their ABI encoding."""
-    from eth_hash.auto import keccak
-
     return to_hex(keccak(from_hex(bounty_calls.data("idOf", asdict(terms), []))[4:]))
 
 

@@ -14,7 +14,7 @@ from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network
-from blockchaintracer.core.record import RecordKey, to_hex
+from blockchaintracer.core.record import RecordKey, keccak, to_hex
 from blockchaintracer.lab.chain.questions import estimate_gas
 
 _L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"
@@ -194,8 +194,5 @@ def _of(network: Network, gas_price_wei: int | None) -> tuple[list[Cost], Met]:
 
 def data_fee(chain: Chain, size: int) -> int:
     """What an OP-stack chain adds at most for publishing a transaction of `size` bytes on Ethereum, in wei."""
-    from eth_abi.abi import encode
-    from eth_hash.auto import keccak
-
-    data = keccak(b"getL1FeeUpperBound(uint256)")[:4] + encode(["uint256"], [size])
+    data = keccak(b"getL1FeeUpperBound(uint256)")[:4] + size.to_bytes(32)
     return int.from_bytes(chain.call(_L1_FEE_ORACLE, to_hex(data)), "big")

@@ -14,7 +14,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import GROUP, INVITATION
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
-from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
+from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, keccak, label, to_hex
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.chain.factory import Factory, require_cancun, require_owner
 from blockchaintracer.lab.chain.questions import of_accounts
@@ -86,8 +86,6 @@ def deploy(
     block = entry.block
     if block is None or entry.transaction is None or not maker.is_genuine(write.registry):
         raise InputError(f"the registry {write.registry} is not in a block yet")
-    from eth_hash.auto import keccak
-
     genesis = lab.chain.block(0)
     network = lab.chain.network
     facts: dict[str, Any] = {

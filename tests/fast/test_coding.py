@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer.core.chain.abi import _selector, event_topic
-from blockchaintracer.core.chain.coding import decode, encode, signature
+from blockchaintracer.core.chain.coding import _Data, decode, encode, signature
 
 pytestmark = pytest.mark.fast
 
@@ -83,6 +83,25 @@ def test_damaged_data_are_refused_as_by_eth_abi(data):
     except ValueError:
         ours = None
     assert as_lists(ours) == as_lists(theirs)
+
+
+@pytest.mark.parametrize("kind", ["uint8[][]", "bytes[]"])
+def test_lists_that_share_a_place_are_decoded_but_not_many_times_more_than_came(kind: str, monkeypatch) -> None:
+    taken = []
+    take = _Data.take
+    monkeypatch.setattr(_Data, "take", lambda data, at, size=32: taken.append(size) or take(data, at, size))
+
+    def shared(times: int, size: int) -> bytes:
+        words = [32, times, *[32 * times] * times, size * (1 if kind == "uint8[][]" else 32), *[0] * size]
+        return b"".join(word.to_bytes(32) for word in words)
+
+    parts = [{"type": kind, "name": "it"}]
+    assert as_lists(decode(parts, shared(3, 4))) == as_lists(their_decode([kind], shared(3, 4)))
+    taken.clear()
+    data = shared(400, 400)
+    with pytest.raises(ValueError, match="again and again"):
+        decode(parts, data)
+    assert len(data) < sum(taken) <= 33 * len(data) + 2**20
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,73 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import pytest
 import rlp
 from eth_account import Account
 from eth_utils import keccak
 from trie import HexaryTrie
 
 from blockchaintracer.core.verify.chain_shapes import index_key
-from blockchaintracer.core.verify.inclusion import Inclusion
+from blockchaintracer.core.verify.inclusion import Inclusion, read_transaction
 from tests.support.actors import Actor
 
+ALICE, TO = Actor.named("alice"), "0x" + "11" * 20
+FEES = {"maxFeePerGas": 7, "maxPriorityFeePerGas": 1}
+ACCESS = [{"address": TO, "storageKeys": ["0x" + "22" * 32]}]
+BLOBS = {"maxFeePerBlobGas": 3, "blobVersionedHashes": ["0x01" + "33" * 31]}
+DELEGATED = {"chainId": 1, "address": TO, "nonce": 4}
+KINDS = {
+    "legacy": {"gasPrice": 7, "chainId": 1},
+    "legacy of a large chain": {"gasPrice": 7, "chainId": 11155111},
+    "legacy of no chain": {"gasPrice": 7},
+    "access list": {"type": 1, "gasPrice": 7, "chainId": 1, "accessList": ACCESS},
+    "fees": {"type": 2, "chainId": 1, "accessList": ACCESS, **FEES},
+    "blobs": {"type": 3, "chainId": 1, "accessList": [], **FEES, **BLOBS},
+    "delegation": {"type": 4, "chainId": 1, "accessList": [], **FEES},
+}
 
-def test_a_transaction_without_a_type_is_read() -> None:
-    alice, to = Actor.named("alice"), "0x" + "11" * 20
-    fields = {"to": to, "data": b"\x01\x02", "nonce": 3, "gas": 50_000, "value": 0, "gasPrice": 7, "chainId": 1}
-    signed = Account.from_key(alice.key.secret).sign_transaction(fields)
-    sent = Inclusion(f"0x{signed.hash.hex()}", "", 0, (), f"0x{signed.raw_transaction.hex()}").sent()
-    assert (sent.sender.lower(), str(sent.to).lower(), sent.data) == (alice.address, to, b"\x01\x02")
+
+def signed(kind: str, nonce: int = 3) -> bytes:
+    fields = {"to": TO, "data": b"\x01\x02", "nonce": nonce, "gas": 50_000, "value": 0, **KINDS[kind]}
+    account = Account.from_key(ALICE.key.secret)
+    if kind == "delegation":
+        fields["authorizationList"] = [account.sign_authorization(DELEGATED)]
+    return bytes(account.sign_transaction(fields).raw_transaction)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transaction_of_each_type_is_read_as_eth_account_reads_it(kind: str) -> None:
+    for nonce in range(3):
+        raw = signed(kind, nonce)
+        sent = Inclusion(f"0x{keccak(raw).hex()}", "", 0, (), f"0x{raw.hex()}").sent()
+        assert sent.sender == Account.recover_transaction(raw)
+        assert (sent.sender.lower(), str(sent.to).lower(), sent.data) == (ALICE.address, TO, b"\x01\x02")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_transactions_are_nobodys_or_anothers(kind: str) -> None:
+    raw = signed(kind)
+    typed = raw[0] < 0xC0
+    parts = rlp.decode(raw[typed:])
+    damaged = [parts[:-1], [b"", *parts], [*parts[:-1], b"\0" + parts[-1]], [*parts[:-3], b"\x02", *parts[-2:]]]
+    damaged += [[*parts[:-2], b"", parts[-1]], [[part] if part == b"\x01\x02" else part for part in parts]]
+    damaged += [[part + b"\x11" if part == b"\x11" * 20 else part for part in parts]]
+    for bad in [raw[:-1], raw + b"\0", raw[:1], b"\x05" + raw[1:], *(raw[:typed] + rlp.encode(bad) for bad in damaged)]:
+        with pytest.raises(ValueError, match="expected a signed transaction"):
+            read_transaction(bad)
+    with suppress(ValueError):
+        changed = raw[:typed] + rlp.encode([b"\x03\x04" if part == b"\x01\x02" else part for part in parts])
+        assert read_transaction(changed)[0].lower() != ALICE.address
+
+
+def test_lists_without_end_are_no_transaction() -> None:
+    deep = b""
+    for _ in range(3000):
+        deep = rlp.codec.encode_raw([deep]) if not deep else rlp.codec.length_prefix(len(deep), 0xC0) + deep
+    with pytest.raises(ValueError, match="RecursionError"):
+        read_transaction(deep)
 
 
 def test_the_largest_place_in_a_block_is_read() -> None:

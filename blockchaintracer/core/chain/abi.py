@@ -9,11 +9,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from eth_hash.auto import keccak
-
 from blockchaintracer.core.chain.coding import decode, encode, signature
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import checksummed, from_hex, to_hex
+from blockchaintracer.core.record import checksummed, from_hex, keccak, to_hex
 from blockchaintracer.core.record_view import Position
 
 _STANDARD_ERRORS: tuple[dict[str, Any], ...] = (

@@ -12,9 +12,9 @@ from typing import Any
 from blockchaintracer.core.record import checksummed, from_hex
 
 _WORD = 32
-_SHARED = 1 << 16
-"""values that data may have beyond its own size: places may point to one value, and lists of such lists grow as the
-square of what came"""
+_TIMES, _SHARED = 32, 1 << 20
+"""How often data may be read on average, and how many bytes beyond that. Lists may share one place, but work may not
+grow with the square of what came."""
 
 
 def signature(entry: dict[str, Any]) -> str:
@@ -50,7 +50,18 @@ def decode(parts: Sequence[dict[str, Any]], data: bytes, *, as_tuple: bool = Fal
     Raises:
         ValueError: if it is not of these types, or stands for far more values than it has room for.
     """
-    return _Reader(data, as_tuple).read(parts, 0)
+    return _read(parts, _Data(data), 0, as_tuple)
+
+
+class _Data(bytes):
+    read = 0
+
+    def take(self, at: int, size: int = _WORD) -> bytes:
+        self.read += size
+        part = self[at : at + size]
+        if len(part) < size or self.read > _TIMES * len(self) + _SHARED:
+            raise ValueError("an end that comes early, or parts that are read again and again")
+        return part
 
 
 def _is_dynamic(part: dict[str, Any]) -> bool:
@@ -85,62 +96,46 @@ def _encoded(part: dict[str, Any], value: Any) -> bytes:
     return data.rjust(_WORD, b"\0") if kind == "address" else data.ljust(_WORD, b"\0")
 
 
-class _Reader:
-    def __init__(self, data: bytes, as_tuple: bool) -> None:
-        self._data, self._as_tuple = data, as_tuple
-        self._left = len(data) // 8 + _SHARED
-
-    def read(self, parts: Sequence[dict[str, Any]], start: int) -> list[Any]:
-        data = self._data
-        self._left -= len(parts)
-        if self._left < 0:
-            raise ValueError("more values than it has room for")
-        place, end, values = start, start + sum(map(_head_size, parts)), []
-        for part in parts:
-            at = place
-            if _is_dynamic(part):
-                at = start + _number(data, place)
-                if not end <= at < len(data):
-                    raise ValueError("a place that is not in what follows")
-            values.append(self._value(part, at))
-            place += _head_size(part)
-        return values
-
-    def _value(self, part: dict[str, Any], at: int) -> Any:
-        data = self._data
-        kind: str = part["type"]
-        if kind == "tuple":
-            fields = self.read(part["components"], at)
-            names = (field["name"] for field in part["components"])
-            return tuple(fields) if self._as_tuple else dict(zip(names, fields, strict=True))
-        number = _number(data, at)
-        if kind.endswith("[]") or kind in ("bytes", "string"):
-            at += _WORD
-            if number > len(data) - at:
-                raise ValueError("a list or text that ends early")
-            if kind.endswith("[]"):
-                return self.read([{**part, "type": kind[:-2]}] * number, at)
-            whole = data[at : at + number - number % -_WORD]
-            if len(whole) % _WORD or any(whole[number:]):
-                raise ValueError("a text that is not filled up with zeros")
-            return whole[:number].decode() if kind == "string" else whole[:number]
-        if kind == "address":
-            return checksummed(f"0x{_below(number, 160).to_bytes(20).hex()}")
-        if kind == "bool":
-            return bool(_below(number, 1))
-        if kind.startswith("uint"):
-            return _below(number, int(kind[4:]))
-        size = int(kind.removeprefix("bytes"))
-        if any(data[at + size : at + _WORD]):
-            raise ValueError(f"{kind} that is not filled up with zeros")
-        return data[at : at + size]
+def _read(parts: Sequence[dict[str, Any]], data: _Data, start: int, as_tuple: bool) -> list[Any]:
+    place, end, values = start, start + sum(map(_head_size, parts)), []
+    for part in parts:
+        at = place
+        if _is_dynamic(part):
+            at = start + int.from_bytes(data.take(place))
+            if not end <= at < len(data):
+                raise ValueError("a place that is not in what follows")
+        values.append(_value(part, data, at, as_tuple))
+        place += _head_size(part)
+    return values
 
 
-def _number(data: bytes, at: int) -> int:
-    word = data[at : at + _WORD]
-    if len(word) < _WORD:
-        raise ValueError("an end that comes early")
-    return int.from_bytes(word)
+def _value(part: dict[str, Any], data: _Data, at: int, as_tuple: bool) -> Any:
+    kind: str = part["type"]
+    if kind == "tuple":
+        fields = _read(part["components"], data, at, as_tuple)
+        names = (field["name"] for field in part["components"])
+        return tuple(fields) if as_tuple else dict(zip(names, fields, strict=True))
+    word = data.take(at)
+    number, after = int.from_bytes(word), at + _WORD
+    if kind.endswith("[]"):
+        if number > len(data) // _WORD:
+            raise ValueError("a list that ends early")
+        return _read([{**part, "type": kind[:-2]}] * number, data, after, as_tuple)
+    if kind in ("bytes", "string"):
+        whole = data.take(after, number - number % -_WORD)
+        if any(whole[number:]):
+            raise ValueError("a text that is not filled up with zeros")
+        return whole[:number].decode() if kind == "string" else whole[:number]
+    if kind == "address":
+        return checksummed(f"0x{_below(number, 160).to_bytes(20).hex()}")
+    if kind == "bool":
+        return bool(_below(number, 1))
+    if kind.startswith("uint"):
+        return _below(number, int(kind[4:]))
+    size = int(kind.removeprefix("bytes"))
+    if any(word[size:]):
+        raise ValueError(f"{kind} that is not filled up with zeros")
+    return word[:size]
 
 
 def _below(number: int, bits: int) -> int:

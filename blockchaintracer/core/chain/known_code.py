@@ -12,7 +12,7 @@ from functools import cache
 
 from blockchaintracer.core.chain.abi import load_artifact, shipped_code
 from blockchaintracer.core.chain.coding import encode
-from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed, from_hex, to_hex
+from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed, from_hex, keccak, to_hex
 
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
@@ -33,8 +33,6 @@ class KnownCode:
 
 def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> bytes:
     """Compute the runtime code of a registry of this version at an address."""
-    from eth_hash.auto import keccak
-
     hashed_name, hashed_version = keccak(DOMAIN_NAME.encode()), keccak(DOMAIN_VERSION.encode())
     types = [{"type": kind} for kind in ("bytes32", "bytes32", "bytes32", "uint256", "address")]
     domain = keccak(encode(types, [keccak(_DOMAIN.encode()), hashed_name, hashed_version, chain_id, registry]))
@@ -59,8 +57,6 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
 
 def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None:
     """Return the known contract version with this code hash (Keccak-256, 0x-hex) at an address, or None."""
-    from eth_hash.auto import keccak
-
     for is_open in (False, True):
         if to_hex(keccak(registry_code(chain_id, registry, is_open))) == code_hash:
             return KnownCode(DOMAIN_VERSION, is_open)
@@ -75,8 +71,6 @@ def factory_address() -> str:
 
 def create2_address(creator: str, salt: bytes, init_code: bytes) -> str:
     """Compute the address of a contract that `creator` makes by CREATE2 (EIP-1014)."""
-    from eth_hash.auto import keccak
-
     return checksummed("0x" + keccak(b"\xff" + bytes.fromhex(creator[2:]) + salt + keccak(init_code))[12:].hex())
 
 

@@ -10,21 +10,18 @@ from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.connection import SentTransaction
 from blockchaintracer.core.chain.registry import key_of_abi
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import checksummed, from_hex, record_message, to_hex
+from blockchaintracer.core.record import checksummed, from_hex, keccak, record_message, to_hex
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
+from blockchaintracer.core.verify.inclusion import LEGACY, SIGNED_TYPES, read_transaction, signed_by
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 _NAME = "author"
-_SIGNED_TYPES = (1, 2, 4)
-"""Types of transaction (EIP-2718) that are signed by the account that sends them and could call a registry."""
 _DELEGATED = bytes.fromhex("ef0100")
 """What the code of an account begins with that runs another's code (EIP-7702)."""
 _FOR_IT_TO_SAY = "who its code lets act is for that code to say"
 _BY_WORD = "by the node's word"
 _KEPT = "recovered from its signature: the transaction was kept"
-_LEGACY = 0xC0
-"""From this first byte on, a transaction has no type."""
 
 
 def check_author(registry: Registry, record: RecordView) -> Check:
@@ -107,15 +104,8 @@ def sent_by(registry: Registry, identifier: str, about: str) -> tuple[SentTransa
 
 def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:
     author, sender = values["author"], values["sender"]
-    from eth_account import Account
-    from eth_account.messages import encode_typed_data
-
     message = {"record": record_message(record.key), "deadline": arguments["deadline"]}
-    document = registry.domain.typed_data("RecordAuthorization", message)
-    try:
-        signer = Account.recover_message(encode_typed_data(full_message=document), signature=arguments["signature"])
-    except Exception:
-        signer = None
+    signer = signed_by(registry.domain.typed_digest("RecordAuthorization", message), arguments["signature"])
     if signer == author:
         return Check(_NAME, Outcome.PASS, f"{author} signed it, and {sender} relayed the signature", values)
     account = _account_with_code(registry, author, record.block)
@@ -150,21 +140,18 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
 
 def sender_of(registry: Registry, identifier: str, transaction: SentTransaction) -> tuple[str | None, str]:
     """Return who sent a transaction, None if its signature disagrees, and how that is known."""
-    from eth_account import Account
-    from eth_hash.auto import keccak
-
     raw = registry.chain.raw_transaction(identifier)
     if not raw:
         return transaction.sender, _BY_WORD
     stated = transaction.data, from_hex(transaction.to or "0x")
     if to_hex(keccak(raw)) != identifier or any(part not in raw for part in stated):
         return None, ""
-    if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
+    if raw[0] < LEGACY and raw[0] not in SIGNED_TYPES:
         # rollups have types of their own that no account signs
         return transaction.sender, _BY_WORD
     try:
-        signer = Account.recover_transaction(raw)
-    except Exception:
+        signer, _, _ = read_transaction(raw)
+    except ValueError:
         return None, ""
     return (signer, "recovered from its signature") if signer == transaction.sender else (None, "")
 

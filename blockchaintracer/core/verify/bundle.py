@@ -22,7 +22,7 @@ from blockchaintracer.core.formats import BUNDLE, UnknownVersion
 from blockchaintracer.core.manifest import check_against_key, parse_manifest
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.plain_json import MAX_DEPTH, nested
-from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, to_hex
+from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, keccak, to_hex
 from blockchaintracer.core.record_view import Batch, RecordStatus
 from blockchaintracer.core.storage_layout import CANCELLED, batch_slot, record_slot, stored_batch, stored_record
 from blockchaintracer.core.verify.chain_shapes import (
@@ -47,7 +47,8 @@ _MAX_DEPTH = MAX_DEPTH + 4
 """a manifest stands four levels deep in a bundle"""
 
 _RECORDED = "Recorded(uint32,address,bytes32,uint8,bytes32,uint8,bytes32,(bytes32,uint8)[])"
-_RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
+_LINKS: dict[str, Any] = {"type": "tuple[]", "components": [{"type": "bytes32"}, {"type": "uint8"}]}
+_RECORDED_DATA = [*({"type": kind} for kind in ("uint32", "address", "uint8", "uint8", "bytes32")), _LINKS]
 _MATERIALIZED = "Materialized(bytes32,bytes32,uint40)"
 _LONGEST_PATH = 64
 _BATCHED = 1
@@ -361,8 +362,6 @@ class _Reading:
 
     def _word(self, place: str, block: Header, slot: bytes) -> int:
         """Return a storage word of the registry, proven against the block's state. Absence proves 0."""
-        from eth_hash.auto import keccak
-
         if block.hash not in self._storage:
             account = self._value(place, block.state_root, keccak(bytes.fromhex(self._bundle.registry[2:])))
             if not account:
@@ -409,7 +408,7 @@ class _Reading:
         return block, log
 
     def _recorded(self, place: str, record_id: str, key: RecordKey, where: _Where, stored: RecordStatus) -> Header:
-        from eth_abi.abi import encode
+        from blockchaintracer.core.chain.coding import encode
 
         block, log = self._log(place, where)
         _, author, subject_type, subject, kind, manifest, parents = key.as_abi()
@@ -471,6 +470,4 @@ def _shaped(place: str, read: Callable[[], T]) -> T:
 
 
 def _topic(signature: str) -> bytes:
-    from eth_hash.auto import keccak
-
     return keccak(signature.encode())

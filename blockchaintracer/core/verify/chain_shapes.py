@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from blockchaintracer.core.networks import MAX_TIME
-from blockchaintracer.core.record import to_hex
+from blockchaintracer.core.record import keccak, to_hex
 
 _EMPTY_TRIE = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 _NODE_DEPTH, _RECEIPT_DEPTH = 8, 4
@@ -134,8 +134,6 @@ def _list(item: Any, sizes: Iterable[int], what: str) -> list[Any]:
 
 def read_header(data: bytes) -> Header:
     """Decode a block header of any fork up to Amsterdam, or of a later one with more fields."""
-    from eth_hash.auto import keccak
-
     fields = decode_rlp(data, _NODE_DEPTH)
     if not isinstance(fields, list) or (len(fields) not in _FIELDS_AFTER_A_FORK and len(fields) <= len(HEADER)):
         count = len(fields) if isinstance(fields, list) else "none"
@@ -208,8 +206,6 @@ def index_key(index: int) -> bytes:
 
 def bloom_holds(bloom: bytes, values: Iterable[bytes]) -> bool:
     """Return whether a bloom filter of logs has the three bits of each value (yellow paper, section 4.3.1)."""
-    from eth_hash.auto import keccak
-
     bits = int.from_bytes(bloom)
     hashes = [keccak(value) for value in values]
     return all(bits >> (int.from_bytes(it[at : at + 2]) & 2047) & 1 for it in hashes for at in (0, 2, 4))
@@ -219,8 +215,6 @@ class TrieNodes:
     """The nodes of Merkle Patricia tries by their Keccak-256. Each is decoded at most once."""
 
     def __init__(self, nodes: Sequence[bytes]) -> None:
-        from eth_hash.auto import keccak
-
         self._nodes = {keccak(node): (index, node) for index, node in enumerate(nodes)}
         self._decoded: dict[bytes, list[Any]] = {}
         self.unread = set(range(len(nodes)))

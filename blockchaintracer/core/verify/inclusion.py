@@ -8,12 +8,48 @@ from typing import Any
 
 from blockchaintracer.core.chain.abi import EventLog
 from blockchaintracer.core.chain.connection import SentTransaction, TransactionReceipt
-from blockchaintracer.core.record import checksummed, from_hex, normal_id, to_hex, unsigned
+from blockchaintracer.core.record import checksummed, from_hex, keccak, normal_id, to_hex, unsigned
 from blockchaintracer.core.record_view import Position
 from blockchaintracer.core.verify.chain_shapes import Malformed, TrieNodes, index_key, read_header, read_receipt
 
-_LEGACY = 0xC0
+LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
+SIGNED_TYPES = {1: (11, 4), 2: (12, 5), 3: (14, 5), 4: (13, 5)}
+"""Parts of a signed transaction, and the place of its receiver, by type (EIP-2718, 2930, 1559, 4844, 7702)."""
+
+
+def signed_by(digest: bytes, signature: bytes) -> str | None:
+    """Recover the checksummed account that signed 32 bytes (65 bytes of ECDSA), or None if it is no signature."""
+    from eth_keys.main import lazy_key_api as keys
+
+    try:
+        standard = signature[:-1] + bytes([signature[-1] - 27 if signature[-1] in (27, 28) else signature[-1]])
+        return str(keys.Signature(standard).recover_public_key_from_msg_hash(digest).to_checksum_address())
+    except Exception:  # whatever eth-keys raises on bytes that are no signature
+        return None
+
+
+def read_transaction(raw: bytes) -> tuple[str, bytes, bytes]:
+    """Return who signed a transaction, its receiver and its data. Raises Malformed if it is none, or unsigned."""
+    import rlp
+
+    kind = raw[:1] if raw[0] < LEGACY else b""
+    size, to = SIGNED_TYPES.get(raw[0], (0, 0)) if kind else (9, 3)
+    try:
+        parts = rlp.decode(raw[len(kind) :])
+        receiver, _, data = parts[to : to + 3]
+        if (len(parts), type(receiver), type(data)) != (size, bytes, bytes) or len(receiver) not in (0, 20):
+            raise ValueError("other parts than a transaction has")
+        v, r, s = map(rlp.sedes.big_endian_int.deserialize, parts[-3:])
+        # a legacy signature may name the chain, which is then signed, too (EIP-155)
+        chain = [(v - 35) // 2, 0, 0] if not kind and v >= 35 else []
+        parity = v if kind else (v - 35) % 2 if chain else v - 27
+        signature = r.to_bytes(32) + s.to_bytes(32) + bytes([parity])
+        if not (sender := signed_by(keccak(kind + rlp.encode([*parts[:-3], *chain])), signature)):
+            raise ValueError("no signature")
+    except Exception as error:  # whatever rlp raises on bytes of any form
+        raise Malformed(f"expected a signed transaction: {type(error).__name__}") from None
+    return sender, receiver, data
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +88,11 @@ class Inclusion:
     def sent(self) -> SentTransaction:
         """Return the transaction by its own bytes, with the account that signed it. Raises ValueError if it has another
         hash, or no account signed it."""
-        import rlp
-        from eth_account import Account
-        from eth_account.typed_transactions.typed_transaction import TypedTransaction
-        from eth_hash.auto import keccak
-        from hexbytes import HexBytes
-
         raw = from_hex(self.raw)
         if to_hex(keccak(raw)) != self.transaction:
             raise Malformed(f"expected the bytes of transaction {self.transaction}")
-        try:
-            fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict() if raw[0] < _LEGACY else {}
-            to, data = (fields["to"], fields["data"]) if fields else rlp.decode(raw)[3:6:2]
-            sender = Account.recover_transaction(raw)
-        except Exception as error:  # the decoders let their own errors through
-            raise Malformed(f"expected a signed transaction: {type(error).__name__}") from None
-        return SentTransaction(self.transaction, sender, checksummed(to_hex(bytes(to))) if to else None, bytes(data))
+        sender, to, data = read_transaction(raw)
+        return SentTransaction(self.transaction, sender, checksummed(to_hex(to)) if to else None, data)
 
     def receipt(self) -> TransactionReceipt:
         """Return the receipt, of a transaction that succeeded. The places of its logs are counted from its first."""

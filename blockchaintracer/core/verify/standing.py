@@ -17,7 +17,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.networks import is_private, when
 from blockchaintracer.core.plain_json import canonical, fields_json
-from blockchaintracer.core.record import Status, counted, to_hex
+from blockchaintracer.core.record import Status, counted, keccak, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBundle, ProvenRecord
@@ -291,8 +291,6 @@ class _Standing:
 
     def _registry(self, chain: Chain | None) -> Check:
         """Check that the registry is one that the verifier chose, or that the factory made. Its blocks stand."""
-        from eth_hash.auto import keccak
-
         name, trust, bundle = "registry", self.trust, self.bundle
         if self.forgotten and chain and to_hex(keccak(chain.code(bundle.registry))) != bundle.code_hash:
             return Check(name, Outcome.FAIL, f"{bundle.registry} has other code today than in the bundle")

@@ -25,7 +25,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
+from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, keccak, to_hex
 from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.core.verify.published_proofs import parse_key_file
@@ -660,8 +660,6 @@ def _require_history(registry: Registry) -> None:
 
 
 def _code_hash(registry: Registry) -> str:
-    from eth_hash.auto import keccak
-
     return to_hex(keccak(registry.chain.code(registry.address)))
 
 

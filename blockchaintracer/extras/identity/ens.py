@@ -12,7 +12,7 @@ from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.networks import DEVNET, when
 from blockchaintracer.core.plain_json import canonical
-from blockchaintracer.core.record import checksummed, to_hex, unsigned
+from blockchaintracer.core.record import checksummed, keccak, to_hex, unsigned
 from blockchaintracer.extras.identity.identifiers import ens_chain
 from blockchaintracer.extras.identity.identity_page import judge_page, read_object
 from blockchaintracer.extras.identity.other_side import LIMIT, Asking, Named
@@ -46,10 +46,10 @@ class Ens:
         if not registry or not chain.has_code(checksummed(registry)):
             raise InputError(f"expected ENS's registry on {chain.name}, got no contract at {registry}")
         node, head = namehash(statement.identifier), chain.head()
-        resolver = _address(_call(chain, registry, "resolver(bytes32)", ["bytes32"], [node]))
+        resolver = _address(_call(chain, registry, "resolver(bytes32)", node))
         if not int(resolver, 16) or not chain.has_code(resolver):
             return None
-        text = _text(_call(chain, resolver, "text(bytes32,string)", ["bytes32", "string"], [node, KEY]))
+        text = _text(_call(chain, resolver, "text(bytes32,string)", node, KEY))
         if not text:
             return None
         page = {"type": str(IDENTITY_PAGE), "of": f"ens:{statement.identifier}", "names": text.split()}
@@ -75,8 +75,6 @@ class Ens:
 
 def namehash(name: str) -> bytes:
     """Compute the node of a name in its one form (EIP-137)."""
-    from eth_hash.auto import keccak
-
     node = bytes(32)
     for label in reversed(name.split(".")):
         node = keccak(node + keccak(label.encode()))
@@ -99,25 +97,23 @@ def _chain(statement: IdentityStatement, asking: Asking) -> Chain:
 def _expires(chain: Chain, registry: str, name: str) -> int | None:
     """Return when a name below .eth expires, in Unix seconds, by the registrar; None of other names. Its text stays
     readable after that."""
-    from eth_utils.crypto import keccak
-
     *_, label, top = name.split(".")
     if top != "eth":
         return None
-    registrar = _address(_call(chain, registry, "owner(bytes32)", ["bytes32"], [namehash(top)]))
+    registrar = _address(_call(chain, registry, "owner(bytes32)", namehash(top)))
     token = int.from_bytes(keccak(label.encode()))
-    answer = _call(chain, registrar, "nameExpires(uint256)", ["uint256"], [token])
+    answer = _call(chain, registrar, "nameExpires(uint256)", token)
     if len(answer) != 32:
         raise InputError(f"expected the time when {name} expires from the registrar {registrar}, got something else")
     return int.from_bytes(answer)
 
 
-def _call(chain: Chain, to: str, signature: str, types: list[str], values: list[object]) -> bytes:
-    from eth_abi.abi import encode
-    from eth_hash.auto import keccak
+def _call(chain: Chain, to: str, signature: str, *values: object) -> bytes:
+    from blockchaintracer.core.chain.coding import encode
 
+    parts = [{"type": kind} for kind in signature.partition("(")[2].rstrip(")").split(",")]
     try:
-        return chain.call(to, to_hex(keccak(signature.encode())[:4] + encode(types, values)))
+        return chain.call(to, to_hex(keccak(signature.encode())[:4] + encode(parts, values)))
     except ContractRevert:
         raise InputError(f"the contract {to} refuses {signature}: the name is not read on chain") from None
 
@@ -129,15 +125,14 @@ def _address(answer: bytes) -> str:
 
 
 def _text(answer: bytes) -> str:
-    from eth_abi.abi import decode
+    from blockchaintracer.core.chain.coding import decode
 
     if len(answer) > LIMIT:
         raise InputError(f"expected a text of at most {LIMIT} bytes, got more")
     try:
-        (text,) = decode(["string"], answer)
-    except Exception as error:  # whatever the decoder raises on a stranger's bytes
-        raise InputError(f"expected a text from the resolver, got something else ({type(error).__name__})") from None
-    return str(text)
+        return str(decode([{"type": "string"}], answer)[0])
+    except ValueError as error:
+        raise InputError(f"expected a text from the resolver, got something else ({error})") from None
 
 
 METHOD = Ens()

@@ -5,12 +5,12 @@ of the lab that records it.
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, Parent
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, Relation, Role, checksummed, from_hex
+from blockchaintracer.core.verify.inclusion import signed_by
 from blockchaintracer.extras.identity.identifiers import TITLES, ens_chain, normal
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.kept_identities import holder_name
@@ -82,13 +82,9 @@ def check_claim(manifest: Manifest, key: RecordKey, domain: Domain) -> IdentityC
 
 def require_signed(statement: IdentityStatement, signature: str) -> None:
     """Refuse a statement that its account did not sign. A signature has one form: low s (EIP-2), v of 27 or 28."""
-    from eth_account import Account
-    from eth_account.messages import encode_typed_data
-
     data, signer = from_hex(signature), None
     if data[64] in (27, 28) and int.from_bytes(data[32:64], "big") <= _HALF_N:
-        with suppress(Exception):  # whatever these libraries raise on bytes that are no signature
-            signer = Account.recover_message(encode_typed_data(full_message=statement.typed_data()), signature=data)
+        signer = signed_by(bytes.fromhex(statement.digest()), data)
     if signer is None or signer.lower() != statement.account:
         raise InputError(f"the statement is not signed by {checksummed(statement.account)}")
 

@@ -15,7 +15,7 @@ from blockchaintracer.core.chain.known_code import (
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError, NotVerified
-from blockchaintracer.core.record import checksummed, from_hex, to_hex
+from blockchaintracer.core.record import checksummed, from_hex, keccak, to_hex
 from blockchaintracer.lab.chain.gas_price import gas_price
 from blockchaintracer.lab.chain.questions import estimate_gas, send
 
@@ -77,8 +77,6 @@ class Factory:
 
     def _created(self, number: int) -> str:
         """Address of the contract that the factory created as its first or second: they hold the creation code."""
-        from eth_hash.auto import keccak
-
         # RLP of [address, number]
         rlp = b"\xd6\x94" + bytes.fromhex(self.address[2:]) + bytes([number])
         return checksummed("0x" + keccak(rlp)[12:].hex())

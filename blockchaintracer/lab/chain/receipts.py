@@ -11,7 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
-from blockchaintracer.core.record import to_hex
+from blockchaintracer.core.record import keccak, to_hex
 from blockchaintracer.core.verify.chain_shapes import HEADER
 from blockchaintracer.core.verify.inclusion import Inclusion
 
@@ -26,7 +26,6 @@ def header_of(chain: Chain, block: dict[str, Any]) -> str:
         ChainUnavailable: if its Keccak-256 is another: the node errs, or the chain's blocks have another form.
     """
     import rlp
-    from eth_hash.auto import keccak
 
     try:
         fields = [

@@ -15,6 +15,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.record import keccak
 from blockchaintracer.lab.keys.signer import encode_signed, signing_digest
 
 COMMAND = "command:"
@@ -72,7 +73,6 @@ class CommandSigner:
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """65 bytes of ECDSA over an EIP-712 document."""
         from eth_account.messages import encode_typed_data
-        from eth_hash.auto import keccak
 
         # EIP-191: 0x19 <version> <domain separator> <hash of the message>
         message = encode_typed_data(full_message=document)

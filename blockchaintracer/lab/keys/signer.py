@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from blockchaintracer.core.errors import KeyStoreError
+from blockchaintracer.core.record import keccak
 
 
 class Signer(Protocol):
@@ -103,7 +104,6 @@ def signing_digest(transaction: dict[str, Any]) -> bytes:
     if "type" in transaction:
         return bytes(_typed(transaction).hash())
     import rlp
-    from eth_hash.auto import keccak
 
     return keccak(rlp.encode([*_legacy(transaction), transaction["chainId"], 0, 0]))
 

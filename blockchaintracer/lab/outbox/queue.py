@@ -31,7 +31,7 @@ from blockchaintracer.core.errors import (
     StoreError,
 )
 from blockchaintracer.core.networks import is_private
-from blockchaintracer.core.record import checksummed, to_hex
+from blockchaintracer.core.record import checksummed, keccak, to_hex
 from blockchaintracer.lab.chain.gas_price import gas_price, offer
 from blockchaintracer.lab.chain.questions import block_gas, estimate_gas, final_block, require_same, send
 from blockchaintracer.lab.chain.receipts import BlockReceipts, prove_inclusion
@@ -668,6 +668,4 @@ def _transactions(entry: Entry) -> list[str]:
 
 
 def _hash(raw: bytes) -> str:
-    from eth_hash.auto import keccak
-
     return to_hex(keccak(raw))
