@@ -201,24 +201,24 @@ def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any
 
 def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.cells import cell_len, set_cell_size
-    from rich.console import Console
-    from rich.measure import Measurement
-    from rich.table import Table
 
     # strangers' texts act on nothing: neither as the terminal's commands nor as rich's markup
     lines = [["-" if value is None else plain(str(value)) for value in row] for row in rows]
-    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
-    room = console.width if sys.stdout.isatty() else _WIDEST
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
     widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
     if sum(widths) + 2 * len(widths) > room and not click.get_current_context().meta.get(VERBOSE):
         lines = [[_HASH.sub(r"\1…", cell) for cell in line] for line in lines]
         widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
     if not title and sum(widths) + 2 * len(widths) <= room and not any("\n" in cell for line in lines for cell in line):
-        # rich takes 0.7 ms a row to find what is clear where nothing has to be folded
-        for line, style in ((columns, "bold"), *((line, None) for line in lines)):
-            text = "  ".join(map(set_cell_size, line, widths))
-            console.print(text, style=style, soft_wrap=True) if style else print(text)
+        # importing rich takes longer than asking the node, and 0.7 ms a row to find that nothing has to be folded
+        head, *shown = ("  ".join(map(set_cell_size, line, widths)) for line in (columns, *lines))
+        click.echo("\n".join([click.style(head, bold=True), *shown]))
         return
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column, *cells in zip(columns, *lines, strict=True):
         # a path that is cut is of no use: it goes on in the next line; a short hash stays whole
