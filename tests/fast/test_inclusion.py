@@ -54,6 +54,7 @@ def test_damaged_transactions_are_nobodys_or_anothers(kind: str) -> None:
     parts = rlp.decode(raw[typed:])
     damaged = [parts[:-1], [b"", *parts], [*parts[:-1], b"\0" + parts[-1]], [*parts[:-3], b"\x02", *parts[-2:]]]
     damaged += [[*parts[:-2], b"", parts[-1]], [[part] if part == b"\x01\x02" else part for part in parts]]
+    damaged += [[*parts[:-3], b"", *parts[-3:]]]
     damaged += [[part + b"\x11" if part == b"\x11" * 20 else part for part in parts]]
     for bad in [raw[:-1], raw + b"\0", raw[:1], b"\x05" + raw[1:], *(raw[:typed] + rlp.encode(bad) for bad in damaged)]:
         with pytest.raises(ValueError, match="expected a signed transaction"):
