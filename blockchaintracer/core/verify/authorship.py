@@ -13,7 +13,7 @@ from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import checksummed, from_hex, keccak, record_message, to_hex
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
-from blockchaintracer.core.verify.inclusion import LEGACY, SIGNED_TYPES, read_transaction, signed_by
+from blockchaintracer.core.verify.inclusion import LEGACY, MAX_TRANSACTION, SIGNED_TYPES, read_transaction, signed_by
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 _NAME = "author"
@@ -146,7 +146,7 @@ def sender_of(registry: Registry, identifier: str, transaction: SentTransaction)
     stated = transaction.data, from_hex(transaction.to or "0x")
     if to_hex(keccak(raw)) != identifier or any(part not in raw for part in stated):
         return None, ""
-    if raw[0] < LEGACY and raw[0] not in SIGNED_TYPES:
+    if (raw[0] < LEGACY and raw[0] not in SIGNED_TYPES) or len(raw) > MAX_TRANSACTION:
         # rollups have types of their own that no account signs
         return transaction.sender, _BY_WORD
     try:

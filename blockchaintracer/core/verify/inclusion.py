@@ -14,6 +14,8 @@ from blockchaintracer.core.verify.chain_shapes import Malformed, TrieNodes, inde
 
 LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
+MAX_TRANSACTION = 1 << 18
+"""Bytes; nodes take half as many. The libraries that read one take time that grows as the square."""
 SIGNED_TYPES = {1: (11, 4), 2: (12, 5), 3: (14, 5), 4: (13, 5)}
 """Parts of a signed transaction, and the place of its receiver, by type (EIP-2718, 2930, 1559, 4844, 7702)."""
 
@@ -89,7 +91,7 @@ class Inclusion:
         """Return the transaction by its own bytes, with the account that signed it. Raises ValueError if it has another
         hash, or no account signed it."""
         raw = from_hex(self.raw)
-        if to_hex(keccak(raw)) != self.transaction:
+        if len(raw) > MAX_TRANSACTION or to_hex(keccak(raw)) != self.transaction:
             raise Malformed(f"expected the bytes of transaction {self.transaction}")
         sender, to, data = read_transaction(raw)
         return SentTransaction(self.transaction, sender, checksummed(to_hex(to)) if to else None, data)
