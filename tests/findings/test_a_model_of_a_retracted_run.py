@@ -104,6 +104,19 @@ def test_what_a_batched_or_sealed_run_wrote_names_it_too(lab: Lab, tmp_path: Pat
         assert runs_of(lab, same.id) == [made[name]]
 
 
+def test_what_is_in_a_batch_before_its_run_is_the_same_again(lab: Lab, tmp_path: Path) -> None:
+    for name, putting in (("batched again", batching), ("sealed again", sealing)):
+        (table := tmp_path / f"{name}.csv").write_text(name)
+        (shown := tmp_path / f"{name}.txt").write_text(name)
+        document = RunDocument(schema_version=1, name=name, metrics={"accuracy": 1.0})
+        facts = RunFacts(document=document, outputs=[("output", table), ("output", shown)], folder=tmp_path)
+        kinds = ((Kind.DATASET, table), (Kind.RESULT, shown))
+        with putting(lab):
+            before = [record_path(lab, kind, file).id for kind, file in kinds]
+            finish_run(lab, start_run(lab), facts)
+            assert [record_path(lab, kind, file).id for kind, file in kinds] == before
+
+
 def runs_of(lab: Lab, record: str) -> list[str]:
     [found] = lab.registry.find_records([record]).values()
     return [link.parent for link in found.key.parents if link.relation == Relation.GENERATED_BY]

@@ -29,7 +29,7 @@ from blockchaintracer.lab.kept_proofs import batch_hint
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
-from blockchaintracer.lab.recording.commit import commit, existing_record
+from blockchaintracer.lab.recording.commit import commit, draft, existing_record
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
 
 
@@ -59,13 +59,16 @@ def record_content(
         about |= {"size": kept.content.size, "cid": kept.stored.cid, "cid_profile": kept.stored.cid_profile}
     if isinstance(kept.content, FolderDigest):
         about |= {"file_count": len(kept.content.files), "executable": executable_of(kept.content, lab.say)}
-    parents = _with_run(lab, kind, kept.subject, parents)
-    return commit(lab, Manifest.of(int(kind), ContentPredicate(**about), kept.subject), parents)
+    manifest = Manifest.of(int(kind), ContentPredicate(**about), kept.subject)
+    parents = _with_run(lab, kind, kept.subject, parents, lambda: draft(lab, manifest, parents).id)
+    return commit(lab, manifest, parents)
 
 
-def _with_run(lab: Lab, kind: int, subject: str, parents: Sequence[Link]) -> Sequence[Link]:
-    """Add the run of this lab that wrote what is recorded: so a retraction of the run reaches it. What was recorded
-    before keeps the run that it names, or none."""
+def _with_run(
+    lab: Lab, kind: int, subject: str, parents: Sequence[Link], id_without: Callable[[], str]
+) -> Sequence[Link]:
+    """Add the run of this lab that wrote what is recorded: so a retraction of the run reaches it. What was recorded,
+    batched or sealed before keeps the run that it names, or none."""
     if any(link.relation == Relation.GENERATED_BY for link in parents) or not (runs := lab.hashes.runs_of(subject)):
         return parents
     for entry in _own_entries(lab, kind, [subject]):
@@ -78,7 +81,9 @@ def _with_run(lab: Lab, kind: int, subject: str, parents: Sequence[Link]) -> Seq
         is_sealed = any(runs[0] == record for record, _ in sealed_keys(lab.home))
         if hint := batch_hint(lab, runs[0]) or (f"`blockchaintracer reveal {runs[0]}` first." if is_sealed else ""):
             lab.say(f"The run {runs[0]} wrote it, and this record cannot name the run yet. {hint}")
-    return [*parents, Link(known, Relation.GENERATED_BY)] if known else parents
+    if known is None or (lab.committer and lab.holds(id_without())):
+        return parents
+    return [*parents, Link(known, Relation.GENERATED_BY)]
 
 
 def executable_of(folder: FolderDigest, say: Callable[[str], None] = lambda message: None) -> tuple[str, ...] | None:
@@ -105,15 +110,24 @@ def record_document(
 ) -> Recorded:
     """Record a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
     kept = keep(lab, path, keeping, progress=progress)
-    parents = _with_run(lab, kind, kept.subject, parents)
     about = kept.about() | {name: value for name, value in described.items() if value is not None}
-    return commit_document(lab, kind, kept.subject, parents, **about)
+
+    def made(named: Iterable[Link]) -> tuple[Manifest, tuple[Link, ...]]:
+        return _document(kind, kept.subject, named, **about)
+
+    return commit(lab, *made(_with_run(lab, kind, kept.subject, parents, lambda: draft(lab, *made(parents)).id)))
 
 
 def commit_document(lab: Lab, kind: int, subject: str | None, parents: Iterable[Link] = (), **fields: Any) -> Recorded:
     """Record what is in the store already, or has an identifier, as a result, plan, document or deployment."""
+    return commit(lab, *_document(kind, subject, parents, **fields))
+
+
+def _document(
+    kind: int, subject: str | None, parents: Iterable[Link], **fields: Any
+) -> tuple[Manifest, tuple[Link, ...]]:
     document = RecordPredicate(**fields, parents=named_parents(parents))
-    return commit(lab, Manifest.of(kind, document, subject), document.links())
+    return Manifest.of(kind, document, subject), document.links()
 
 
 def record_path(
