@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.errors import ChainUnavailable, NotVerified
+from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.search import Index, query
+from blockchaintracer.extras.tokens.kept_tokens import known_tokens
+from blockchaintracer.lab.recording.content import commit_document
 from tests.support.memory_node import RpcError, answering
 from tests.support.registry_life import FULL, Life, live
 
@@ -83,6 +86,19 @@ def test_where_a_log_stands_is_told_by_its_block(life: Life, tmp_path: Path) -> 
             index.sync(lab.registry, lab.store, rescan=True)
             rows.append(sorted((row.id, row.block, row.transaction) for row in query(index)))
     assert rows[0] == rows[1]
+
+
+def test_documents_of_strangers_are_not_asked_about(life: Life) -> None:
+    """`verify` asked the node about each of up to 2,000 documents that anybody had recorded about a run."""
+    with answering(full=life.node.answer):
+        for number in range(6):
+            about = {"subject_type": "identifier", "identifier": f"https://example.org/{number}", "name": "CI token"}
+            commit_document(life.other, Kind.DOCUMENT, None, [Link(life.ids["data"], Relation.USES)], **about)
+        with Index(life.lab.home.index) as index:
+            index.sync(life.lab.registry, life.lab.store)
+        before = life.node.asked["eth_getLogs"]
+        assert known_tokens(life.lab, life.ids["data"], 1) == []
+        assert life.node.asked["eth_getLogs"] - before < 6
 
 
 @pytest.mark.parametrize("lie", ["twice", "sealed in a time beyond SQLite's numbers"])

@@ -247,6 +247,12 @@ def test_a_stranger_finds_it_where_the_record_was_published(story: Story, tmp_pa
         assert (found["exit"], [it["id"] for it in found["renewals"]]) == (0, [story.renewal])
         listed = tmp_path / "published" / renewals_list(story.data)
         assert listed.read_text() == f"{file.stem}\n"
+        (other := tmp_path / "other" / "renewals").mkdir(parents=True)
+        (other / listed.name).write_text(listed.read_text())
+        (other / file.name).write_text("{}")
+        with serving(partial(Files, directory=tmp_path / "other")) as second:
+            found = verified_by([*arguments, "--from", second], tmp_path)
+        assert found["exit"] == 0, "an address takes nothing away that another has"
         listed.write_text(f"{'0' * 64}\n")
         found = verified_by(arguments, tmp_path)
         assert (found["exit"], "renewals" in found) == (1, False), "without its renewal the record does not count"

@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.core.record import checksummed, from_hex
 
 _WORD = 32
-_TIMES, _SHARED = 32, 1 << 20
+_TIMES, _SHARED = 4, 1 << 20
 """How often data may be read on average, and how many bytes beyond that. Lists may share one place, but work may not
 grow with the square of what came."""
 

@@ -37,7 +37,8 @@ class GitHub:
             return data  # judged as it is: it is no such page
         about = get(f"{base_address(API_VARIABLE, API, asking)}/users/{user}", asking)
         known = read_object(about) if about else {}
-        account = {"login": str(known.get("login")).lower(), "id": str(known.get("id"))}
+        account = {name: str(known.get(name) or "") for name in ("login", "id")}
+        account["login"] = account["login"].lower()
         return canonical({"type": str(IDENTITY_PAGE), "of": str(of), "names": names, "account": account})
 
     def names(self, data: bytes, statement: IdentityStatement, at: int) -> Named:

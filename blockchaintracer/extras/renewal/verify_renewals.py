@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -106,7 +107,8 @@ def _fetched(report: R, addresses: Sequence[str], folder: Path) -> R:
                 for name in listed.decode().split() if _LIST.fullmatch(listed) else ():
                     data = _read(address, f"{FOLDER}/{name}.json", min(MAX_FILE_BYTES, left))
                     left -= len(data)
-                    (folder / f"{name}.json").write_bytes(data)
+                    # another address may have others under that name
+                    (folder / f"{sha256(data).hexdigest()}.json").write_bytes(data)
             except SourceError as error:
                 if str(error) != _ABSENT:
                     notes.append(f"Renewals of {record.id} at {public_name(address)} were not read: it {error}.")

@@ -26,7 +26,7 @@ from blockchaintracer.core.plain_json import fields_json, rfc3339
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.outcomes import Check, Conclusion, Outcome
-from blockchaintracer.extras.search import Index
+from blockchaintracer.extras.search import Index, Row
 from blockchaintracer.extras.search.query import query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.extras.tokens.issuers import Issuer, fetch_key, read_key_file
@@ -191,7 +191,7 @@ def tokens_of(lab: Lab, record_id: str, *, sources: Sequence[str] = ()) -> list[
     if _kept(record, _manifest(lab, record, sources)):
         return [record.id]
     with up_to_date(lab, sources=sources) as index:
-        found = _documents_about(lab, index, record.id, record.group)
+        found = [row.id for row in _documents_about(lab, index, record.id, record.group)]
     return _with_token(lab, record.id, found, sources)
 
 
@@ -203,15 +203,16 @@ def known_tokens(lab: Lab, record_id: str, group: int) -> list[str]:
             found.append(entry.write.record_id)
     if lab.home.index.is_file():
         with suppress(InputError, ChainUnavailable, StoreError), up_to_date(lab, offline=True) as index:
-            found += _documents_about(lab, index, record_id, group)
+            # anybody can record documents about a record: those whose manifest is not here are not asked about
+            found += [row.id for row in _documents_about(lab, index, record_id, group) if row.name]
     return _with_token(lab, record_id, dict.fromkeys(found), ())
 
 
-def _documents_about(lab: Lab, index: Index, record_id: str, group: int) -> Iterable[str]:
+def _documents_about(lab: Lab, index: Index, record_id: str, group: int) -> Iterable[Row]:
     about: dict[str, Any] = {"kind": Kind.DOCUMENT, "descendants_of": record_id, "limit": _MOST_DOCUMENTS}
     # the group's own first: anybody can record more documents about a record than are looked at
     found = [query(index, registry=lab.registry, group=it, descending=False, **about) for it in (group, None)]
-    return dict.fromkeys(row.id for rows in found for row in rows)
+    return {row.id: row for rows in found for row in rows}.values()
 
 
 def _with_token(lab: Lab, record_id: str, found: Iterable[str], sources: Sequence[str]) -> list[str]:
