@@ -34,11 +34,12 @@ from blockchaintracer.lab.store.store import digest_stream
 files, data = s3fs.S3FileSystem(), os.urandom(7_000_000)
 files.mkdir("bucket")
 files.pipe("bucket/data.bin", data)
-assert digest_stream(read_address("s3://bucket/data.bin", public=True)) == digest_bytes(data)
-try:
-    next(read_address("s3://bucket/nothing.bin", public=True))
-except SourceError as error:
-    print(error)
+assert digest_stream(read_address("s3://bucket/data.bin", public=False)) == digest_bytes(data)
+for name, public in (("nothing", False), ("data", True)):
+    try:
+        next(read_address(f"s3://bucket/{{name}}.bin", public=public))
+    except SourceError as error:
+        print(error)
 server.stop()
 """
 
@@ -55,6 +56,7 @@ def test_data_on_s3_are_hashed_as_they_come(tmp_path: Path) -> None:
     done = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "does not have it" in done.stdout
+    assert "is at 127.0.0.1, which is no public address" in done.stdout
 
 
 @pytest.fixture(params=["btrfs", "xfs"])
