@@ -53,6 +53,8 @@ def with_times(
 def kept_times(lab: Lab, records: Iterable[Any], sources: Sequence[str] = ()) -> list[Any]:
     """Return what witnesses say of records or rows beside their own chain: of those that have receipts. What can't be
     found out is left out: the verb shows something else."""
+    if not (sources or (lab.home.path / _FOLDER).is_dir()):
+        return []
     try:
         domain, found = lab.domain, list[Any]()
         for it in records:

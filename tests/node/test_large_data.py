@@ -173,7 +173,7 @@ def test_a_run_names_data_of_others_and_a_copy_is_kept_if_asked(lab: Lab, monkey
     with serving(Hub) as server:
         monkeypatch.setattr(constants, "ENDPOINT", server)
         hub.HfFileSystem.clear_instance_cache()
-        request = Request(addresses=addresses, metrics=["accuracy=0.9"])
+        request = Request(addresses=addresses, metrics=["accuracy=0.9"], allow_local=True)
         records, _ = record_request(lab, request, lambda count: None)
     run = run_predicate(lab, records[-1].id)
     assert {parent.record for parent in run.parents} == {record.id for record in records[:-1]}
