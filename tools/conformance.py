@@ -26,6 +26,7 @@ from opentimestamps.core.op import OpSHA256
 from opentimestamps.core.timestamp import Timestamp
 
 from blockchaintracer import Trust, verify, verify_bundle
+from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.digest import PROFILES, digest_bytes, format_listing, parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
@@ -45,7 +46,7 @@ from blockchaintracer.core.record import (
 from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.outcomes import Outcome
-from blockchaintracer.core.verify.published_proofs import parse_key_file
+from blockchaintracer.core.verify.published_proofs import parse_key_file, proof_name
 from blockchaintracer.extras.identity.identity_claims import check_claim
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.extras.witness.bitcoin_headers import BitcoinHeader, TrustedHeaders
@@ -53,6 +54,7 @@ from blockchaintracer.extras.witness.stamping import check_receipt
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
 from blockchaintracer.extras.witness.witness_settings import WitnessTrust
 from blockchaintracer.lab.kept_identities import IdentityRecord
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from tests.support import bundle_evidence as evidence
@@ -449,7 +451,7 @@ def _another_block() -> dict[str, str]:
 
 def key_files() -> Iterator[Case]:
     """Key files and proofs of batched records: the id, the root, and who signed a transaction that was kept."""
-    file = next(file for file in outcomes()["keys"] if file["receipts"][0]["raw"])
+    file = next(it for it in outcomes()["keys"] if "root" not in it and len(it["receipts"]) == 1)
     kept = _key_file(file)
     place, [receipt] = (kept.chain_id, kept.registry), kept.receipts
     plain, other = replace(kept, receipts=()), Domain(*place).record_id(replace(kept.key, subject=word("other")))
@@ -700,6 +702,10 @@ class Recorded:
         return rows
 
 
+COMPARED = {"author", "batch", "role", "stored"}
+"""Checks whose verdicts are compared, too: they may be unknown and leave the outcome as it is."""
+
+
 @cache
 def outcomes() -> dict[str, Any]:
     """The life of a small registry, asked of nodes that remember all, that forgot, and that lie."""
@@ -711,7 +717,6 @@ class _Life:
     def __init__(self, folder: Path) -> None:
         from blockchaintracer.lab.attest import attest, retract
         from blockchaintracer.lab.groups import create_group
-        from blockchaintracer.lab.lab import Lab
         from blockchaintracer.lab.lab_folder import Home
         from blockchaintracer.lab.publish import publish
         from blockchaintracer.lab.recording.content import record_content
@@ -761,9 +766,36 @@ class _Life:
             wrong = content("wrong", Kind.DATASET)
             content("child", Kind.MODEL, Link(wrong, Relation.TRAINED_ON))
             retract(lab, wrong, "a sensor was broken")
+            self._batches(lab, content, wrong)
             self.node.mine(4)
             for name in self.ids:
                 publish(other if name == "run" else lab, self.ids[name], self.published)
+            self._forge(lab)
+
+    def _batches(self, lab: Lab, content: Callable[..., str], retracted: str) -> None:
+        from blockchaintracer.lab.batches import anchor, batching, cancel, end, materialize
+
+        with batching(lab):
+            leaf = content("only in a batch", Kind.DATASET)
+            content("of a parent in the batch", Kind.MODEL, Link(leaf, Relation.TRAINED_ON))
+            stored = content("stored from a batch", Kind.DATASET)
+            content("of what is retracted, in a batch", Kind.MODEL, Link(retracted, Relation.TRAINED_ON))
+            refused = content("cancelled in a batch", Kind.DATASET)
+        anchor(lab)
+        with batching(lab):
+            content("of an ended batch", Kind.DATASET)
+        ended = anchor(lab, leaves=True).root
+        materialize(lab, stored)
+        cancel(lab, refused)
+        end(lab, ended)
+
+    def _forge(self, lab: Lab) -> None:
+        """Publish the proof of a record in a batch that nobody anchored."""
+        key = RecordKey(1, AUTHOR, 1, word("nobody anchored"), int(Kind.DATASET), word("manifest"))
+        tree = MerkleTree([lab.domain.record_id(key)])
+        self.ids["of a batch that nobody anchored"] = tree.values[0]
+        forged = Proof(lab.chain_id, lab.domain.registry, key, root=tree.root, path=())
+        (self.published / proof_name(tree.values[0])).write_bytes(forged.to_bytes())
 
     def vectors(self) -> dict[str, Any]:
         head = self.node.head
@@ -772,12 +804,22 @@ class _Life:
         cases: list[Case] = []
         answers: dict[str, Callable[[str, list[Any]], Any]] = {"remembers all": self.node.answer}
         answers |= {f"forgot all but its head ({mode})": forgetful(self.node, mode, head) for mode in MODES}
+        whole = [*answers][:2]
         answers["says that nothing is stored"] = self._denies
+        lies = {"hides the events of memberships": self._hides, "names another sender": self._names_another}
+        answers |= lies
         for name, answer in answers.items():
             recorded = Recorded(answer)
             with answering(table=recorded):
                 for about, target, trust in self._questions():
+                    # one node that forgot is asked everything, and others what differs
+                    is_brief = name in lies or ("batch" in about and name not in whole)
+                    if is_brief and about not in ("data", "only in a batch", "stored from a batch"):
+                        continue
                     found = self._ask(target, trust)
+                    if answer == self._denies:
+                        # that node has the transactions of what it denies: how far one believes them is open
+                        del found["checks"]
                     cases.append(
                         {"name": f"{about}; the node {name}", "target": target, "trust": trust}
                         | {
@@ -791,7 +833,8 @@ class _Life:
             for path in sorted((self.published / "objects").rglob("*"))
             if path.is_file()
         }
-        keys = [json.loads(path.read_text()) for path in sorted((self.published / "proofs").glob("*.json"))]
+        files = dict.fromkeys(path.read_text() for path in sorted((self.published / "proofs").glob("*.json")))
+        keys = [json.loads(text) for text in files]
         return {"answers": told, "nodes": tables, "objects": objects, "keys": keys, "cases": cases}
 
     def _questions(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -800,7 +843,9 @@ class _Life:
             yield name, record, chosen
         yield "an id that nobody recorded", "0x" + word("nobody"), chosen
         yield "data, of a group that does not count", self.ids["data"], chosen | {"groups": [2]}
-        yield "the SHA-256 of data", hashlib.sha256(self.files["data"]).hexdigest(), chosen
+        yield "only in a batch, of a group that does not count", self.ids["only in a batch"], chosen | {"groups": [2]}
+        for name in ("data", "only in a batch"):
+            yield f"the SHA-256 of {name}", hashlib.sha256(self.files[name]).hexdigest(), chosen
 
     def _ask(self, target: str, trust: dict[str, Any]) -> Case:
         chosen = trust_of(trust)
@@ -809,8 +854,20 @@ class _Life:
         return {
             "outcome": report.conclusion.value,
             "failed": sorted({check.name for check in report.failed}),
+            "checks": {check.name: check.verdict.value for check in report.checks if check.name in COMPARED},
             "records": sorted(record.id for record in report.records),
         }
+
+    def _hides(self, method: str, params: list[Any]) -> Any:
+        found = self.node.answer(method, params)
+        memberships = interface().filter("MembershipChanged", {})[0]
+        return [log for log in found if log["topics"][0] != memberships] if method == "eth_getLogs" else found
+
+    def _names_another(self, method: str, params: list[Any]) -> Any:
+        found = self.node.answer(method, params)
+        if method == "eth_getRawTransactionByHash":
+            return None
+        return {**found, "from": AUTHOR} if method == "eth_getTransactionByHash" and found else found
 
     def _denies(self, method: str, params: list[Any]) -> Any:
         found = self.node.answer(method, params)

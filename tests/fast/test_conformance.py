@@ -200,6 +200,9 @@ def test_an_outcome(case: Case, published: Path) -> None:
     assert report.conclusion.value == case["outcome"]
     assert sorted({check.name for check in report.failed}) == case["failed"]
     assert sorted(record.id for record in report.records) == case["records"]
+    compared = ("author", "batch", "role", "stored")
+    checks = {check.name: check.verdict.value for check in report.checks if check.name in compared}
+    assert checks == case.get("checks", checks)
 
 
 @each("key-files")

@@ -24,11 +24,12 @@ export interface Digested {
   file?: File;
 }
 
-/** A key that was published, and the chain and registry that its file names. */
+/** A key file that was published, its key, and the chain and registry that it names. */
 export interface PublishedKey {
   chainId: string;
   registry: string;
   key: unknown;
+  file: unknown;
 }
 
 /** What lies in a published folder: nothing of it is believed. */
@@ -95,8 +96,9 @@ export function copiesIn(given: readonly Given[]): PublishedCopies | undefined {
     const texts = await Promise.all(keyFiles.map(({ file }) => file.text()));
     return texts.flatMap((text) => {
       try {
-        const { chainId, registry, key } = JSON.parse(text) as Record<string, unknown>;
-        return key ? [{ chainId: String(chainId), registry: String(registry).toLowerCase(), key }] : [];
+        const file = JSON.parse(text) as Record<string, unknown>;
+        const { chainId, registry, key } = file;
+        return key ? [{ chainId: String(chainId), registry: String(registry).toLowerCase(), key, file }] : [];
       } catch {
         return [];
       }
@@ -108,7 +110,7 @@ export function copiesIn(given: readonly Given[]): PublishedCopies | undefined {
       const file = objects.get(digest);
       return file && file.size <= limit ? new Uint8Array(await file.arrayBuffer()) : null;
     },
-    keys: async () => (await all()).map(({ key }) => key),
+    keys: async () => (await all()).map(({ file }) => file),
     all,
   };
 }

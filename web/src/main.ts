@@ -382,7 +382,7 @@ function ofBundle(report: BundleReport, by: string | undefined): Said {
 }
 
 function ofReport(report: Report, by: string): Said {
-  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.status.recordedAt }));
+  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.batch?.anchoredAt ?? record.status.recordedAt }));
   const { outcome, checks: made, doesNotProve, privateTestChain } = report;
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
 }

@@ -88,11 +88,15 @@ export class Chain {
   /** A block by number, or the newest or newest final one; undefined if the node has none. */
   async block(which: number | "latest" | "finalized"): Promise<Block | undefined> {
     const name = typeof which === "number" ? (`0x${which.toString(16)}` as const) : which;
-    const value = await this.ask("eth_getBlockByNumber", [name, false]).catch((error: unknown) => {
+    let refused: unknown;
+    let value = await this.ask("eth_getBlockByNumber", [name, false]).catch((error: unknown) => {
       // some chains have no final blocks, and say so by an error
-      if (which === "finalized") return null;
-      throw error;
+      if (which !== "finalized") refused = error;
+      return null;
     });
+    // a node that has forgotten the transactions of a block may still have its header
+    if (value === null && typeof which === "number") value = await this.ask("eth_getHeaderByNumber", [name]).catch(() => null);
+    if (value === null && refused) throw refused;
     if (value === null || value === undefined) return undefined;
     const { hash, number, timestamp } = value as Record<string, unknown>;
     const block = { hash: digest(hash, "a block"), number: whole(number, "a block"), timestamp: whole(timestamp, "a block") };
@@ -100,8 +104,28 @@ export class Chain {
     return block;
   }
 
-  async code(address: string): Promise<Uint8Array> {
-    return fromHex(data(await this.ask("eth_getCode", [address, "latest"]), "eth_getCode"));
+  /** The code of an account now, or in a block. */
+  async code(address: string, block?: number): Promise<Uint8Array> {
+    const which = block === undefined ? "latest" : `0x${block.toString(16)}`;
+    return fromHex(data(await this.ask("eth_getCode", [address, which]), "eth_getCode"));
+  }
+
+  /** A transaction as the node tells it; undefined if it has none with this hash. */
+  async transaction(hash: Hex): Promise<{ sender: Hex; to: Hex | null; data: Uint8Array } | undefined> {
+    const value = await this.ask("eth_getTransactionByHash", [hash]);
+    if (value === null || value === undefined) return undefined;
+    const { from, to, input } = value as Record<string, unknown>;
+    try {
+      return { sender: normalAddress(from), to: to ? normalAddress(to) : null, data: fromHex(data(input, "a transaction")) };
+    } catch {
+      throw new Unavailable("the node did not answer eth_getTransactionByHash with a transaction");
+    }
+  }
+
+  /** A transaction as it was signed; undefined if the node has none with this hash. Many nodes do not answer this. */
+  async rawTransaction(hash: Hex): Promise<Uint8Array | undefined> {
+    const value = await this.ask("eth_getRawTransactionByHash", [hash]);
+    return value === null || value === "0x" ? undefined : fromHex(data(value, "eth_getRawTransactionByHash"));
   }
 
   /** @throws Refused if the contract refuses the call. */

@@ -41,6 +41,9 @@ export function signerOf(digest: Uint8Array, signature: Uint8Array, lowS: boolea
   return recovered(digest, r, s, v - 27);
 }
 
+/** Whether a transaction is of a type that the account signs that sends it (EIP-2718). */
+export const isSigned = (raw: Uint8Array): boolean => raw[0]! >= LEGACY || raw[0]! in TYPES;
+
 /** Read a signed transaction. @throws Malformed if it is none. */
 export function readTransaction(raw: Uint8Array): SignedTransaction {
   const type = raw[0]! < LEGACY ? raw[0]! : undefined;

@@ -4,10 +4,14 @@
  */
 import { kinds, labRegistryAbi, relations, subjectTypes } from "@blockchaintracer/contracts";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
+import { checkAnchorer, checkAuthor, checkRole, findAnchoring, findLog, ifAvailable } from "./authorship.ts";
 import { sha256Hex } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
 import { InputError, Unavailable } from "./errors.ts";
 import { hashFile } from "./hash.ts";
+import type { Json } from "./json.ts";
+import { readKeyFile } from "./key-file.ts";
+import type { Inclusion, KeyFile } from "./key-file.ts";
 import { checkAgainstKey, MAX_MANIFEST, parseManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import { normalDigest, parseGlobalId, readKey, recordId } from "./record.ts";
@@ -16,14 +20,14 @@ import { Chain, openRegistry } from "./registry.ts";
 import type { Attestation, Client, Log, Registry } from "./registry.ts";
 import { counted, decided, isPrivate, NEVER_PROVEN, normalTrust, wrongGroup } from "./standing.ts";
 import type { Check, Outcome, Trust } from "./standing.ts";
-import { when } from "./storage.ts";
-import type { RecordStatus } from "./storage.ts";
+import { disowned, when } from "./storage.ts";
+import type { Batch, RecordStatus } from "./storage.ts";
 
 /** Where manifests and keys are found: what the lab published, a folder, a gateway. Nothing of it is believed. */
 export interface Copies {
   /** The bytes with this SHA-256, or null. What is longer than `limit` need not be given. */
   read(sha256: string, limit: number): Promise<Uint8Array | null>;
-  /** Keys that may be that of a record or of a subject, as JSON. */
+  /** Key files and proofs of batched records (docs/formats.md), or bare keys, that may be of a record or of a subject, as JSON. */
   keys?(what: { id: Hex } | { subject: string }): Promise<unknown[]>;
 }
 
@@ -33,6 +37,8 @@ export interface FoundRecord {
   key: RecordKey;
   status: RecordStatus;
   manifest: Manifest | null;
+  /** The batch that the record is in and whose time it has; null if it is in none, or the batch is not known. */
+  batch: (Batch & { root: Hex }) | null;
   /** What the groups that count say of it, by group. */
   verdicts: Record<number, Attestation>;
 }
@@ -61,6 +67,9 @@ export interface VerifyOptions {
 const isAbout = (relation: number): boolean => relation >= relations.reproduces && relation <= relations.witnesses;
 const MOST_ANCESTORS = 10_000;
 const IDS_AT_ONCE = 500;
+/** The flag of a record that was stored from a batch (contracts/types/RecordSlot.sol). */
+const FLAG_BATCHED = 1;
+type Say = (name: string, fits: boolean | undefined, detail: string) => void;
 
 /**
  * Verify a record or a file.
@@ -118,6 +127,10 @@ class Verifier {
   readonly #groups: readonly number[];
   readonly #checks: Check[] = [];
   readonly #keys = new Map<Hex, Promise<RecordKey | undefined>>();
+  /** What the copies gave, read once; null is what can't be read. */
+  readonly #files = new Map<unknown, KeyFile | null>();
+  /** What is wrong with what the copies gave of what is looked for. */
+  readonly #problems: string[] = [];
   #isOpen = false;
   #history: Promise<boolean> | undefined;
 
@@ -145,20 +158,24 @@ class Verifier {
         this.open("recorded", `the registry stores it, and nothing here has its key: give copies, or ask an archive node`, id);
         return [];
       }
+      const batched = await this.#batched((await this.#given({ id })).filter((file) => file.id === id));
+      if (batched.length) return batched;
       if (status.status === "cancelled") {
         const detail = "its author or its group cancelled it: it can never be stored";
         this.#checks.push({ name: "recorded", verdict: "fail", detail, record: id });
+        this.#tellProblems("fail");
         return [];
       }
     }
-    const keys = await this.#keysOf(digest, isFile);
+    const { keys, files } = await this.#keysOf(digest, isFile);
     const ids = [...keys.keys()];
     const statuses = await this.#registry.statusesOf(ids);
     const found = ids.map((id, i) => ({ id, status: statuses[i]! })).filter(({ status }) => status.recordedAt);
     const counting = found.filter(({ status }) => !this.#groups.length || this.#groups.includes(status.group));
-    const records: FoundRecord[] = [];
+    const stored = new Set(found.map(({ id }) => id));
+    const records = await this.#batched(files.filter((file) => !stored.has(file.id)));
     // the only one of a group that does not count is shown, and fails for that
-    for (const { id, status } of found.length === 1 ? found : counting) {
+    for (const { id, status } of found.length === 1 && !records.length ? found : counting) {
       records.push(await this.#examine(id, keys.get(id)!, status));
     }
     if (records.length) return records;
@@ -168,10 +185,100 @@ class Verifier {
       const detail = `${counted(found.length, "record")} of ${digest}, all of groups that do not count`;
       this.#checks.push({ name: "group", verdict: "fail", detail });
     } else if (await this.#isHistoryWhole()) {
-      const detail = `${what} (one that is only in a batch is verified by its bundle)`;
+      const detail = `${what} (one that is only in a batch is verified by its proof, among the copies, or by its bundle)`;
       this.#checks.push({ name, verdict: "fail", detail });
+      this.#tellProblems("fail");
+      return [];
     } else this.open(name, `${what}, as far as this node remembers: it has forgotten the registry's first events`);
+    this.#tellProblems("unknown");
     return [];
+  }
+
+  #tellProblems(verdict: "fail" | "unknown"): void {
+    this.#checks.push(...this.#problems.map((detail): Check => ({ name: "proof", verdict, detail })));
+  }
+
+  /** Make the checks of records that are not stored and that are in anchored batches of groups that count. */
+  async #batched(files: readonly KeyFile[]): Promise<FoundRecord[]> {
+    const found = new Map<Hex, { file: KeyFile; batch: Batch; root: Hex }>();
+    for (const file of files) {
+      const { key, id, root } = file;
+      if (root === null || (this.#groups.length && !this.#groups.includes(key.group))) continue;
+      const batch = await this.#registry.batchOf(key.group, key.author, root);
+      if (!batch.anchoredAt) {
+        this.#problems.push(`a proof of record ${id} names the batch ${root}, which is not anchored`);
+        continue;
+      }
+      // a batch that was ended says less than one that was not
+      const before = found.get(id)?.batch;
+      if (!before || (before.endedAt && !batch.endedAt)) found.set(id, { file, batch, root });
+    }
+    const records: FoundRecord[] = [];
+    for (const { file, batch, root } of found.values()) records.push(await this.#examineBatched(file, batch, root));
+    return records;
+  }
+
+  async #examineBatched({ id, key }: KeyFile, batch: Batch, root: Hex): Promise<FoundRecord> {
+    const say = this.#sayer(id);
+    say("id", true, `computed from the key (EIP-712): ${id}`);
+    await this.#batch(key, id, root, batch, say);
+    await this.#finality(batch.anchoredAt, say);
+    const manifest = await this.#manifest(key, say);
+    await this.#lineage(key, say, batch.anchoredAt);
+    const status = await this.#registry.statusOf(id);
+    const why = disowned(batch, status.status);
+    say("stored", why ? false : undefined, why ?? "it is not stored: it is known by its key and its Merkle path alone");
+    return { id, key, status, manifest, batch: { ...batch, root }, verdicts: {} };
+  }
+
+  /** Check the batch that a record is in: it was anchored by the author, a recorder of the group then. Its path was computed. */
+  async #batch(key: RecordKey, id: Hex, root: Hex, batch: Batch, say: Say): Promise<void> {
+    const how = batch.counted ? "counted by the registry" : "as its author declares";
+    const ended = batch.endedAt ? `, ended ${when(batch.endedAt)}` : "";
+    say("batch", true, `in batch ${root} of ${batch.count} records, ${how}, anchored ${when(batch.anchoredAt)}${ended}`);
+    const receipts = this.#receipts(id);
+    const place = await findAnchoring(this.#registry, key, root, receipts);
+    const block = place && (await ifAvailable(this.#registry.chain.block(place.block)));
+    const time = `the registry says ${when(batch.anchoredAt)}, that of its batch`;
+    say("time", !block || block.timestamp === batch.anchoredAt, block ? `${time}; the batch's block says ${when(block.timestamp)}` : `${time} (state)`);
+    this.#add("author", await checkAnchorer(this.#registry, key, place, receipts), id);
+    this.#add("role", await checkRole(this.#registry, key, place, batch.anchoredAt, () => this.#isHistoryWhole()), id);
+  }
+
+  /** Check who is committed to a stored record: of one that was stored from a batch, by its batch. */
+  async #answers(key: RecordKey, id: Hex, status: RecordStatus, say: Say): Promise<FoundRecord["batch"]> {
+    const receipts = this.#receipts(id);
+    if (!(status.flags & FLAG_BATCHED)) {
+      const [topic, ...rest] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded", args: { id: [id] } });
+      const place = await findLog(this.#registry, [topic, ...rest] as (Hex | null)[], receipts);
+      this.#add("author", await checkAuthor(this.#registry, this.#domain, key, place, receipts), id);
+      this.#add("role", await checkRole(this.#registry, key, place, status.recordedAt, () => this.#isHistoryWhole()), id);
+      say("time", true, `${when(status.recordedAt)} (state)`);
+      return null;
+    }
+    for (const { root } of this.#filesOf(id)) {
+      const batch = root && (await this.#registry.batchOf(key.group, key.author, root));
+      if (!batch || batch.anchoredAt !== status.recordedAt) continue;
+      await this.#batch(key, id, root, batch, say);
+      return { ...batch, root };
+    }
+    say("time", true, `${when(status.recordedAt)}, that of its batch (state)`);
+    say("batch", undefined, "it is from a batch (state), and no proof of it is here: its author agreed, the registry checked");
+    return null;
+  }
+
+  async #finality(time: number, say: Say): Promise<void> {
+    const final = await ifAvailable(this.#registry.chain.block("finalized"));
+    const isFinal = final !== undefined && time < final.timestamp ? true : undefined;
+    say("finality", isFinal, isFinal ? "final: it is older than the newest final block" : "the node does not say that it is final");
+  }
+
+  #sayer(record: Hex): Say {
+    return (name, fits, detail) => this.#add(name, { verdict: fits === undefined ? "unknown" : fits ? "pass" : "fail", detail }, record);
+  }
+
+  #add(name: string, check: Pick<Check, "verdict" | "detail">, record: Hex): void {
+    this.#checks.push({ name, ...check, record });
   }
 
   report(first: Check[], records: FoundRecord[]): Report {
@@ -185,22 +292,15 @@ class Verifier {
   }
 
   async #examine(id: Hex, key: RecordKey, status: RecordStatus): Promise<FoundRecord> {
-    const say = (name: string, fits: boolean | undefined, detail: string): void => {
-      this.#checks.push({ name, verdict: fits === undefined ? "unknown" : fits ? "pass" : "fail", detail, record: id });
-    };
+    const say = this.#sayer(id);
     say("id", true, `computed from the key (EIP-712): ${id}`);
     say(
       "status",
       status.group === key.group && status.kind === key.kind,
       `the registry holds it as ${status.status}, of group ${status.group} and kind ${status.kind}`,
     );
-    say("time", true, `${when(status.recordedAt)} (state)`);
-    const final = await this.#registry.chain.block("finalized").catch((error: unknown) => {
-      if (error instanceof Unavailable) return undefined;
-      throw error;
-    });
-    const isFinal = final !== undefined && status.recordedAt < final.timestamp ? true : undefined;
-    say("finality", isFinal, isFinal ? "final: it is older than the newest final block" : "the node does not say that it is final");
+    const batch = await this.#answers(key, id, status, say);
+    await this.#finality(status.recordedAt, say);
     if (status.sealedAt) say("seal", true, `sealed ${when(status.sealedAt)}`);
     const manifest = await this.#manifest(key, say);
     await this.#lineage(key, say);
@@ -220,10 +320,10 @@ class Verifier {
         say(name, undefined, error.message);
       }
     }
-    return { id, key, status, manifest, verdicts };
+    return { id, key, status, manifest, batch, verdicts };
   }
 
-  async #manifest(key: RecordKey, say: (name: string, fits: boolean | undefined, detail: string) => void): Promise<Manifest | null> {
+  async #manifest(key: RecordKey, say: Say): Promise<Manifest | null> {
     const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
     if (!data) {
       say("manifest", undefined, `no copy of ${key.manifest} is here`);
@@ -247,8 +347,11 @@ class Verifier {
     }
   }
 
-  /** Parents are recorded, and nothing that the record rests on is retracted. */
-  async #lineage(key: RecordKey, say: (name: string, fits: boolean | undefined, detail: string) => void): Promise<void> {
+  /**
+   * Parents are recorded, and nothing that the record rests on is retracted. Of a record that is only in a batch, which was
+   * anchored at that time, parents may be in one, too.
+   */
+  async #lineage(key: RecordKey, say: Say, anchoredAt = 0): Promise<void> {
     const parents = [...new Set(key.parents.map((link) => link.parent))];
     if (!parents.length) return;
     const stored = new Map<Hex, RecordStatus>();
@@ -260,8 +363,10 @@ class Verifier {
     };
     await ask(parents);
     const missing = parents.filter((parent) => !stored.get(parent)!.recordedAt);
-    const told = missing.length ? `${missing.join(", ")} not recorded` : `${counted(parents.length, "parent")} recorded`;
-    say("parents", !missing.length, told);
+    const late = anchoredAt ? parents.filter((parent) => stored.get(parent)!.recordedAt > anchoredAt) : [];
+    const wrong = [...late.map((parent) => `${parent} is not earlier`), ...missing.map((parent) => `${parent} is not recorded`)];
+    const isOpen = anchoredAt > 0 && !late.length && missing.length > 0;
+    say("parents", isOpen ? undefined : !wrong.length, wrong.join("; ") || `${counted(parents.length, "parent")} recorded`);
     const lost: Hex[] = [];
     const seen = new Set<Hex>();
     let level = await this.#restsOn(key, lost);
@@ -308,24 +413,53 @@ class Verifier {
   }
 
   async #findKey(id: Hex): Promise<RecordKey | undefined> {
-    for (const key of await this.#given({ id })) if (recordId(this.#domain, key) === id) return key;
-    const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
-    const logs = await this.#logs([topic, [id]]);
+    const given = (await this.#given({ id })).find((file) => file.id === id);
+    if (given) return given.key;
+    const logs = await this.#logs(encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded", args: { id: [id] } }) as (Hex | null)[]);
     return logs.map(keyIn).find((key) => key && recordId(this.#domain, key) === id);
   }
 
-  /** Keys of records of a subject; for a file those of files alone, as a listing's digest is that of a folder. */
-  async #keysOf(subject: string, isFile: boolean): Promise<Map<Hex, RecordKey>> {
+  /** Keys of records of a subject, and the files that gave some; for a file those of files alone, as a listing's digest is that of a folder. */
+  async #keysOf(subject: string, isFile: boolean): Promise<{ keys: Map<Hex, RecordKey>; files: KeyFile[] }> {
     const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
     const logs = await this.#logs([topic, null, `0x${subject}`]);
-    const keys = [...(await this.#given({ subject })), ...logs.flatMap((log) => keyIn(log) ?? [])];
     const fits = (key: RecordKey): boolean => key.subject === subject && (!isFile || key.subjectType === subjectTypes.file);
-    return new Map(keys.filter(fits).map((key) => [recordId(this.#domain, key), key]));
+    const files = (await this.#given({ subject })).filter(({ key }) => fits(key));
+    const told = logs.flatMap((log) => keyIn(log) ?? []).filter(fits);
+    const keys = new Map(files.map(({ id, key }): [Hex, RecordKey] => [id, key]));
+    for (const key of told) keys.set(recordId(this.#domain, key), key);
+    return { keys, files };
   }
 
-  async #given(what: { id: Hex } | { subject: string }): Promise<RecordKey[]> {
+  /** Key files of this registry, and bare keys as such. Their ids are computed, so it does not matter who gave them. */
+  async #given(what: { id: Hex } | { subject: string }): Promise<KeyFile[]> {
     const given = (await this.#copies?.keys?.(what)) ?? [];
-    return given.flatMap((key) => quietly(() => readKey(key)) ?? []);
+    const digest = ("id" in what ? what.id : what.subject).replace("0x", "");
+    return given.flatMap((item) => {
+      let file = this.#files.get(item);
+      if (file === undefined) {
+        const isFile = typeof item === "object" && item !== null && "type" in item;
+        file = quietly(() => (isFile ? readKeyFile(item as Json) : this.#bare(item))) ?? null;
+        this.#files.set(item, file);
+        if (!file && JSON.stringify(item)?.includes(digest)) this.#problems.push(`a key file that names ${digest} can't be read`);
+      }
+      const isOurs = file?.domain.chainId === this.#domain.chainId && file.domain.registry === this.#domain.registry;
+      return file && isOurs ? [file] : [];
+    });
+  }
+
+  #bare(item: unknown): KeyFile {
+    const key = readKey(item);
+    const domain = { chainId: BigInt(this.#domain.chainId), registry: this.#domain.registry };
+    return { domain, key, id: recordId(domain, key), root: null, path: [], receipts: [] };
+  }
+
+  #filesOf(id: Hex): KeyFile[] {
+    return [...this.#files.values()].filter((file): file is KeyFile => file?.id === id);
+  }
+
+  #receipts(id: Hex): Inclusion[] {
+    return this.#filesOf(id).flatMap((file) => file.receipts);
   }
 
   /** Logs, as far as the node remembers them: none is no proof of anything. */
