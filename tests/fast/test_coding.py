@@ -104,7 +104,7 @@ def test_lists_that_share_a_place_are_decoded_but_not_many_times_more_than_came(
         return b"".join(word.to_bytes(32) for word in words)
 
     parts = [{"type": kind, "name": "it"}]
-    assert as_lists(decode(parts, shared(3, 4))) == as_lists(their_decode([kind], shared(3, 4)))
+    assert as_lists(decode(parts, shared(3, 4))) == as_lists(ABICodec(THEIRS).decode([kind], shared(3, 4)))
     taken.clear()
     data = shared(400, 400)
     with pytest.raises(ValueError, match="again and again"):
