@@ -30,6 +30,7 @@ def test_the_verifier_shares_no_code_with_the_exporter() -> None:
 
     verifier, exporter = imported("core/verify/bundle.py"), imported("lab/bundle/exporter.py")
     allowed = {
+        "chain.coding",
         "errors",
         "formats",
         "storage_layout",
