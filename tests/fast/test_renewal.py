@@ -7,17 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
-from blockchaintracer.core.manifest import Artifact, Manifest, Parent, RenewalPredicate, RenewalRoots
-from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType
+from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.renewal.as_of import read_date
 from blockchaintracer.extras.renewal.hash_tree import HashTree, hashed
 from blockchaintracer.extras.renewal.judge import Renewal, WitnessedTime, checks_of, parse_broken
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from tests.support.bundle_evidence import renewal_of
 
 pytestmark = pytest.mark.fast
 REGISTRY, AUTHOR = "0x" + "12" * 20, "0x" + "34" * 20
@@ -74,18 +73,7 @@ def test_a_tree_has_one_form() -> None:
 
 def made(tree: HashTree, *records: str, group: int = 1) -> RenewalFile:
     """A renewal's file that nobody recorded."""
-    links = [Link(record, Relation.RENEWS) for record in sorted(records)]
-    predicate = RenewalPredicate(
-        name="renewal",
-        roots=RenewalRoots(sha512=tree.roots[0].hex(), sha3_256=tree.roots[1].hex()),
-        count=len(tree.leaves),
-        missing=len(tree.missing),
-        tree=Artifact.of("tree.txt", digest_bytes(tree.to_bytes())),
-        parents=tuple(Parent(record=link.parent, relation=link.relation) for link in links),
-    )
-    manifest = Manifest.of(Kind.RENEWAL, predicate, tree.roots[1].hex())
-    key = RecordKey(group, AUTHOR, SubjectType.TREE, tree.roots[1].hex(), Kind.RENEWAL, manifest.digest(), tuple(links))
-    return RenewalFile(5, REGISTRY, key, manifest, tree)
+    return renewal_of(Domain(5, REGISTRY), tree, records, group, AUTHOR)
 
 
 def test_a_file_whose_parts_do_not_fit_is_refused() -> None:

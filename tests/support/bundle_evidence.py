@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -66,7 +67,12 @@ def renewal(domain: Domain, key: RecordKey, manifest: Any, *more: str, group: in
         leaves[f"object/{key.manifest}"] = hashed([rfc8785.dumps(manifest)])
     leaves |= {f"object/{sha256(text.encode()).hexdigest()}": hashed([text.encode()]) for text in more}
     tree = HashTree(leaves, (f"object/{'77' * 32}",))
-    links = (Link(domain.record_id(key), Relation.RENEWS),)
+    return renewal_of(domain, tree, [domain.record_id(key)], group or key.group, key.author)
+
+
+def renewal_of(domain: Domain, tree: HashTree, records: Sequence[str], group: int, author: str) -> RenewalFile:
+    """The file of a renewal of records by a tree. Nobody recorded it."""
+    links = tuple(Link(record, Relation.RENEWS) for record in sorted(records))
     predicate = RenewalPredicate(
         name="renewal",
         roots=RenewalRoots(sha512=tree.roots[0].hex(), sha3_256=tree.roots[1].hex()),
@@ -76,7 +82,7 @@ def renewal(domain: Domain, key: RecordKey, manifest: Any, *more: str, group: in
         parents=tuple(Parent(record=link.parent, relation=link.relation) for link in links),
     )
     made = Manifest.of(Kind.RENEWAL, predicate, tree.roots[1].hex())
-    fields = (group or key.group, key.author, SubjectType.TREE, tree.roots[1].hex(), Kind.RENEWAL, made.digest())
+    fields = (group, author, SubjectType.TREE, tree.roots[1].hex(), Kind.RENEWAL, made.digest())
     return RenewalFile(domain.chain_id, domain.registry, RecordKey(*fields, parents=links), made, tree)
 
 
