@@ -68,8 +68,8 @@ def test_lists_without_end_are_no_transaction() -> None:
     deep = b""
     for _ in range(3000):
         deep = rlp.codec.encode_raw([deep]) if not deep else rlp.codec.length_prefix(len(deep), 0xC0) + deep
-    with pytest.raises(ValueError, match="RecursionError"):
-        read_transaction(deep)
+    with pytest.raises(ValueError, match="expected a signed transaction: Malformed"):
+        read_transaction(deep)  # by our own bound, whatever recursion limit another library has set
 
 
 def test_the_largest_place_in_a_block_is_read() -> None:

@@ -10,12 +10,22 @@ from blockchaintracer.core.chain.abi import EventLog
 from blockchaintracer.core.chain.connection import SentTransaction, TransactionReceipt
 from blockchaintracer.core.record import checksummed, from_hex, keccak, normal_id, to_hex, unsigned
 from blockchaintracer.core.record_view import Position
-from blockchaintracer.core.verify.chain_shapes import Malformed, TrieNodes, index_key, read_header, read_receipt
+from blockchaintracer.core.verify.chain_shapes import (
+    Malformed,
+    TrieNodes,
+    decode_rlp,
+    index_key,
+    integer,
+    read_header,
+    read_receipt,
+)
 
 LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
 MAX_TRANSACTION = 1 << 18
 """Bytes; nodes take half as many. The libraries that read one take time that grows as the square."""
+_TRANSACTION_DEPTH = 4
+"""Levels of lists: the transaction, its access list, an entry of that, the entry's keys (EIP-2930)."""
 SIGNED_TYPES = {1: (11, 4), 2: (12, 5), 3: (14, 5), 4: (13, 5)}
 """Parts of a signed transaction, and the place of its receiver, by type (EIP-2718, 2930, 1559, 4844, 7702)."""
 
@@ -38,18 +48,18 @@ def read_transaction(raw: bytes) -> tuple[str, bytes, bytes]:
     kind = raw[:1] if raw[0] < LEGACY else b""
     size, to = SIGNED_TYPES.get(raw[0], (0, 0)) if kind else (9, 3)
     try:
-        parts = rlp.decode(raw[len(kind) :])
+        parts = decode_rlp(raw[len(kind) :], _TRANSACTION_DEPTH)
         receiver, _, data = parts[to : to + 3]
         if (len(parts), type(receiver), type(data)) != (size, bytes, bytes) or len(receiver) not in (0, 20):
             raise ValueError("other parts than a transaction has")
-        v, r, s = map(rlp.sedes.big_endian_int.deserialize, parts[-3:])
+        v, r, s = (integer(part, 32, "a signature's number") for part in parts[-3:])
         # a legacy signature may name the chain, which is then signed, too (EIP-155)
         chain = [(v - 35) // 2, 0, 0] if not kind and v >= 35 else []
         parity = v if kind else (v - 35) % 2 if chain else v - 27
         signature = r.to_bytes(32) + s.to_bytes(32) + bytes([parity])
         if not (sender := signed_by(keccak(kind + rlp.encode([*parts[:-3], *chain])), signature)):
             raise ValueError("no signature")
-    except Exception as error:  # whatever rlp raises on bytes of any form
+    except Exception as error:  # whatever is raised on bytes of any form
         raise Malformed(f"expected a signed transaction: {type(error).__name__}") from None
     return sender, receiver, data
 
