@@ -7,7 +7,7 @@ import re
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -90,10 +90,6 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
     common = git / _path_in(git / "commondir") if (git / "commondir").is_file() else git
     for place in {git, common}:
         yield from (os.path.join(at, name) for at, _, names in os.walk(place) for name in names)
-    for at, _, names in os.walk(top) if whole else ():
-        # git looks into repositories inside this one, too; there may be a million files
-        inside = ".git" in at.split(os.sep)
-        yield from (os.path.join(at, name) for name in names if inside or name.startswith(".git"))
     waiting, read = [common / "config", git / "config.worktree"], set[str]()
     while waiting:
         yield (file := waiting.pop())
@@ -105,6 +101,35 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
                 # git reads what it includes, and files of rules: whatever a setting names
                 yield (path := Path(name).parent / os.path.expanduser(value))
                 waiting += [path] if key.startswith("include") else []
+    if whole:
+        yield from _rules_below(top)
+
+
+def _rules_below(top: Path) -> Iterator[str | Path]:
+    """Yield the files that git reads in each folder that it looks into: rules, and the repositories inside.
+
+    Git tells which folders it ignores, level by level: it reads rules only where they were yielded before.
+    """
+    committed = {*run_git(top, "ls-tree", "-r", "-d", "-z", "--name-only", "HEAD").stdout.split(b"\0")}
+    level = [os.curdir]
+    while level:
+        below: list[str] = []
+        for folder in level:
+            names = dict[str, bool]()
+            with suppress(OSError), os.scandir(top / folder) as entries:
+                names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+            yield from (top / folder / name for name in names if name.startswith(".git"))
+            if folder == os.curdir or ".git" not in names:
+                below += [os.path.join(folder, name) for name in names if names[name] and name != ".git"]
+                continue
+            # git answers nothing about the folders of a repository inside
+            for at, _, files in os.walk(top / folder):
+                inside = ".git" in at.split(os.sep)
+                yield from (os.path.join(at, name) for name in files if inside or name.startswith(".git"))
+        asked = b"".join(os.fsencode(folder) + b"\0" for folder in below)
+        told = run_git(top, "check-ignore", "-z", "--stdin", input=asked).stdout.split(b"\0") if below else []
+        # the difference to the commit is told by the attributes in its folders, ignored by now or not
+        level = [*{*below} - {os.fsdecode(name) for name in told if name.removeprefix(b"./") not in committed}]
 
 
 def _path_in(file: Path) -> str:

@@ -119,6 +119,37 @@ def test_a_home_inside_it_does_not_wait(repository: Path, name: str) -> None:
     assert "tracked by git" in (why_not_trusted(home) or "")
 
 
+def test_what_git_ignores_is_not_looked_through(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = ("git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "it")
+    (repository / ".gitignore").write_text(".venv/\n/kept/\n/gone/\n")
+    for name in ("kept", "gone"):
+        (repository / name).mkdir()
+        (repository / name / "file").write_text("content")
+    subprocess.run(["git", "add", "-f", "folder", "kept", "gone"], cwd=repository, check=True, timeout=60)
+    subprocess.run(commit, cwd=repository, check=True, timeout=60)
+    subprocess.run(["git", "rm", "-q", "-r", "--cached", "gone"], cwd=repository, check=True, timeout=60)
+    (repository / "folder" / ".gitignore").write_text("[i]nner\n")
+    for place in (".venv", ".venv/lib/source", "folder/inner", "folder/:(top)", "folder/seen"):
+        subprocess.run(["git", "init", "-q", repository / place], check=True, timeout=60)
+    before = capture_git(repository)
+    # a repository inside that git ignores is no more recorded than an ignored file
+    assert before is not None
+    assert sorted(name for name, _ in before.nested) == ["folder/:(top)", "folder/seen"]
+    looked_at: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looked_at.append(str(path)) or scandir(path))
+    at(".venv/lib/.gitignore")(repository)
+    at("folder/inner/.git/HEAD")(repository)
+    assert capture_git(repository) == before
+    assert not [path for path in looked_at if ".venv" in path or "inner" in path]
+    for place in ("kept", "gone"):
+        # ignored by a rule, but git looks there
+        at(f"{place}/.gitattributes")(repository)
+        with pytest.raises(InputError, match="got a FIFO or a device"):
+            capture_git(repository)
+        (repository / place / ".gitattributes").unlink()
+
+
 def test_settings_that_name_no_fifo_are_no_trap(repository: Path) -> None:
     setting("[include]\n\tpath = ../nothing\n[a]\n\tb = " + "x" * 5000 + "\n\tc = /dev/null\n\td = ~nobody/x\n")(
         repository
