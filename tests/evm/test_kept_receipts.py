@@ -116,24 +116,49 @@ def test_a_receipt_of_another_chain_is_not_believed(life: Life, tmp_path: Path) 
         assert "transaction unknown but to who keeps its key" in detail(report, "recorded")
 
 
-def test_a_transaction_of_another_that_is_published_decides_nothing(life: Life, tmp_path: Path) -> None:
-    """A receipt names no transaction: whoever publishes could name one that another account signed and that failed."""
+def published_with_another(life: Life, folder: Path, to: str) -> Path:
+    """A published store where a stranger put an own transaction in the place of the one that stored a record."""
     real, other = kept(life, "data"), Account.create("other")
-    call = {"to": life.lab.registry.address, "data": real.sent().data, "chainId": life.node.chain.chain_id, "nonce": 9}
+    call = {"to": to, "data": real.sent().data, "chainId": life.node.chain.chain_id, "nonce": 9}
     fees = {"gas": 10**6, "maxFeePerGas": 9, "maxPriorityFeePerGas": 1, "type": 2, "value": 0}
     signed = other.sign_transaction(call | fees)
     forged = replace(real, transaction="0x" + signed.hash.hex(), raw="0x" + signed.raw_transaction.hex())
     path = life.published / "proofs" / f"{life.ids['data']}.json"
-    (tmp_path / "published" / "proofs").mkdir(parents=True)
+    (folder / "proofs").mkdir(parents=True)
     file = replace(KeyFile.read_file(path), receipts=(forged,))
-    (tmp_path / "published" / "proofs" / path.name).write_bytes(file.to_bytes())
+    (folder / "proofs" / path.name).write_bytes(file.to_bytes())
+    return folder
+
+
+def test_a_transaction_of_another_that_is_published_decides_nothing(life: Life, tmp_path: Path) -> None:
+    """A receipt names no transaction: whoever publishes could name one that another account signed and that failed."""
+    published = published_with_another(life, tmp_path / "published", life.lab.registry.address)
     for headers in (True, False):
         with answering(full=forgetful(life.node, "4444", LAST, headers=headers)):
-            report = verify(life.open_lab(tmp_path / "home", FULL), life.ids["data"], sources=[tmp_path / "published"])
+            report = verify(life.open_lab(tmp_path / "home", FULL), life.ids["data"], sources=[published])
             assert str(report.conclusion) == "verified", report.failed
             assert "of the transaction that was kept" in detail(report, "author")
             report = verify(life.open_lab(tmp_path / "home", FULL), life.ids["data"], sources=[life.published])
             assert detail(report, "author").startswith(f"{life.lab.signer.address} sent it, recovered")
+
+
+@pytest.mark.parametrize("headers", [True, False])
+def test_it_does_not_say_what_an_author_with_code_did(life: Life, tmp_path: Path, headers: bool) -> None:
+    """What an account with code did may be in anyone's transaction: in one of a stranger, too, that did nothing."""
+    published = published_with_another(life, tmp_path / "published", life.other.signer.address)
+    forgot = forgetful(life.node, "4444", LAST, headers=headers)
+    delegated = "0xef0100" + "77" * 20
+
+    def answer(method: str, params: list[Any]) -> Any:
+        is_author = params and str(params[0]).lower() == life.lab.signer.address.lower()
+        return delegated if (method, is_author) == ("eth_getCode", True) else forgot(method, params)
+
+    with answering(full=answer):
+        report = verify(life.open_lab(tmp_path / "home", FULL), life.ids["data"], sources=[published])
+    assert str(report.conclusion) == "verified"
+    [author] = [check for check in report.checks if check.name == "author"]
+    assert author.verdict is Outcome.UNKNOWN, author
+    assert "of the transaction that was kept" in author.detail
 
 
 @pytest.mark.parametrize("part", ["header", "nodes", "index", "transaction", "raw"])

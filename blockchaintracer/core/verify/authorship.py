@@ -59,8 +59,8 @@ def check_anchorer(
 
 
 def _judged(check: Check, how: str) -> Check:
-    """Return the check itself, unless it failed by what somebody kept: that decides nothing."""
-    if how != _KEPT or check.verdict is not Outcome.FAIL:
+    """Return the check itself. Of a transaction that somebody kept only the author's own signature decides."""
+    if how != _KEPT or (check.verdict is Outcome.PASS and check.values["how"] in ("sent", "relayed")):
         return check
     detail = f"who sent it is unknown: of the transaction that was kept, {check.detail}"
     return replace(check, verdict=Outcome.UNKNOWN, detail=detail, values={"forgotten": True})
@@ -77,7 +77,7 @@ def _anchorer(
         return Check(_NAME, Outcome.FAIL, f"{sender} sent {what}, not its author {author}", values)
     if account := _account_with_code(registry, author, batch.position.block):
         detail = f"the author {author} {account}, which sent {what} in a transaction of {sender}: {_FOR_IT_TO_SAY}"
-        return Check(_NAME, Outcome.PASS, detail, values)
+        return Check(_NAME, Outcome.PASS, detail, {**values, "how": "call of a contract"})
     # only an account with code can have done this, and it may have had that for a moment (EIP-7702)
     detail = f"{sender} sent {what} through {transaction.to}: the node doesn't tell what code {author} had then"
     return Check(_NAME, Outcome.UNKNOWN, detail, values)
