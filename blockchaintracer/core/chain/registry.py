@@ -368,7 +368,7 @@ class Registry:
     def _kept_receipts(self, *digests: str) -> Iterator[TransactionReceipt]:
         """Yield the receipts that are kept of digests or transactions, of blocks that the chain has, oldest first."""
         found = (it for digest in digests for it in self._kept(digest) if not isinstance(it, RecordView))
-        receipts = {it.transaction: it.receipt() for it in found}
+        receipts = {(it.transaction, it.header): it.receipt() for it in found}
         for receipt in sorted(receipts.values(), key=lambda it: it.block):
             block = self.chain.remembered(partial(self.chain.block, receipt.block))
             if block and block.hash == receipt.block_hash:
@@ -380,7 +380,7 @@ class Registry:
     def kept_inclusion(self, transaction: str, digest: str) -> Inclusion | None:
         """Return what is kept of a transaction under a digest that it is about, or None. The chain may have lost it."""
         found = (it for it in self._kept(digest) if not isinstance(it, RecordView))
-        return next((it for it in found if it.transaction == transaction), None)
+        return max((it for it in found if it.transaction == transaction), key=lambda it: bool(it.raw), default=None)
 
     def receipt(self, transaction: str, digest: str | None = None) -> TransactionReceipt | None:
         """Return the receipt of a transaction as the node gives it, or else as it is kept under its hash or under a
@@ -401,7 +401,7 @@ class Registry:
         records = {record.id: record for record in self.recorded(id=[*map(from_hex, unique)])}
         missing = [record_id for record_id in unique if record_id not in records]
         for record_id, stored in zip(missing, self.statuses(missing), strict=True):
-            known = self._known_records(record_id) if stored.exists else ()
+            known = sorted(self._known_records(record_id), key=_is_placed) if stored.exists else ()
             records |= {record.id: record for record in known if record.id == record_id}
         return records
 
@@ -430,7 +430,7 @@ class Registry:
         """Return all records of a digest by any author, oldest first: anyone may record another's file. Where the node
         has forgotten events they are those of the keys at hand: `history.gap` says whether there may be others."""
         records = {record.id: record for record in self.recorded(subject=bytes.fromhex(subject))}
-        known = self._known_records(subject) if self.keys and self.history.gap else ()
+        known = sorted(self._known_records(subject), key=_is_placed) if self.keys and self.history.gap else ()
         others = {record.id: record for record in known if record.key.subject == subject and record.id not in records}
         stored = zip(others.values(), self.statuses([*others]), strict=True)
         return [*(record for record, status in stored if status.exists), *records.values()]
@@ -480,6 +480,10 @@ class Registry:
         with self._known():
             Verdict(event.args.get("verdict", 0))
         return event
+
+
+def _is_placed(record: RecordView) -> bool:
+    return bool(record.transaction or record.batch)
 
 
 def _is_named(event: DecodedEvent, name: str, topics: dict[str, Any]) -> bool:

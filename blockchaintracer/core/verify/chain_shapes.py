@@ -7,7 +7,7 @@ yellow paper, appendices B and D; EIP-2718 (typed receipts); the EIPs that added
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ from blockchaintracer.core.record import keccak, to_hex
 
 _EMPTY_TRIE = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 _NODE_DEPTH, _RECEIPT_DEPTH = 8, 4
+_MOST_ITEMS = 1 << 20
+"""More than the logs of one transaction have that takes a whole block's gas."""
 _LONGEST_PATH = 33
 """bytes of the longest path inside a node: 64 nibbles and a flag"""
 _LONGEST_EXTRA = 1 << 14
@@ -77,14 +79,16 @@ class MissingNode(Malformed):
 
 
 def decode_rlp(data: bytes, depth: int) -> Any:
-    """Decode canonical RLP into bytes and lists that are nested at most `depth` deep."""
-    item, end = _item(data, 0, len(data), depth)
+    """Decode canonical RLP into at most 2^20 bytes and lists that are nested at most `depth` deep."""
+    item, end = _item(data, 0, len(data), depth, iter(range(_MOST_ITEMS)))
     if end != len(data):
         raise Malformed("expected one RLP item, got bytes after it")
     return item
 
 
-def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Any, int]:
+def _item(data: bytes, at: int, end: int, depth: int, left: Iterator[int]) -> tuple[Any, int]:
+    if next(left, None) is None:
+        raise Malformed(f"expected at most {_MOST_ITEMS:,} RLP items")
     if at >= end:
         raise Malformed("expected an RLP item, got the end")
     first = data[at]
@@ -108,7 +112,7 @@ def _item(data: bytes, at: int, end: int, depth: int) -> tuple[Any, int]:
         raise Malformed("expected RLP that is not nested so deeply")
     items = []
     while start < stop:
-        item, start = _item(data, start, stop, depth - 1)
+        item, start = _item(data, start, stop, depth - 1, left)
         items.append(item)
     return items, stop
 

@@ -16,7 +16,7 @@ from blockchaintracer.core.formats import BATCH_PROOF, read_limited
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.record import Domain, from_hex, is_one_of, normal_digest, normal_id
 from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
-from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.record_view import Batch, RecordView
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
 
@@ -72,7 +72,10 @@ def published_proofs(domain: Domain, sources: Sources, digest: str, reader: Read
                 if file is None or (file.chain_id, file.registry) != (domain.chain_id, domain.registry):
                     continue
                 if is_one_of(digest, file.id, file.key.subject):
-                    files[f"{file.id} {getattr(file, 'root', '')}"] = file
+                    place = f"{file.id} {getattr(file, 'root', '')}"
+                    # what one source has of it hides nothing of another
+                    receipts = dict.fromkeys((*(files[place].receipts if place in files else ()), *file.receipts))
+                    files[place] = replace(file, receipts=(*receipts,))
                 elif name in names:
                     problems.append(f"the proof {where} is of another record, {file.id}")
         # any of these may be what was looked for
@@ -96,9 +99,9 @@ def view_of(file: KeyFile) -> RecordView:
 
 
 def of_files(files: Sequence[KeyFile]) -> Iterator[RecordView | Inclusion]:
-    """Yield the records that key files are of, and the receipts in them."""
+    """Yield the records that key files are of, with the place that each receipt tells, and the receipts."""
     for file in files:
-        yield view_of(file)
+        yield from (view_of(replace(file, receipts=receipts)) for receipts in ((), *((it,) for it in file.receipts)))
         yield from file.receipts
 
 
@@ -131,7 +134,7 @@ def with_batched(
         return report
     known = {record.id: record for record in report.records}
     files, problems, unavailable = ([], [], []) if digest in known else published()
-    reports: dict[str, Report] = {}
+    batches: dict[str, tuple[Batch, Proof]] = {}
     for proof in (*(file for file in files if isinstance(file, Proof)), *kept()):
         key = proof.key
         if stored := known.get(proof.id):
@@ -141,10 +144,13 @@ def with_batched(
             report = replace(report, checks=(*report.checks, *passed))
         elif groups and key.group not in groups:
             continue
-        elif registry.batch(key.group, key.author, proof.root).exists:
-            reports[proof.id] = verifier.batched(key, proof.root, proof.path, [path] if path else [])
-        else:
+        elif not (batch := registry.batch(key.group, key.author, proof.root)).exists:
             problems.append(f"a proof of record {proof.id} names the batch {proof.root}, which is not anchored")
+        elif proof.id not in batches or (batches[proof.id][0].ended_at and not batch.ended_at):
+            # a batch that was ended says less than one that was not
+            batches[proof.id] = batch, proof
+    paths = [path] if path else []
+    reports = [verifier.batched(proof.key, proof.root, proof.path, paths) for _, proof in batches.values()]
     # a file of a stranger decides nothing: it is named beside what the state says
     missing = any(check.name == "recorded" and check.verdict is Outcome.FAIL for check in report.checks)
     outcome = Outcome.FAIL if missing and not reports and not known else Outcome.UNKNOWN
@@ -160,7 +166,7 @@ def with_batched(
             for check in report.checks
         ]
         return replace(report, checks=(*checks, *wrong))
-    parts = [*([report] if report.records else []), *reports.values()]
+    parts = [*([report] if report.records else []), *reports]
     return Report(
         report.subject,
         report.looked_up_as if report.records else "batch",

@@ -1,0 +1,80 @@
+"""Of several files about a record the last one counted: that of an ended batch, or with a receipt of no block, hid one
+that was good."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import rlp
+
+from blockchaintracer.core.chain.abi import interface
+from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.record_key_file import KeyFile, Proof
+from blockchaintracer.core.verify import Report
+from blockchaintracer.core.verify.published_proofs import proof_name
+from blockchaintracer.lab.verify_here import verify
+from tests.support.memory_node import answering, forgetful
+from tests.support.registry_life import FULL, Life, live
+
+pytestmark = pytest.mark.evm
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return live(tmp_path_factory.mktemp("life"))
+
+
+def published(folder: Path, file: KeyFile) -> Path:
+    path = folder / proof_name(file.id)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(file.to_bytes())
+    return folder
+
+
+def kept(life: Life, name: str) -> KeyFile:
+    file = life.published / proof_name(life.ids[name])
+    return (Proof if name == "batched" else KeyFile).read_file(file)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_ended_batch_beside_one_that_stands(life: Life, tmp_path: Path, order: int) -> None:
+    good, author = kept(life, "batched"), life.lab.signer.address
+    tree = MerkleTree([good.id, "0x" + "11" * 32])
+    root = bytes.fromhex(tree.root[2:])
+    calls = [("anchor", 1, root, 2, bytes(32)), ("endBatch", 1, author, root)]
+    for name, *arguments in calls:
+        call = interface().call(name, *arguments)
+        assert life.node.send(author, life.lab.registry.address, bytes.fromhex(call[2:]))
+    ended = Proof(good.chain_id, good.registry, good.key, tree.root, tuple(tree.proof(good.id)))
+    folders = [published(tmp_path / "good", good), published(tmp_path / "ended", ended)]
+    with answering(full=life.node.answer):
+        lab = life.open_lab(tmp_path / "home", FULL)
+        alone = verify(lab, good.id, sources=folders[1:])
+        assert "never be stored" in str([check.detail for check in alone.failed])
+        both = verify(lab, good.id, sources=folders[::order])
+        assert str(both.conclusion) == "verified", both.failed
+        assert [record.batch for record in both.records] == [good.root]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("is_forged", [True, False])
+def test_a_file_with_less_beside_one_with_the_receipt(life: Life, tmp_path: Path, order: int, is_forged: bool) -> None:
+    good = kept(life, "data")
+    [real] = good.receipts
+    fields = rlp.decode(bytes.fromhex(real.header[2:]))
+    forged = replace(real, header="0x" + rlp.encode([*fields[:12], b"forged", *fields[13:]]).hex(), raw="")
+    worse = replace(good, receipts=(forged,) if is_forged else ())
+    folders = [published(tmp_path / "good", good), published(tmp_path / "worse", worse)]
+
+    def asked(sources: list[Path]) -> Report:
+        return verify(life.open_lab(tmp_path / "home", FULL), good.id, sources=sources)
+
+    with answering(full=forgetful(life.node, "4444", 20, headers=True)):
+        alone, both = asked(folders[:1]), asked(folders[::order])
+    assert str(both.conclusion) == "verified"
+    told, expected = ({it.name: it.detail for it in report.checks} for report in (both, alone))
+    assert life.transactions["data"] in told["recorded"]
+    for name in ("recorded", "time", "author", "role"):
+        assert told[name] == expected[name]
