@@ -1,11 +1,12 @@
 /** What lies around records: what they came from, and what stands on them. By keys that are here and by a node's events. */
-import { keyIn, kindName, parseManifest, readKey, recordId } from "@blockchaintracer/sdk";
+import { keyIn, kindName, parseManifest, recordId } from "@blockchaintracer/sdk";
 import type { Chain, Copies, Domain, Hex, JsonObject, Log, Manifest, RecordKey, RecordStatus, Registry } from "@blockchaintracer/sdk";
 import { labRegistryAbi, relations } from "@blockchaintracer/contracts";
 import type { verdicts } from "@blockchaintracer/contracts";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeEventTopics } from "viem/utils";
+import type { PublishedCopies } from "./given.ts";
 import type { Shown } from "./view.ts";
 
 const MOST_NODES = 200;
@@ -47,7 +48,7 @@ export interface Around {
 /** Where to look: the domain, what is here, and the registry as a node shows it, if one may be asked. */
 export interface Sources {
   domain: Domain;
-  copies: Copies | undefined;
+  copies: PublishedCopies | undefined;
   registry: Registry | undefined;
 }
 
@@ -62,7 +63,7 @@ export async function recorded(registry: Registry): Promise<{ keys: RecordKey[];
 export async function around(roots: readonly Shown[], { domain, copies, registry }: Sources): Promise<Around> {
   const keys = new Map<Hex, RecordKey>(roots.map(({ id, key }) => [id as Hex, key]));
   const note = (key: RecordKey): unknown => keys.set(recordId(domain, key), key);
-  for (const given of (await copies?.keys?.({ id: roots[0]!.id as Hex })) ?? []) quietly(() => note(readKey((given as { key?: unknown }).key ?? given)));
+  for (const given of (await copies?.all()) ?? []) quietly(() => note(given.key));
   const all = registry && (await recorded(registry).catch(() => undefined));
   all?.keys.forEach(note);
   const children = new Map<Hex, Set<Hex>>();

@@ -1,13 +1,16 @@
 /** What the visitor gave: proofs, data files, a folder, a published folder of a lab. */
-import { formatListing } from "@blockchaintracer/sdk";
-import type { Copies } from "@blockchaintracer/sdk";
+import { formatListing, parseListing, readKey, recordId } from "@blockchaintracer/sdk";
+import type { Copies, Hex, Listed, RecordKey } from "@blockchaintracer/sdk";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 const MOST_PROOF = 64 << 20;
+const MOST_JSON = 4 << 20;
+const MOST_FOLDERS = 2000;
+const MOST_LISTING = 16 << 20;
 const PROOF_STARTS = '{"algorithms":[';
 const OBJECT = /(?:^|\/)objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/;
-const KEY = /(?:^|\/)(?:proofs|keys)\/[^/]+\.json$/;
+const PAGE = /<title>(?:Check a record|Published records)<\/title>/;
 
 /** A file, and the path that it has in what was dropped. */
 export interface Given {
@@ -15,20 +18,26 @@ export interface Given {
   path: string;
 }
 
-/** A file or folder by its digest. */
-export interface Digested {
-  name: string;
+/** A file by its digest, and what it is by its content: a proof, what a lab publishes beside data, or data. */
+export interface Digested extends Given {
   sha256: string;
-  isFolder: boolean;
-  /** Its bytes; of a folder there are none. */
-  file?: File;
+  use: "data" | "proof" | "copy";
 }
 
-/** A key file that was published, its key, and the chain and registry that it names. */
+/** A folder as it could have been recorded: with all its files, or without the proofs and the published copies in it. */
+export interface Folder {
+  path: string;
+  files: Digested[];
+  without: Digested[];
+  sha256: string;
+}
+
+/** A key file that was published, its key and id, and the chain and registry that it names. */
 export interface PublishedKey {
   chainId: string;
   registry: string;
-  key: unknown;
+  key: RecordKey;
+  id: Hex;
   file: unknown;
 }
 
@@ -37,10 +46,18 @@ export interface PublishedCopies extends Copies {
   all(): Promise<PublishedKey[]>;
 }
 
-/** Whether a file begins as a proof bundle does. */
-export async function isProof(file: File): Promise<boolean> {
-  if (file.size > MOST_PROOF || file.size < PROOF_STARTS.length) return false;
-  return (await file.slice(0, PROOF_STARTS.length).text()) === PROOF_STARTS;
+/** What a file is by its content. Its name decides nothing. */
+export async function useOf({ file, path }: Given, digest: string): Promise<Digested["use"]> {
+  const object = OBJECT.exec(path);
+  if (object) return object[1]! + object[2]! === digest ? "copy" : "data";
+  const start = await file.slice(0, 4096).text();
+  if (/\.html$/.test(path)) return PAGE.test(start) ? "copy" : "data";
+  if (!start.startsWith("{") || file.size > MOST_PROOF) return "data";
+  if (file.size <= MOST_JSON && /\.json$/.test(path)) {
+    const type = await file.text().then((text) => (JSON.parse(text) as { type?: unknown }).type).catch(() => undefined);
+    if (/^urn:blockchaintracer:(?!bundle:)[a-z0-9-]+:v\d+$/.test(String(type))) return "copy";
+  }
+  return start.startsWith(PROOF_STARTS) ? "proof" : "data";
 }
 
 /** List what was dropped: files, and the files of folders. */
@@ -66,10 +83,36 @@ async function within(entry: FileSystemEntry): Promise<Given[]> {
   }
 }
 
-/** The folder that all paths share, or none. */
-export function sharedFolder(given: readonly Given[]): string | undefined {
-  const [first] = given[0]?.path.split("/") ?? [];
-  return given.length && given.every((it) => it.path.startsWith(`${first}/`)) ? first : undefined;
+/** The folders of what was given, each with its digest, the outer ones first. */
+export function foldersOf(given: readonly Digested[]): Folder[] {
+  const inside = new Map<string, Digested[]>();
+  for (const it of given) {
+    for (let end = it.path.indexOf("/"); end > 0; end = it.path.indexOf("/", end + 1)) {
+      const path = it.path.slice(0, end);
+      const files = inside.get(path);
+      if (files) files.push(it);
+      else if (inside.size < MOST_FOLDERS || !path.includes("/")) inside.set(path, [it]);
+    }
+  }
+  const digest = (path: string, files: readonly Digested[]): string => folderDigest(files.map((it) => ({ path: it.path.slice(path.length + 1), sha256: it.sha256 })));
+  return [...inside].flatMap(([path, files]) => {
+    const data = files.filter(({ use }) => use === "data");
+    const without = files.filter(({ use }) => use !== "data");
+    const whole: Folder = { path, files, without: [], sha256: digest(path, files) };
+    return data.length && without.length ? [whole, { path, files: data, without, sha256: digest(path, data) }] : [whole];
+  });
+}
+
+/** The list of the files of a recorded folder, if it is among what was published, or was given itself. */
+export async function listingOf(subject: string, given: readonly Digested[], copies: Copies | undefined): Promise<Listed[] | undefined> {
+  const file = given.find(({ sha256: digest, file }) => digest === subject && file.size <= MOST_LISTING)?.file;
+  const data = file ? new Uint8Array(await file.arrayBuffer()) : await copies?.read(subject, MOST_LISTING).catch(() => null);
+  if (!data || bytesToHex(sha256(data)) !== subject) return undefined;
+  try {
+    return parseListing(data);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The digest of a folder: that of the canonical list of its files (docs/hashing.md). */
@@ -84,12 +127,10 @@ export function folderDigest(files: readonly { path: string; sha256: string }[])
 }
 
 /** What of a lab's published folder was dropped: bytes by digest, and keys. Nothing of it is believed. */
-export function copiesIn(given: readonly Given[]): PublishedCopies | undefined {
-  const objects = new Map(given.flatMap(({ file, path }) => {
-    const match = OBJECT.exec(path);
-    return match ? [[match[1]! + match[2]!, file] as const] : [];
-  }));
-  const keyFiles = given.filter(({ path, file }) => KEY.test(path) && file.size < 1 << 20);
+export function copiesIn(given: readonly Digested[]): PublishedCopies | undefined {
+  const copies = given.filter(({ use }) => use === "copy");
+  const objects = new Map(copies.flatMap(({ file, path, sha256: digest }) => (OBJECT.test(path) ? [[digest, file] as const] : [])));
+  const keyFiles = copies.filter(({ path }) => path.endsWith(".json"));
   if (!objects.size && !keyFiles.length) return undefined;
   let files: Promise<PublishedKey[]> | undefined;
   const read = async (): Promise<PublishedKey[]> => {
@@ -97,20 +138,27 @@ export function copiesIn(given: readonly Given[]): PublishedCopies | undefined {
     return texts.flatMap((text) => {
       try {
         const file = JSON.parse(text) as Record<string, unknown>;
-        const { chainId, registry, key } = file;
-        return key ? [{ chainId: String(chainId), registry: String(registry).toLowerCase(), key, file }] : [];
+        const [chainId, registry, key] = [String(file["chainId"]), String(file["registry"]).toLowerCase(), readKey(file["key"])];
+        return [{ chainId, registry, key, id: recordId({ chainId: BigInt(chainId), registry }, key), file }];
       } catch {
         return [];
       }
     });
   };
   const all = (): Promise<PublishedKey[]> => (files ??= read());
+  let byId: Map<Hex, PublishedKey[]> | undefined;
   return {
     async read(digest, limit) {
       const file = objects.get(digest);
       return file && file.size <= limit ? new Uint8Array(await file.arrayBuffer()) : null;
     },
-    keys: async () => (await all()).map(({ file }) => file),
+    async keys(what) {
+      const known = await all();
+      // one question for each ancestor: a list of all would be hashed each time
+      byId ??= Map.groupBy(known, ({ id }) => id);
+      const found = "id" in what ? (byId.get(what.id) ?? []) : known.filter(({ key }) => key.subject === what.subject);
+      return found.map(({ file }) => file);
+    },
     all,
   };
 }

@@ -1,7 +1,7 @@
 /** A registry's home: its groups, its latest records, and a search. By what was published, a node or a server of `serve`. */
-import { kindName, readKey, recordId } from "@blockchaintracer/sdk";
+import { InputError, kindName, recordId } from "@blockchaintracer/sdk";
 import type { Hex, RecordKey, Registry } from "@blockchaintracer/sdk";
-import { manifestOf, quietly, recorded } from "./around.ts";
+import { manifestOf, recorded } from "./around.ts";
 import { code, date, h, short, table } from "./dom.ts";
 import type { PublishedCopies } from "./given.ts";
 import { answer } from "./nodes.ts";
@@ -95,12 +95,7 @@ export async function ofFolder(copies: PublishedCopies): Promise<Home[]> {
   const homes: Home[] = [];
   for (const [place, keys] of Map.groupBy(await copies.all(), ({ chainId, registry }) => `${chainId} ${registry}`)) {
     const [chain = "", registry = ""] = place.split(" ");
-    const known = new Map<Hex, RecordKey>();
-    for (const given of keys) {
-      const key = quietly(() => readKey(given.key));
-      const id = key && quietly(() => recordId({ chainId: BigInt(chain), registry }, key));
-      if (id) known.set(id, key);
-    }
+    const known = new Map<Hex, RecordKey>(keys.map(({ id, key }) => [id, key]));
     const records: Listed[] = [];
     for (const [id, key] of [...known].slice(0, MOST_MANIFESTS)) records.push(await entry(id, key, copies));
     if (!records.length) continue;
@@ -113,6 +108,7 @@ export async function ofFolder(copies: PublishedCopies): Promise<Home[]> {
 /** All records of a registry, as a node tells them: when, and whether retracted, by its state. */
 export async function ofNode(registry: Registry, chain: string, copies: PublishedCopies | undefined, by: string): Promise<Home> {
   const domain = await registry.domain();
+  if (String(domain.chainId) !== chain) throw new InputError(T.otherChain(by, String(domain.chainId), chain));
   const { keys, isWhole } = await recorded(registry);
   const latest = keys.reverse().slice(0, MOST_MANIFESTS);
   const records = await Promise.all(latest.map((key) => entry(recordId(domain, key), key, copies)));
@@ -160,14 +156,14 @@ export async function ofServer(server: URL): Promise<Home> {
   const complete = (place["asOf"] as Record<string, unknown> | undefined)?.["complete"];
   return {
     by: server.host,
-    chain: String(place["chainId"]),
+    chain: String(place["chainId"]).slice(0, 78),
     registry: String(place["registry"]).slice(0, 42),
     word: complete === true ? T.serverWord : T.serverPart,
     groups: groups.map(({ group, name }) => ({ group: Number(group), name: words(name) })),
     async find(text, after) {
       const page = await ask("records", { limit: String(AT_ONCE), ...(text && { text }), ...(after && { after }) });
       const records = list(page["records"]).map(({ id, kind, group, name, time, status }) => ({
-        id: String(id).slice(0, 66), kind: String(kind).slice(0, 40), group: Number(group), name: words(name), words: "", at: Number(time), isRetracted: status === "retracted",
+        id: String(id).slice(0, 66), kind: String(kind).slice(0, 40), group: Number(group), name: words(name), words: "", ...(Number.isSafeInteger(time) && { at: Number(time) }), isRetracted: status === "retracted",
       }));
       return { records, next: words(page["next"]) };
     },

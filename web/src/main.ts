@@ -1,12 +1,12 @@
 /** The page: what is given, what it rests on, and what came of it. It asks nobody anything before it is told to. */
 import { BundleRefused, Chain, InputError, openRegistry, readBundle, Unavailable, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
-import type { BundleReport, Domain, Report, Trust } from "@blockchaintracer/sdk";
+import type { BundleReport, Check, Domain, Report, Trust } from "@blockchaintracer/sdk";
 import "./style.css";
 import { around, moments, seals } from "./around.ts";
 import type { Sources } from "./around.ts";
 import { badge } from "./badge.ts";
 import { bytes, date, h } from "./dom.ts";
-import { copiesIn, dropped, folderDigest, isProof, sharedFolder } from "./given.ts";
+import { copiesIn, dropped, foldersOf, listingOf, useOf } from "./given.ts";
 import type { Digested, Given, PublishedCopies } from "./given.ts";
 import { sha256Of } from "./hashing.ts";
 import { homeSection, ofFolder, ofList, ofNode, ofServer } from "./home.ts";
@@ -17,18 +17,22 @@ import { allow, beside, client, nodeUrl, NodeProblem } from "./nodes.ts";
 import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
 import { NETWORKS, T } from "./texts.ts";
-import { checks, evidence, files, notProven, outcomeCard, plainWords, timeLine } from "./view.ts";
+import { checks, evidence, files, folderName, notProven, outcomeCard, plainWords, timeLine } from "./view.ts";
 import type { Said, Shown } from "./view.ts";
 
 let question: Question = { ...fromLink(location.hash), ...kept() };
 /** Whether what is relied on was chosen here. What a link proposes is used only after the visitor pressed Check. */
 let isChosen = !reliesOn(question);
-let proofs: { name: string; data: Uint8Array }[] = [];
 let digests: Digested[] = [];
 let copies: PublishedCopies | undefined;
 let running = 0;
+/** Drops so far: one that is still read is given up for the next, and not because Check was pressed meanwhile. */
+let drops = 0;
+/** Whether a drop is still read: no outcome is shown before its end. */
+let isReading = false;
 /** Records whose lives and lineages are shown. */
 const MOST_ROOTS = 8;
+const MOST_LINES = 200;
 
 const result = h("div", { id: "result", "aria-live": "polite", tabindex: "-1" });
 const more = h("div", {});
@@ -47,8 +51,11 @@ function intake(): HTMLElement {
   const look = (event: Event): void => {
     event.preventDefault();
     attempt(() => {
+      clear();
       const before = question;
       question = pasted(text.value, question);
+      // what was pasted is asked, and not the proofs that were dropped before
+      digests = digests.filter(({ use }) => use !== "proof");
       if (reliesOn(question) && JSON.stringify({ ...before, id: "" }) !== JSON.stringify({ ...question, id: "" })) isChosen = false;
       drawForm();
       return show();
@@ -86,20 +93,18 @@ const given = (file: File): Given => ({ file, path: file.webkitRelativePath || f
 
 async function take(items: Given[]): Promise<void> {
   if (!items.length) return;
-  const round = ++running;
-  const published = copiesIn(items);
-  if (published) copies = published;
-  const rest = published ? items.filter(({ path }) => !path.includes("/objects/") && !path.includes("/proofs/") && !/\.json$|(^|\/)(index|records)\.html$/.test(path)) : items;
-  const data: Given[] = [];
-  for (const item of rest) {
-    if (await isProof(item.file)) {
-      proofs = [...proofs.filter((proof) => proof.name !== item.file.name), { name: item.file.name, data: new Uint8Array(await item.file.arrayBuffer()) }];
-    } else data.push(item);
-  }
+  const round = ++drops;
+  running++;
+  clear();
   await attempt(async () => {
-    const found = await digestAll(data, round);
-    if (round !== running) return;
-    digests = [...digests.filter((old) => !found.some((it) => it.name === old.name)), ...found];
+    isReading = true;
+    const fresh = await digestAll(items, round).finally(() => round === drops && (isReading = false));
+    if (round !== drops) return;
+    // a file or folder of a name takes the place of an older one; of one drop each counts, whatever it is called
+    const root = ({ path }: Given): string => path.split("/")[0]!;
+    const names = new Set(fresh.map(root));
+    digests = [...digests.filter((old) => !names.has(root(old))), ...fresh];
+    copies = copiesIn(digests);
     await show();
   });
 }
@@ -108,10 +113,10 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
   const all = items.reduce((sum, { file }) => sum + file.size, 0);
   const bar = h("progress", { max: String(Math.max(all, 1)), value: "0", "aria-label": T.drop });
   const line = h("p", {});
-  if (items.length) status.replaceChildren(line, bar);
+  status.replaceChildren(line, bar);
   const start = performance.now();
   let before = 0;
-  const found: { path: string; sha256: string }[] = [];
+  const found: Digested[] = [];
   for (const { file, path } of items) {
     const progress = (done: number): void => {
       const seconds = (performance.now() - start) / 1000;
@@ -120,18 +125,16 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
       line.textContent = T.hashing(file.name, bytes(before + done), bytes(all), seconds > 2 ? T.remaining(left) : "");
     };
     try {
-      found.push({ path, sha256: await sha256Of(file, progress) });
+      const sha256 = await sha256Of(file, progress);
+      found.push({ path, file, sha256, use: await useOf({ path, file }, sha256) });
     } catch {
       throw new InputError(T.unread(file.name));
     }
-    if (round !== running) return [];
+    if (round !== drops) return [];
     before += file.size;
   }
   status.replaceChildren();
-  const folder = sharedFolder(items);
-  if (folder === undefined) return found.map(({ path, sha256 }, i) => ({ name: path, sha256, isFolder: false, file: items[i]!.file }));
-  const inside = found.map(({ path, sha256 }) => ({ path: path.slice(folder.length + 1), sha256 }));
-  return [{ name: T.folderName(found.length), sha256: folderDigest(inside), isFolder: true }];
+  return found;
 }
 
 // -- what it rests on
@@ -240,16 +243,32 @@ function look(id: string, place?: { chain: string; registry: string }): void {
   const before = question;
   question = { ...question, id, ...(place && { chain: question.chain || place.chain, registry: question.registry || place.registry }) };
   if (before.chain !== question.chain || before.registry !== question.registry) isChosen = false;
-  [proofs, digests] = [[], []];
+  digests = digests.filter(({ use }) => use === "copy");
   drawForm();
   void attempt(show);
 }
 
 // -- what came of it
 
+/** Give up what is still read. */
+function stop(): void {
+  drops++;
+  isReading = false;
+}
+
+/** Take away what was said before: nothing of it is about what is asked now. */
+function clear(): void {
+  result.replaceChildren();
+  more.replaceChildren();
+}
+
 async function show(): Promise<void> {
   const round = ++running;
-  if (!proofs.length && !digests.length && !question.id) {
+  clear();
+  if (isReading) return;
+  const proofs = [...Map.groupBy(digests.filter(({ use }) => use === "proof"), ({ sha256 }) => sha256).values()].map(([proof]) => proof!);
+  const isData = digests.some(({ use }) => use === "data");
+  if (!proofs.length && !isData && !question.id) {
     if (isChosen && question.registry && question.node) return browse();
     return copies && drawHomes(await ofFolder(copies));
   }
@@ -261,15 +280,18 @@ async function show(): Promise<void> {
   const found: (Judged | Drawn)[] = [];
   for (const proof of proofs) found.push(await judged(proof, trust, urls));
   if (!proofs.length) found.push(await lookedUp(trust, urls));
-  if (round !== running) return;
+  const judgedParts = found.filter((it) => "said" in it);
   // a file can belong to any of the proofs that were given with it
-  const held = files(digests, found.flatMap((it) => ("said" in it ? it.said[0]!.records : [])));
-  const parts = found.map((it) => ("said" in it ? drawn(it, held.isWrong) : it));
+  const sources = judgedParts.map(({ said, name }) => ({ name, outcome: worstOf(said).outcome, records: said[0]!.records }));
+  const held = await files(digests, sources, (subject) => listingOf(subject, digests, copies));
+  if (round !== running) return;
+  const isOther = proofs.length > 0 && !!question.id && !judgedParts.some(({ said }) => said[0]!.records.some(isAsked));
+  const parts: Drawn[] = found.map((it) => ("said" in it ? drawn(it, held.isWrong || isOther) : it));
+  if (isOther) parts.unshift({ head: refusedCard(T.otherRecord, T.otherRecordMore(question.id)) });
   status.replaceChildren();
   document.body.classList.add("small");
   result.replaceChildren(...parts.map((part) => part.head));
   nearby.replaceChildren();
-  const judgedParts = found.filter((it) => "said" in it);
   const all = judgedParts.flatMap(({ said }) => said[0]!.records);
   const open = [...new Set(judgedParts.flatMap(({ said }) => said[0]!.doesNotProve))];
   more.replaceChildren(
@@ -287,6 +309,12 @@ async function show(): Promise<void> {
   result.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
 
+/** Whether a record is what the visitor or the link named. */
+function isAsked({ id, key }: Shown): boolean {
+  const asked = /[0-9a-f]{64}$/.exec(question.id.toLowerCase())?.[0];
+  return id === `0x${asked}` || key.subject === asked;
+}
+
 /** The outcome, which stands first, and the plain words of each record. */
 interface Drawn {
   head: Node;
@@ -302,6 +330,8 @@ interface Placed {
   domain: Domain;
   node: URL | undefined;
   kept: string[];
+  /** Whether what is shown is the word of a file, because its blocks or its registry do not stand. */
+  isWordOfFile: boolean;
 }
 
 /** What each source says of something that was given. */
@@ -331,25 +361,29 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
     }
     sections.push(lineage(near, by, (id) => look(id)));
   }
-  const dropped = (digest: string): File | undefined => digests.find(({ sha256, file }) => file && sha256 === digest)?.file;
+  const dropped = (digest: string): File | undefined => digests.find(({ sha256 }) => sha256 === digest)?.file;
   sections.push(await metricsSection(placed.map(({ record }) => record), dropped, copies));
   if (round === running) nearby.replaceChildren(...sections.filter((it) => it !== null));
 }
 
 const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");
 
-async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
+async function judged(proof: Digested, trust: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
   try {
+    const data = new Uint8Array(await proof.file.arrayBuffer());
     const said: Said[] = [];
-    if (!trust?.chainId || !urls.length) said.push(ofBundle(verifyBundle(proof.data, trust), undefined));
+    if (!trust?.chainId || !urls.length) said.push(ofBundle(verifyBundle(data, trust), undefined));
     else for (const url of urls) {
       status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
-      said.push(ofBundle(await verifyBundleOnChain(proof.data, trust, new Chain(client(url))), nameOf(url)));
+      said.push(ofBundle(await verifyBundleOnChain(data, trust, new Chain(client(url))), nameOf(url)));
     }
-    const { domain, evidence } = readBundle(proof.data);
-    const kept = [...new Set(evidence.map(([what, { type }]) => T.keptEvidence(what, type)))].slice(0, 20);
-    const node = BigInt(trust?.chainId ?? 0) === domain.chainId ? urls[0] : undefined;
-    return { said, name: proof.name, place: { domain, node, kept } };
+    const { domain } = readBundle(data);
+    const open = said[0]!.checks.filter(({ name, detail }) => name === "not checked" || (name === "witness" && detail.includes("not checked here")));
+    const kept = [...new Set(open.map(({ detail }) => T.keptEvidence(detail)))].slice(0, 20);
+    const isWordOfFile = !said.every(({ checks }) => stands(checks));
+    // a node that does not have the proof's blocks says nothing of its records
+    const node = BigInt(trust?.chainId ?? 0) === domain.chainId && !isWordOfFile ? urls[0] : undefined;
+    return { said, name: proof.path, place: { domain, node, kept, isWordOfFile } };
   } catch (error) {
     if (error instanceof BundleRefused) return { head: refusedCard(T.refused, T.refusedMore(error.message)) };
     if (error instanceof UnknownVersion) return { head: refusedCard(T.newer, "") };
@@ -358,17 +392,34 @@ async function judged(proof: { name: string; data: Uint8Array }, trust: Trust | 
 }
 
 async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
+  const data = digests.filter(({ use }) => use === "data");
+  const loose = data.filter(({ path }) => !path.includes("/"));
+  const folders = foldersOf(digests).filter(({ path, files }) => !path.includes("/") && files.some(({ use }) => use === "data"));
   if (!trust?.chainId || !trust.registry || !urls.length) {
-    const lines = digests.map((it) => h("p", { class: "hash" }, `${it.sha256}  ${it.name}`));
-    return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines) };
+    const lines = [...folders.map((it) => [it.sha256, folderName(it)] as const), ...loose.map((it) => [it.sha256, it.path] as const)].slice(0, MOST_LINES);
+    return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines.map(([digest, name]) => h("p", { class: "hash" }, `${digest}  ${name}`))) };
   }
-  const target = question.id || digests[0]!.sha256;
+  let target = question.id;
   const said: Said[] = [];
   for (const url of urls) {
     status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
-    said.push(ofReport(await verify(target, { client: new Chain(client(url)), trust, ...(copies && { copies }) }), nameOf(url)));
+    const ask = (digest: string): Promise<Report> => verify(digest, { client: new Chain(client(url)), trust, ...(copies && { copies }) });
+    let report = target ? await ask(target) : undefined;
+    // what was dropped is asked as it is, and a folder also without the proofs and copies in it
+    const candidates = folders.length ? folders.filter(({ path }) => path === folders[0]!.path) : loose;
+    if (!target) for (const { sha256 } of candidates) if (!report?.records.length) [report, target] = [await ask(sha256), sha256];
+    said.push(ofReport(report!, nameOf(url)));
   }
-  return { said, name: target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [] } };
+  return { said, name: target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [], isWordOfFile: false } };
+}
+
+/** Whether the blocks of a proof stand, or today's state where a node has forgotten them, and its registry is a trusted one. */
+function stands(checks: readonly Check[]): boolean {
+  const all = (name: RegExp, isNeeded: boolean): boolean => {
+    const found = checks.filter((check) => name.test(check.name));
+    return (!isNeeded || found.length > 0) && found.every(({ verdict }) => verdict === "pass");
+  };
+  return all(/^registry$/, true) && all(/^block /, false) && all(/^today's state$/, checks.some(({ name }) => name === "forgotten"));
 }
 
 function ofBundle(report: BundleReport, by: string | undefined): Said {
@@ -387,12 +438,15 @@ function ofReport(report: Report, by: string): Said {
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
 }
 
+const worstOf = (said: readonly Said[]): Said =>
+  said.find((it) => it.outcome === "not verified") ?? said.find((it) => it.outcome !== "verified") ?? said[0]!;
+
 function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
   const first = said[0]!;
   if (isWrong) for (const it of said) it.outcome = "not verified";
   const summary = ({ outcome, records }: Said): string => JSON.stringify([outcome, records.map(({ id, standing }) => [id, standing])]);
   const differ = said.some((it) => summary(it) !== summary(first));
-  const worst = said.find((it) => it.outcome === "not verified") ?? said.find((it) => it.outcome !== "verified") ?? first;
+  const worst = worstOf(said);
   const head = h(
     "section",
     { "aria-label": `${T.outcome[worst.outcome] ?? worst.outcome}: ${name}` },
@@ -401,7 +455,7 @@ function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
     said.map(outcomeCard),
     actions(summed(said, worst, differ)),
   );
-  const plain = first.records.map((record) => plainWords(record, worst.outcome === "consistent"));
+  const plain = first.records.map((record) => plainWords(record, place.isWordOfFile));
   const records = first.records.map((record): Placed => ({ record, ...place }));
   return { head, plain, records, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
 }
@@ -431,7 +485,8 @@ function actions([text, tone]: [text: string, tone: string]): HTMLElement {
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   };
   const again = (): void => {
-    [proofs, digests, copies, question, isChosen] = [[], [], undefined, { ...EMPTY, ...kept() }, true];
+    stop();
+    [digests, copies, question, isChosen] = [[], undefined, { ...EMPTY, ...kept() }, true];
     history.replaceState(null, "", location.pathname);
     draw();
   };
@@ -470,6 +525,8 @@ function draw(): void {
 addEventListener("hashchange", () => {
   question = { ...fromLink(location.hash), ...kept() };
   isChosen = !reliesOn(question);
+  stop();
+  digests = digests.filter(({ use }) => use === "copy");
   draw();
   void attempt(show);
 });

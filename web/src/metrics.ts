@@ -12,6 +12,9 @@ import { T } from "./texts.ts";
 import type { Shown } from "./view.ts";
 
 const MOST_BYTES = 16 << 20;
+/** Of all histories together: a stranger's file can be named by every metric. */
+const MOST_READ = 32 << 20;
+const MOST_VALUES = 500_000;
 const MOST_POINTS = 20_000;
 const MOST_METRICS = 50;
 const MOST_PLOTS = 12;
@@ -20,6 +23,11 @@ const MOST_LINES = 8;
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 type Point = [x: number, y: number];
+/** Points by their steps. `others` counts values that are no numbers, as of a run that diverged. */
+interface History {
+  points: Point[];
+  others: number;
+}
 /** Reads a file by its SHA-256 among what was dropped. */
 export type Dropped = (sha256: string) => File | undefined;
 
@@ -27,7 +35,7 @@ interface Metric {
   name: string;
   /** By record, in their order: the value, as text where it is no number, and its history. */
   values: (number | string | undefined)[];
-  histories: (Point[] | undefined)[];
+  histories: (History | undefined)[];
 }
 
 /** The section of metrics. Nothing if there is nothing to compare and no history. */
@@ -36,7 +44,7 @@ export async function metricsSection(records: readonly Shown[], dropped: Dropped
   const metrics = await gather(shown, dropped, copies);
   const names = shown.map((record, i) => `${letter(i)}: ${record.manifest?.name ?? short(record.id)}`);
   const compared = metrics.filter(({ values }) => values.filter((value) => value !== undefined).length > 1);
-  const withHistory = metrics.filter(({ histories }) => histories.some((history) => history && history.length > 1));
+  const withHistory = metrics.filter(({ histories }) => histories.some((history) => history && history.points.length > 1));
   if (!compared.length && !withHistory.length) return null;
   const plots = [
     ...withHistory.map((metric) => historyFigure(metric, names)),
@@ -66,13 +74,14 @@ function apart(values: Metric["values"]): string {
 
 async function gather(records: readonly Shown[], dropped: Dropped, copies: Copies | undefined): Promise<Metric[]> {
   const metrics = new Map<string, Metric>();
+  const room = { left: MOST_READ };
   for (const [at, { manifest }] of records.entries()) {
     const given = (manifest?.predicate["metrics"] ?? {}) as Record<string, JsonObject>;
     for (const [name, metric] of Object.entries(given).slice(0, MOST_METRICS)) {
       const made = metrics.get(name) ?? { name, values: records.map(() => undefined), histories: records.map(() => undefined) };
       made.values[at] = metric["value"] as number | string;
       const file = (metric["history"] as JsonObject | undefined)?.["sha256"];
-      if (typeof file === "string") made.histories[at] = await history(file, name, dropped, copies);
+      if (typeof file === "string") made.histories[at] = await history(file, name, dropped, copies, room);
       metrics.set(name, made);
     }
   }
@@ -80,30 +89,34 @@ async function gather(records: readonly Shown[], dropped: Dropped, copies: Copie
 }
 
 /** A history by its digest: of a file that was dropped and hashed, or of a published copy, which is re-hashed. */
-async function history(digest: string, name: string, dropped: Dropped, copies: Copies | undefined): Promise<Point[] | undefined> {
+async function history(digest: string, name: string, dropped: Dropped, copies: Copies | undefined, room: { left: number }): Promise<History | undefined> {
   const file = dropped(digest);
-  const data = file ? (file.size <= MOST_BYTES ? new Uint8Array(await file.arrayBuffer()) : null) : await copies?.read(digest, MOST_BYTES).catch(() => null);
+  const most = Math.min(MOST_BYTES, room.left);
+  const data = file ? (file.size <= most ? new Uint8Array(await file.arrayBuffer()) : null) : await copies?.read(digest, most).catch(() => null);
   if (!data || bytesToHex(sha256(data)) !== digest) return undefined;
-  return points(new TextDecoder().decode(data), name);
+  room.left -= data.length;
+  return readHistory(new TextDecoder().decode(data), name);
 }
 
 /** Read steps and values: JSON (numbers, pairs, objects with `value`), one JSON object a line, or CSV with a column `value`. */
-export function points(written: string, name: string): Point[] {
-  const lines = written.split(/\r?\n/).filter((line) => line.trim());
-  let values: unknown = quietly(() => JSON.parse(written)) ?? quietly(() => lines.map((line) => JSON.parse(line) as unknown)) ?? csv(lines);
+export function readHistory(written: string, name: string): History | undefined {
+  const lines = written.split(/\r?\n/, MOST_VALUES + 2).filter((line) => line.trim());
+  if (lines.length > MOST_VALUES) return undefined;
+  let values: unknown = quietly(() => JSON.parse(written)) ?? quietly(() => lines.map((line) => JSON.parse(line) as unknown)) ?? csv(lines, name);
   if (typeof values === "object" && values !== null && !Array.isArray(values)) {
     const named = values as Record<string, unknown>;
     values = named[name] ?? named["history"];
   }
-  if (!Array.isArray(values)) return [];
-  const found = values.flatMap((value, at) => point(value, at, name)).sort(([a], [b]) => a - b);
-  const every = Math.ceil(found.length / MOST_POINTS) || 1;
-  return found.filter((_, at) => at % every === 0);
+  if (!Array.isArray(values) || values.length > MOST_VALUES) return undefined;
+  const points = values.flatMap((value, at) => point(value, at, name)).sort(([a], [b]) => a - b);
+  return { points, others: values.length - points.length };
 }
 
-function csv(lines: readonly string[]): Record<string, string>[] {
+/** The columns that count: a stranger's table can have a million others. */
+function csv(lines: readonly string[], name: string): Record<string, string>[] {
   const [head = [], ...rows] = lines.map((line) => line.split(",").map((cell) => cell.trim()));
-  return rows.map((row) => Object.fromEntries(head.map((column, at) => [column, row[at] ?? ""])));
+  const columns = ["step", "value", "y", name].map((column) => [column, head.indexOf(column)] as const).filter(([, at]) => at >= 0);
+  return rows.map((row) => Object.fromEntries(columns.map(([column, at]) => [column, row[at] ?? ""])));
 }
 
 function point(given: unknown, at: number, name: string): Point[] {
@@ -122,23 +135,27 @@ function point(given: unknown, at: number, name: string): Point[] {
 // -- figures
 
 function historyFigure({ name, histories }: Metric, names: readonly string[]): HTMLElement {
-  const lines = histories.flatMap((line, at) => (line && line.length > 1 ? [{ line, at }] : []));
-  const data = uPlot.join(lines.map(({ line }) => [line.map(([x]) => x), line.map(([, y]) => y)] as uPlot.AlignedData));
+  const lines = histories.flatMap((line, at) => (line && line.points.length > 1 ? [{ ...line, at }] : []));
+  // the figures are of all values, whatever is drawn
+  const every = Math.max(...lines.map(({ points }) => Math.ceil(points.length / MOST_POINTS)));
+  const drawn = lines.map(({ points }) => points.filter((_, at) => at % every === 0));
+  const data = uPlot.join(drawn.map((points) => [points.map(([x]) => x), points.map(([, y]) => y)] as uPlot.AlignedData));
   const series = lines.map(({ at }) => ({ label: names[at]!, at }));
-  const rows = lines.map(({ line, at }) => {
-    const values = line.map(([, y]) => y);
-    const [least, most] = values.reduce(([a, b], y) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
-    return [names[at]!, String(line.length), String(values[0]), String(values.at(-1)), String(least), String(most)];
+  const rows = lines.map(({ points, others, at }) => {
+    const [least, most] = points.reduce(([a, b], [, y]) => [Math.min(a, y), Math.max(b, y)], [Infinity, -Infinity]);
+    return [names[at]!, String(points.length) + (others ? T.noNumbers(others) : ""), String(points[0]![1]), String(points.at(-1)![1]), String(least), String(most)];
   });
-  const every = lines.flatMap(({ line, at }) => line.map(([x, y]) => [names[at]!, String(x), String(y)]));
+  const shown = lines.flatMap(({ points, at }) => points.slice(0, MOST_ROWS).map(([x, y]) => [names[at]!, String(x), String(y)])).slice(0, MOST_ROWS);
+  const more = lines.reduce((sum, { points }) => sum + points.length, -shown.length);
   return figure(T.historyOf(name), data, series, { points: false, x: T.step }, [
+    every > 1 && h("p", { class: "dim" }, T.everyNth(every)),
     table(T.historyOf(name), T.historyHeads, rows),
     h(
       "details",
       {},
       h("summary", {}, T.everyValue),
-      table(T.everyValue, T.valueHeads, every.slice(0, MOST_ROWS)),
-      every.length > MOST_ROWS && h("p", { class: "dim" }, T.moreValues(every.length - MOST_ROWS)),
+      table(T.everyValue, T.valueHeads, shown),
+      more > 0 && h("p", { class: "dim" }, T.moreValues(more)),
     ),
   ]);
 }

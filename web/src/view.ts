@@ -1,9 +1,11 @@
 /** Shows what a verification found: plain words first, then each check, then the evidence. */
 import { kindName } from "@blockchaintracer/sdk";
-import type { Attestation, Check, Json, JsonObject, Manifest, RecordKey, RecordStatus } from "@blockchaintracer/sdk";
+import { subjectTypes } from "@blockchaintracer/contracts";
+import type { Attestation, Check, Json, JsonObject, Listed, Manifest, RecordKey, RecordStatus } from "@blockchaintracer/sdk";
 import type { Moment } from "./around.ts";
 import { bytes, code, date, h, short } from "./dom.ts";
-import type { Digested } from "./given.ts";
+import { foldersOf } from "./given.ts";
+import type { Digested, Folder } from "./given.ts";
 import { relationName } from "./lineage.ts";
 import { T, kindTitle } from "./texts.ts";
 
@@ -28,6 +30,7 @@ export interface Said {
 }
 
 const MOST_ROWS = 500;
+const MOST_NAMES = 20;
 const tone = (outcome: string, isPrivate: boolean): string =>
   outcome === "verified" && !isPrivate ? "pass" : outcome === "not verified" ? "fail" : "unknown";
 
@@ -105,27 +108,96 @@ function metricsOf(manifest: Manifest | null): Node | undefined {
   return h("ul", { class: "plain" }, metrics.slice(0, 50).map(([name, metric]) => h("li", {}, `${name}: `, h("strong", {}, String(metric["value"])))));
 }
 
-/** Whether the files that were given are what the records are about. */
-export function files(given: readonly Digested[], records: readonly Shown[]): { node: HTMLElement | null; isWrong: boolean } {
-  if (!given.length || !records.length) return { node: null, isWrong: false };
-  let isWrong = false;
-  const lines = given.map((file) => {
-    const role = roleOf(file, records);
-    isWrong ||= role === undefined;
-    const word = role === undefined ? "fail" : "pass";
-    const text = role === undefined ? T.fileIsNot(file.name) : T.fileIs(file.name, role);
-    return h("li", { class: word }, h("strong", {}, `${T.word[word]}: `), text, h("div", { class: "dim hash" }, file.sha256));
-  });
-  return { node: h("section", { "aria-label": T.yourFiles }, h("h2", {}, T.yourFiles), h("ul", { class: "plain" }, lines)), isWrong };
+/** Records that were found together, and how their verification ended. */
+interface Source {
+  name: string;
+  outcome: string;
+  records: readonly Shown[];
 }
 
-function roleOf(file: Digested, records: readonly Shown[]): string | undefined {
-  for (const { key, manifest } of records) {
-    if (key.subject === file.sha256 && key.subjectType === (file.isFolder ? 2 : 1)) return T.roleSubject;
-    const artifact = manifest && find(manifest.predicate, (it) => it["sha256"] === file.sha256 && typeof it["path"] === "string");
-    if (artifact && !file.isFolder) return T.roleArtifact(String(artifact["path"]));
+export const folderName = ({ path, files, without }: Folder): string =>
+  T.folderName(path, files.length) + (without.length ? T.leftOut(without.length) : "");
+
+const names = (paths: readonly string[]): string => paths.slice(0, MOST_NAMES).join(", ") + (paths.length > MOST_NAMES ? T.andMore(paths.length - MOST_NAMES) : "");
+
+/**
+ * Whether the files that were given are what the records are about: of verified ones first. Each file is named that is
+ * not, and nothing is said of a proof or a published copy that lies outside of what was recorded.
+ */
+export async function files(given: readonly Digested[], sources: readonly Source[], listing: (subject: string) => Promise<Listed[] | undefined>): Promise<{ node: HTMLElement | null; isWrong: boolean }> {
+  const isOne = sources.length === 1;
+  const records = sources.flatMap((source) => source.records.map((record) => ({ record, source })));
+  if (!given.some(({ use }) => use === "data") || !records.length) return { node: null, isWrong: false };
+  records.sort((a, b) => Number(b.source.outcome === "verified") - Number(a.source.outcome === "verified"));
+  const lines: HTMLElement[] = [];
+  let isWrong = false;
+  const say = (word: "pass" | "fail" | "unknown", text: string, digest?: string): void => {
+    isWrong ||= word === "fail";
+    lines.push(h("li", { class: word }, h("strong", {}, `${T.word[word]}: `), text, digest && h("div", { class: "dim hash" }, digest)));
+  };
+  const match = (name: string, role: (record: Shown, which: string) => string | undefined, digest: string): boolean => {
+    for (const { record, source } of records) {
+      const part = role(record, records.length === 1 ? T.theRecord : T.oneRecord(titled(record), isOne ? "" : source.name));
+      if (part === undefined) continue;
+      // beside a proof that is verified, one that is not must not look so
+      const isOpen = !isOne && source.outcome !== "verified";
+      say(isOpen ? "unknown" : "pass", T.fileIs(name, part) + (isOpen ? ` ${source.name}: ${T.outcome[source.outcome] ?? source.outcome}.` : ""), digest);
+      return true;
+    }
+    return false;
+  };
+  const subjects = new Set(records.flatMap(({ record: { key } }) => (key.subjectType === subjectTypes.folder ? [key.subject] : [])));
+  const known = new Set<Digested>();
+  const roots = new Set<string>();
+  const root = ({ path }: Digested): string | undefined => (path.includes("/") ? path.split("/")[0] : undefined);
+  const folders = subjects.size ? foldersOf(given) : [];
+  for (const folder of folders) {
+    if (!subjects.has(folder.sha256) || folder.files.every((file) => known.has(file))) continue;
+    match(folderName(folder), ({ key }, which) => (key.subject === folder.sha256 && key.subjectType === subjectTypes.folder ? T.roleSubject(which) : undefined), folder.sha256);
+    for (const file of folder.files) known.add(file);
+    roots.add(root(folder.files[0]!)!);
   }
-  return undefined;
+  for (const file of given) {
+    if (known.has(file) || !match(file.path, (record, which) => roleOf(file, record, which), file.sha256)) continue;
+    known.add(file);
+    const folder = root(file);
+    if (folder !== undefined) roots.add(folder);
+  }
+  const others = given.filter((file) => !known.has(file));
+  for (const [folder, its] of Map.groupBy(others, root)) {
+    const data = its.filter(({ use }) => use === "data");
+    const rest = its.filter(({ use }) => use !== "data");
+    if (folder === undefined) for (const { path, sha256 } of data.slice(0, MOST_ROWS)) say("fail", T.fileIsNot(path), sha256);
+    else if (roots.has(folder)) {
+      if (data.length) say("fail", T.notPart(names(data.map(({ path }) => path))));
+      if (rest.length) say("unknown", T.notPart(names(rest.map(({ path }) => path))));
+    } else if (data.length) {
+      const whole = given.filter((file) => root(file) === folder);
+      const differences = await Promise.all([...subjects].slice(0, MOST_NAMES).map(async (subject) => difference(folder, whole, await listing(subject))));
+      say("fail", [T.fileIsNot(T.folderName(folder, whole.length)), ...differences].filter(Boolean).join(" "));
+    }
+  }
+  const shown = lines.slice(0, MOST_ROWS);
+  const failed = lines.slice(MOST_ROWS).filter((line) => line.className !== "pass").slice(0, MOST_ROWS);
+  const left = lines.length - shown.length - failed.length;
+  return { node: h("section", { "aria-label": T.yourFiles }, h("h2", {}, T.yourFiles), h("ul", { class: "plain" }, shown, failed), left > 0 && h("p", {}, T.moreFiles(left))), isWrong };
+}
+
+/** How a folder differs from the list of a recorded one. */
+function difference(folder: string, files: readonly Digested[], listing: readonly Listed[] | undefined): string | undefined {
+  if (!listing) return undefined;
+  const here = new Map(files.map(({ path, sha256 }) => [path.slice(folder.length + 1).normalize("NFC"), sha256]));
+  const listed = new Map(listing.map(({ path, sha256 }) => [path.normalize("NFC"), sha256]));
+  const changed = [...listed].filter(([path, digest]) => here.has(path) && here.get(path) !== digest).map(([path]) => path);
+  const missing = [...listed.keys()].filter((path) => !here.has(path));
+  const added = [...here.keys()].filter((path) => !listed.has(path));
+  return [changed.length && T.changed(names(changed)), missing.length && T.missing(names(missing)), added.length && T.notPart(names(added))].filter(Boolean).join(" ");
+}
+
+function roleOf(file: Digested, { key, manifest }: Shown, which: string): string | undefined {
+  if (key.subject === file.sha256 && key.subjectType === subjectTypes.file) return T.roleSubject(which);
+  const artifact = manifest && find(manifest.predicate, (it) => it["sha256"] === file.sha256 && typeof it["path"] === "string");
+  return artifact ? T.roleArtifact(which, String(artifact["path"])) : undefined;
 }
 
 function find(value: Json, fits: (item: JsonObject) => boolean): JsonObject | undefined {

@@ -228,6 +228,11 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
     nodes.answers |= {"full": life.node.answer, "lying": denies}
     nodes.answers |= {f"pruned-{mode}": forgetful(life.node, mode, life.node.head) for mode in MODES}
 
+    def refuses(method: str, params: list[Any]) -> Any:
+        raise RpcError(-32000, "no answer")
+
+    nodes.answers["silent"] = refuses
+
     def asks(target: str, *names: str) -> dict[str, Any]:
         chosen = {"network": "other", "chain": chain, "registry": registry, "node": nodes.url(names[0])}
         if len(names) > 1:
@@ -246,6 +251,8 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
         "early": {"files": ["early.proof"], "fields": {"block": " ".join(blocks_of(early))}, "press": True,
                   "expects": "Every check passed", "badge": True},
         "another file": {"files": ["good.proof", "other.csv"], "expects": "other.csv is not"},
+        "silent": {"files": ["good.proof"], "press": True, "expects": "Its life",
+                   "fields": {"network": "1", "node": nodes.url("silent")}},
         "large": {"files": ["large.bin"], "expects": OF_ZEROS},
         "by a node": asks(life.ids["data"], "full"),
         "by its file": {k: v for k, v in asks("", "full").items() if k != "paste"} | {"files": [str(data)]},
@@ -304,6 +311,7 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "hostile": "It fits together",
         "early": "Verified",
         "another file": "Not verified",
+        "silent": "It can't be decided",
         "large": "nothing",
         "by a node": "Verified",
         "by its file": "Verified",
@@ -346,6 +354,15 @@ def test_an_earliest_time_is_the_word_of_its_author(seen: dict[str, Seen]) -> No
     assert "between" not in seen["early"].text.split("In plain words")[1].split("What it came from")[0]
 
 
+def test_a_file_is_not_believed_before_its_blocks_stand(seen: dict[str, Seen]) -> None:
+    word = "It is the word of whoever made it"
+    assert {name for name in ("good", "another file", "silent", "trusted", "by a node") if word in seen[name].text} == {
+        *("good", "another file", "silent")
+    }
+    assert "Times are the chain's" in seen["retracted by a node"].text
+    assert "Times are the chain's" not in seen["silent"].text
+
+
 def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:
     assert "The two nodes do not say the same." in seen["two nodes"].text
 
@@ -354,7 +371,7 @@ def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes
     for name, it in seen.items():
         wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes")
         wanted = wanted or name in ("lineage", "stands on a mistake", "sealed", "registry", "server", "beside", "kept")
-        wanted = wanted or name.startswith("pruned") or name == "a link, pressed"
+        wanted = wanted or name.startswith("pruned") or name in ("a link, pressed", "silent")
         assert bool(it.asked) == wanted, name
         assert all(address.startswith((nodes.url(""), server)) for address in it.asked)
 

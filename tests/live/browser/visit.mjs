@@ -1,6 +1,6 @@
 // Uses the page that verifies as a person does, and tells what came and what the page tried.
 // In, as JSON: {page, visits: [{address, fragment, folder, files, fields: {id: text}, paste, press, then, badge, widths, picture}]}.
-// `then` is a list of {fill: {id: text}, click: selector, expects: text}, done one after another.
+// `then` is a list of {files, folder, link, fill: {id: text}, click: selector, expects: text}, done one after another.
 // Out: one object a visit.
 import chromium from "@sparticuz/chromium";
 import axe from "axe-core";
@@ -37,7 +37,10 @@ for (const visit of visits) {
   }
   if (visit.press) await page.click("button.main");
   if (visit.expects) await page.waitForFunction((text) => document.body.innerText.includes(text), visit.expects, { timeout: visit.seconds ? visit.seconds * 1000 : 120_000 }).catch(() => messages.push("error: what was expected did not come"));
-  for (const { fill = {}, click, expects } of visit.then ?? []) {
+  for (const { files, folder, link, fill = {}, click, expects } of visit.then ?? []) {
+    if (files) await page.setInputFiles("#files", files);
+    if (folder) await page.setInputFiles("#folder", folder);
+    if (link) await page.evaluate((text) => void (location.hash = text), link);
     for (const [id, text] of Object.entries(fill)) await page.fill(`#${id}`, text);
     if (click) await page.click(click);
     if (expects) await page.waitForFunction((text) => document.body.innerText.includes(text), expects, { timeout: 30_000 }).catch(() => messages.push(`error: "${expects}" did not come`));
