@@ -236,19 +236,19 @@ class _Response(HTTPResponse):
             self.fp = io.BufferedReader(_UntilDeadline(raw, sock, clock), _PIECE)
 
 
-_LOCAL = tuple(map(ip_network, ("::/96", "64:ff9b:1::/48", "2001::/32", "fec0::/10")))
-"""Compatible IPv4, a site's own NAT64 (RFC 8215), Teredo, site-local: what Python calls global, or leads anywhere."""
-_NAT64 = ip_network("64:ff9b::/96")
+_UNICAST, _NAT64 = ip_network("2000::/3"), ip_network("64:ff9b::/96")
+_SPECIAL = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "3fff::/20")))
+"""Protocols (RFC 6890; Teredo is one), relays of 6to4, documentation: what Python calls global, or leads anywhere."""
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether an address is on the public internet. One that carries an IPv4 address is what that one is."""
+    """Tell whether an address is of a host on the public internet. One that carries an IPv4 address is what that is."""
     if isinstance(address, IPv6Address):
-        if any(address in network for network in _LOCAL):
-            return False
         carried = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
         address = address.ipv4_mapped or address.sixtofour or carried or address
-    return address.is_global
+    if address.is_multicast or (isinstance(address, IPv6Address) and address not in _UNICAST):
+        return False
+    return address.is_global and not any(address in network for network in _SPECIAL)
 
 
 class _Plain(HTTPConnection):

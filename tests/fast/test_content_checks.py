@@ -276,6 +276,28 @@ def test_what_is_shown_is_compared_with_the_outputs_of_a_run(folder: Path, tmp_p
     assert Shown(folder, FolderCopies()).compare(asked, None)[0].verdict is UNKNOWN
 
 
+def test_what_a_run_read_is_its_input(folder: Path, tmp_path: Path) -> None:
+    """It counted as no file of the run."""
+    inputs = [
+        {"record": "0x" + "11" * 32, "relation": 1, "path": "in/data.csv", "sha256": sha256(b"data")},
+        {"record": "0x" + "22" * 32, "relation": 1, "name": "a folder", "sha256": digest_folder(folder).sha256},
+    ]
+    parents = [{key: it[key] for key in ("record", "relation")} for it in inputs]
+    run = Manifest.of(Kind.RUN, run_predicate(inputs=inputs, parents=parents))
+    for name, data, verdict, detail in (
+        ("data.csv", b"data", PASS, "is the run's input in/data.csv, by its digest: "),
+        ("elsewhere", b"data", PASS, "is the run's input in/data.csv, by its digest: "),
+        ("data.csv", b"changed", FAIL, "changed: expected"),
+        ("else", b"changed", FAIL, "the record names no file like"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        [check] = Shown(tmp_path / name, FolderCopies()).compare(key("44" * 32, SubjectType.IDENTIFIER), run)
+        assert check.verdict is verdict, (name, data)
+        assert detail in check.detail
+    [check] = Shown(folder, FolderCopies()).compare(key("44" * 32, SubjectType.IDENTIFIER), run)
+    assert (check.verdict, "is the run's input a folder" in check.detail) == (PASS, True)
+
+
 @pytest.mark.parametrize(
     ("recorded", "here", "verdict", "values"),
     [

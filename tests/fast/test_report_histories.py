@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from blockchaintracer.extras.report.report_history import parse_history
+from blockchaintracer.extras.report.report_history import MAX_POINTS, parse_history
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,19 @@ from blockchaintracer.extras.report.report_history import parse_history
 )
 def test_histories(data: bytes, points: list[tuple[float, float]]) -> None:
     assert parse_history(data) == points
+
+
+def test_a_peak_is_kept_of_many_points() -> None:
+    """Every second point was taken: a peak between two of them was lost."""
+    values = [0.0] * 40_001
+    values[20_001], values[-1] = 9.0, 1.0
+    points = parse_history(json.dumps(values).encode())
+    assert len(points) <= MAX_POINTS
+    assert {(20_001.0, 9.0), (40_000.0, 1.0)} <= {*points}
+    assert points == sorted(points)
+
+
+def test_of_a_row_no_more_than_its_cells_is_read() -> None:
+    """Each row was filled up to the header: a few megabytes took hours."""
+    data = b"value," + b"x," * 30_000 + b"\n" + b"1\n" * 30_000
+    assert len(parse_history(data)) <= MAX_POINTS

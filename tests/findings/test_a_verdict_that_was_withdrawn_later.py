@@ -15,6 +15,7 @@ from blockchaintracer.core.record import Verdict, from_hex
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.core.verify.verdict_checks import check_verdicts
 from blockchaintracer.extras.renewal.as_of import registry_as_of
+from tests.model.registry import ALL_ROLES
 from tests.support.memory_node import RpcError
 from tests.support.revm_lab import ALICE, BOB, RevmLab, Stranger
 
@@ -65,3 +66,15 @@ def test_a_later_withdrawal_says_nothing_of_then(stranger: Stranger) -> None:
     for time in (given, withdrawn, again):
         with pytest.raises(ChainUnavailable):
             judged(stranger, "kept", time)
+
+
+def test_three_groups_are_asked_singly(stranger: Stranger) -> None:
+    """From three groups on a contract is asked for all at once, whose code that node does not have: it gave up."""
+    lab = stranger.lab
+    for group in (2, 3, 4):
+        if group > 2:
+            lab.do(BOB, "createGroup", ALL_ROLES, bytes(32))
+        lab.do(BOB, "attest", group, from_hex(lab.id("kept")), int(Verdict.REVIEWED))
+    given = stranger.registry.chain.head().timestamp
+    lab.do(ALICE, "seal", 1, b"\1" * 32)
+    assert judged(stranger, "kept", given) == [f"{Outcome.PASS.name} reviewed"] * 3

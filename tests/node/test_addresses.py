@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import socket
@@ -124,6 +125,7 @@ class Web(HTTPFileSystem):
     """aiohttp, in fsspec's own thread, under another scheme: as s3fs and gcsfs reach their servers."""
 
     protocol = "bucket"
+    __module__ = "s3fs"
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
@@ -134,6 +136,7 @@ class Calling(AbstractFileSystem):
     """Sockets of the reading thread, by a name: as file systems with a client of their own reach their servers."""
 
     protocol = "calling"
+    __module__ = "ossfs"
 
     def _open(self, path: str, *given: Any, **more: Any) -> Any:
         host, _, port = path.strip("/").partition(":")
@@ -148,8 +151,15 @@ def test_a_file_system_is_kept_to_public_addresses_unless_a_person_lets_it(serve
         fsspec.register_implementation(kind.protocol, kind, clobber=True)
     others: list[str] = []
 
+    def read(*given: Any) -> bytes:
+        return urlopen(f"{server}/data").read(3)
+
+    async def ask_elsewhere() -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(None, read)
+
     def ask() -> None:
-        others.append(urlopen(f"{server}/data").read()[:3])
+        web = fsspec.filesystem("http", skip_instance_cache=True)
+        others.extend([read(), web.cat_file(f"{server}/data")[:3], asyncio.run(ask_elsewhere())])
 
     for name in ("127.0.0.1", "localhost"):
         address = f"{server.replace('http', scheme).replace('127.0.0.1', name)}/data"
@@ -157,11 +167,22 @@ def test_a_file_system_is_kept_to_public_addresses_unless_a_person_lets_it(serve
         assert ("no public address" in refused.message, refused.hint) == (True, "--allow-local lets it.")
         assert b"".join(read_address(address, public=False)) == DATA
     with public_only():
-        # what other threads of this process do is theirs
+        # what other threads of this process do is theirs, also by fsspec's event loop and by loops of their own
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
-        assert others == [DATA[:3]]
+        assert others == [DATA[:3]] * 3
+
+
+def test_what_connects_where_the_interpreter_does_not_see_it_is_refused() -> None:
+    """Arrow's HDFS connects in C++, and of a file system that nobody here knows it is unknown."""
+    fsspec.register_implementation("unknown", type("Unknown", (AbstractFileSystem,), {}), clobber=True)
+    for address, module in (("hdfs://127.0.0.1:9/data", "arrow"), ("unknown://127.0.0.1:9/data", "test_addresses")):
+        refused = record_refused(address)
+        assert (f"{module}, which nothing here keeps from" in refused.message, refused.hint) == (
+            True,
+            "--allow-local lets it.",
+        )
 
 
 def record_refused(address: str) -> InputError:

@@ -7,6 +7,7 @@ the answers and errors are those of the single calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from blockchaintracer.core.chain.abi import interface, shipped_code
@@ -72,5 +73,6 @@ def _ask(registry: Registry, function: str, *arguments: Any) -> list[tuple[int, 
 def _has_lens(chain: Chain) -> bool:
     """Return whether a chain has the Lens: another contract may be at its address."""
     if chain.has_lens is None:
-        chain.has_lens = chain.code(lens_address()) == shipped_code("RegistryLens", "runtimeBytecode")
-    return chain.has_lens
+        with suppress(ChainUnavailable):  # as where a node has forgotten the code of a block
+            chain.has_lens = chain.code(lens_address()) == shipped_code("RegistryLens", "runtimeBytecode")
+    return bool(chain.has_lens)

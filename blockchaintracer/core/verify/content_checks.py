@@ -20,7 +20,6 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import (
     LISTING,
     MAX_BYTES,
-    Artifact,
     ContentPredicate,
     Manifest,
     RunPredicate,
@@ -29,7 +28,7 @@ from blockchaintracer.core.manifest import (
     is_listing,
     parse_manifest,
 )
-from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, identifier_of
+from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, Predicate, identifier_of
 from blockchaintracer.core.record import RecordKey, SubjectType, label
 from blockchaintracer.core.verify.copies import Copies, Copy, Damaged, compare_files
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -257,7 +256,7 @@ class Shown:
             return [Check("content", Outcome.UNKNOWN, detail)]
         if manifest is None:
             return [Check("content", Outcome.UNKNOWN, "which files the record names is in its manifest, not at hand")]
-        return self._against_artifacts(artifacts_of(manifest.predicate))
+        return self._against_named(manifest.predicate)
 
     def check_executable(self, manifest: Manifest | None) -> Iterator[Check]:
         """Check that exactly the files that the manifest lists are executable."""
@@ -282,25 +281,34 @@ class Shown:
             detail = f"the same {len(here)} of {len(self.folder.files)} files may be executed as when it was recorded"
             yield Check("executable", Outcome.PASS, detail, values)
 
-    def _against_artifacts(self, artifacts: Sequence[Artifact]) -> list[Check]:
-        equal = [artifact.path for artifact in artifacts if artifact.sha256 == self.sha256]
-        if own := self._own(equal, [artifact.path for artifact in artifacts]):
-            return [self._same(self.path, self.sha256, f"the record's {own}")]
+    def _against_named(self, predicate: Predicate) -> list[Check]:
+        """Compare with the files that the manifest names, and with what a run read."""
+        inputs = predicate.inputs if isinstance(predicate, RunPredicate) else ()
+        files = [(artifact.path, artifact.sha256) for artifact in artifacts_of(predicate)]
+        read = [(it.path or it.name or it.record, it.sha256) for it in inputs]
+        for what, named in (("the record's {}", files), ("the run's input {}, by its digest", read)):
+            equal = [path for path, sha256 in named if sha256 == self.sha256]
+            if own := self._own(equal, [path for path, _ in named]):
+                return [self._same(self.path, self.sha256, what.format(own))]
         if self.folder:
-            for artifact in artifacts:
-                if artifact.path == f"{self.path.name}/{LISTING}":
-                    return self._against_listing(artifact.sha256)
+            for path, sha256 in files:
+                if path == f"{self.path.name}/{LISTING}":
+                    return self._against_listing(sha256)
             here = {entry.path: entry.sha256 for entry in self.folder.files}
-            named = [artifact for artifact in artifacts if artifact.path in here]
             checks = [
-                self._same(self.path / artifact.path, artifact.sha256, f"the record's {artifact.path}")
-                if here[artifact.path] == artifact.sha256
-                else self._changed(artifact.path, self.path / artifact.path, artifact.sha256, here[artifact.path])
-                for artifact in named
+                self._same(self.path / path, sha256, f"the record's {path}")
+                if here[path] == sha256
+                else self._changed(path, self.path / path, sha256, here[path])
+                for path, sha256 in files
+                if path in here
             ]
         else:
-            named = [artifact for artifact in artifacts if Path(artifact.path).name == self.path.name]
-            checks = [self._changed(one.path, self.path, one.sha256, self.sha256, equal) for one in named]
+            equal = [path for path, sha256 in (*files, *read) if sha256 == self.sha256]
+            checks = [
+                self._changed(path, self.path, sha256, self.sha256, equal)
+                for path, sha256 in (*files, *read)
+                if Path(path).name == self.path.name
+            ]
         return checks or [self._fail(f"the record names no file like {self.path}", None)]
 
     def _against_listing(self, digest: str) -> list[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -86,20 +86,20 @@ def key_identifier(account: str) -> str:
     return f"lost-or-stolen-key:{account.lower()}"
 
 
-def check_key(registry: Registry, copies: Copies, group: int, account: str, time: int) -> Iterator[Check]:
-    """Compare when a member of a group signed something with what the group states of the member's key.
+def check_key(registry: Registry, copies: Copies, groups: Collection[int], account: str, time: int) -> Iterator[Check]:
+    """Compare when a member of groups signed something with what the groups state of the member's key.
 
-    The statement of another maintainer of the group, or of its owner, counts. What others state is named: anyone with
+    The statement of another maintainer of a group, or of its owner, counts. What others state is named: anyone with
     the stolen key could state something, too.
     """
     statements = registry.find_subject(sha256(key_identifier(account).encode()).hexdigest())
-    if gap := registry.history.gap:
+    for group in groups if (gap := registry.history.gap) else ():
         detail = f"whether group {group} stated that the key of {account} was lost or stolen is unknown: {gap}"
         if ended := ended_by_state(registry, registry.membership(group, account)):
             detail += f"; {ended}"
         yield Check("key", Outcome.UNKNOWN, detail, {"history": gap})
     for statement in statements:
-        if (statement.group, statement.key.kind) != (group, Kind.DOCUMENT):
+        if (group := statement.group) not in groups or statement.key.kind != Kind.DOCUMENT:
             continue
         stored = registry.status(statement.id)
         # who has the key that it is about cannot take it back

@@ -125,7 +125,7 @@ class RecordChecks:
         for check in check_verdicts(self._registry, record.id, status):
             values, keys = check.values, list[Check]()
             if attester := values.get("attester"):
-                stated = [*check_key(self._registry, self._copies, values["group"], attester, values["attestedAt"])]
+                stated = [*check_key(self._registry, self._copies, [values["group"]], attester, values["attestedAt"])]
                 yield from (key for key in stated if "history" in key.values)
                 keys = [replace(key, name=check.name) for key in stated if key.values and "history" not in key.values]
             stolen = [key for key in keys if key.verdict is Outcome.FAIL]
@@ -159,7 +159,7 @@ class RecordChecks:
         else:
             yield check_anchorer(self._registry, record.key.author, committed, about=record.id)
         yield self._role(record, committed)
-        yield from check_key(self._registry, self._copies, record.group, record.author, committed.time)
+        yield from check_key(self._registry, self._copies, [record.group], record.author, committed.time)
 
     def standing(self, record: RecordView) -> tuple[RecordView, list[Check]]:
         """Check that a record is stored, by its event, its id, the registry's state and its block."""

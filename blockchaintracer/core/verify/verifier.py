@@ -124,7 +124,7 @@ class Verifier:
             values, stated = check.values, []
             signer, time = values.get("author") or values.get("attester"), values.get("sealedAt") or values.get("time")
             if check.name in ("seal", "event") and signer and time and "group" in values:
-                stated = [*check_key(self._registry, self._copies, values["group"], signer, time)]
+                stated = [*check_key(self._registry, self._copies, [values["group"]], signer, time)]
             keys += [key for key in stated if key not in keys]
             sound += [check] if all(key.verdict is not Outcome.FAIL for key in stated) else []
         proves = (*report.proves, *proven_by(self._registry, sound), *sentences_of(self._registry, sound))

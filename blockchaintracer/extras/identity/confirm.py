@@ -21,7 +21,7 @@ from blockchaintracer.extras.identity.identity_claims import check_claim, holder
 from blockchaintracer.extras.identity.other_side import Asking, Named
 from blockchaintracer.lab.attest import Written, retract
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, keep, kept_files
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, file_name, keep, kept_files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.recording.commit import require_recorder
@@ -118,7 +118,7 @@ def _entries(lab: Lab, names: Sequence[str], sources: Sequence[str]) -> dict[str
         lab.domain.record_id(entry.key): entry
         for name in names
         for where, data in kept_files(lab.home, sources, name)
-        for entry in IdentityEvidence.parse(data, where or "the lab's own file").entries
+        for entry in IdentityEvidence.parse(data, f"{where or lab.home.path}/{file_name(name)}").entries
     }
 
 

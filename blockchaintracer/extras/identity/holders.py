@@ -21,7 +21,15 @@ from blockchaintracer.core.verify.locate import check_key, key_identifier
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, require_timely, speaks_for, title
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
-from blockchaintracer.lab.kept_identities import FOLDER, LIMIT, IdentityEvidence, IdentityRecord, holders_of, kept_files
+from blockchaintracer.lab.kept_identities import (
+    FOLDER,
+    LIMIT,
+    IdentityEvidence,
+    IdentityRecord,
+    file_name,
+    holders_of,
+    kept_files,
+)
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
@@ -186,7 +194,8 @@ def of_names(
         evidence = [("a proof", it) for it in others if it.holder == name]
         for where, data in kept_files(lab.home, sources, name):
             try:
-                evidence.append((where, IdentityEvidence.parse(data, where or "the lab's own file of identities")))
+                path = f"{where or lab.home.path}/{file_name(name)}"
+                evidence.append((where, IdentityEvidence.parse(data, path)))
             except InputError as error:
                 given.append(_damaged(name, where, error))
         given += _holders(lab, name, evidence, frozenset(groups), sources, asking, wanted)
@@ -294,11 +303,10 @@ def _require_own_key(
     joined = ((group, lab.registry.membership(group, author)) for group in stating)
     its = {group for group, member in joined if member.version and member.since <= recorded_at}
     unknown = ""
-    for group in sorted({entry.key.group, *groups, *its}):
-        for check in check_key(lab.registry, copies, group, author, recorded_at):
-            if check.verdict is Outcome.FAIL:
-                raise InputError(f"it was made with a key that was lost or stolen: {check.detail}")
-            unknown = unknown or (check.detail if check.verdict is Outcome.UNKNOWN else "")
+    for check in check_key(lab.registry, copies, sorted({entry.key.group, *groups, *its}), author, recorded_at):
+        if check.verdict is Outcome.FAIL:
+            raise InputError(f"it was made with a key that was lost or stolen: {check.detail}")
+        unknown = unknown or (check.detail if check.verdict is Outcome.UNKNOWN else "")
     return unknown
 
 

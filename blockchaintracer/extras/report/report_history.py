@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -42,7 +43,7 @@ def parse_history(data: bytes, name: str = "value") -> Points:
             values = [parse_json(line, "history", constant=_no_point) for line in data.splitlines() if line.strip()]
         except InputError:
             try:
-                values = list(csv.DictReader(data.decode().splitlines()))
+                values = list(_rows(data.decode(), name))
             except (csv.Error, UnicodeDecodeError):
                 return []
     if isinstance(values, dict):
@@ -50,8 +51,27 @@ def parse_history(data: bytes, name: str = "value") -> Points:
     if not isinstance(values, list):
         return []
     points = [point for number, value in enumerate(values) if (point := _point(number, value, name))]
-    every = -(-len(points) // MAX_POINTS) or 1
-    return points[::every]
+    return points if len(points) <= MAX_POINTS else _thinned(points)
+
+
+def _rows(text: str, name: str) -> Iterator[list[Any]]:
+    """Yield step and value of each row. Of a row no more than its own cells is read, however many columns there are."""
+    rows = csv.reader(text.splitlines())
+    columns = {column: place for place, column in enumerate(next(rows, ()))}
+    step, value = columns.get("step"), next((columns[key] for key in (*_VALUES, name) if key in columns), None)
+    for number, row in enumerate(filter(None, rows)):
+        if value is not None and max(value, step or 0) < len(row):
+            yield [number if step is None else row[step], row[value]]
+
+
+def _thinned(points: Points) -> Points:
+    """Return the first and the last point, and the lowest and the highest of each part, so that no peak is lost."""
+    size = -(-len(points) // (MAX_POINTS // 2 - 1))
+    kept = {0, len(points) - 1}
+    for start in range(0, len(points), size):
+        part = range(start, min(start + size, len(points)))
+        kept |= {choose(part, key=lambda place: points[place][1]) for choose in (min, max)}
+    return [points[place] for place in sorted(kept)]
 
 
 def _point(number: int, value: Any, name: str) -> tuple[float, float] | None:

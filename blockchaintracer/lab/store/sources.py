@@ -93,18 +93,22 @@ def limited(
 
 def read_page(source: str, name: str, limit: int, format_: Format) -> bytes | None:
     """Read a small file of a published store that names its format. Returns None if the source does not have it: many
-    servers answer any name with a page of theirs, which says nothing.
+    servers answer any name with a page of theirs, which says nothing. On this machine such a file is a damaged one.
 
     Raises:
         ChainUnavailable: if the source can't be asked.
+        InputError: if it is too large, or in a damaged archive, on this machine.
     """
+    where = f"{public_name(source)}/{name}"
     try:
         data = b"".join(limited(read_source(source, name), limit, wrong=True))
     except SourceError as error:
         if error.unavailable:
-            raise ChainUnavailable(f"{public_name(source)}/{name} {error}") from None
+            raise ChainUnavailable(f"{where} {error}") from None
+        if error.wrong and not is_url(source):
+            raise InputError(f"{where}: expected {format_}, got a file that {error}") from None
         return None
-    return data if format_.prefix.encode() in data else None
+    return data if format_.prefix.encode() in data or not is_url(source) else None
 
 
 def _from_folder(folder: Path, name: str) -> Iterator[bytes]:
@@ -170,11 +174,11 @@ def _from_web(address: str, *, public: bool = False, tries: int = _RETRIES) -> I
 
 def _from_filesystem(address: str, *, public: bool = False) -> Iterator[bytes]:
     fsspec = require("fsspec", "fsspec")
-    with _told(public):
+    with _told(public, address):
         file = fsspec.open(address, "rb").open()
     with file:
         while True:
-            with _told(public):
+            with _told(public, address):
                 block = file.read(_BLOCK)
             if not block:
                 return
@@ -185,21 +189,21 @@ def hub_digest(address: str, *, public: bool) -> tuple[str, int, str] | None:
     """Return SHA-256 and size that Hugging Face's hub says of a file (``hf://``), and its host; None of a small file,
     which it keeps in git. Raises as `read_address`."""
     fsspec = require("fsspec", "fsspec")
-    with _told(public):
+    with _told(public, address):
         hub, path = fsspec.core.url_to_fs(address)
         info = hub.info(path)
         return (info["lfs"]["sha256"], info["size"], urlsplit(hub.endpoint).hostname) if info.get("lfs") else None
 
 
 @contextmanager
-def _told(public: bool) -> Iterator[None]:
+def _told(public: bool, address: str) -> Iterator[None]:
     """Raise what a file system raises as a `SourceError`: any exception, whose text may hold credentials.
 
     Args:
         public: let it connect to public addresses alone.
     """
     try:
-        with public_only() if public else nullcontext():
+        with public_only(address) if public else nullcontext():
             yield
     except SourceError:
         raise

@@ -336,7 +336,7 @@ def test_keys(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
             record = stranger.registry.find_record(lab.id(of))
             assert record is not None
             committed = commitment_of(stranger.registry, record, stranger.registry.status(record.id))
-            lines.append(told(lab, f"{name}: {of}", check_key(*stands, record.group, record.author, committed.time)))
+            lines.append(told(lab, f"{name}: {of}", check_key(*stands, [record.group], record.author, committed.time)))
 
     look("nothing stated")
     for name, (who, fields) in statements.items():
@@ -352,5 +352,5 @@ def test_keys(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
     record = stranger.registry.find_record(lab.id("late"))
     assert record is not None
     gone = Commitment(Position(0, 0, 0), None, "", time)
-    lines.append(told(lab, "its block is gone", check_key(*stands, record.group, record.author, gone.time)))
+    lines.append(told(lab, "its block is gone", check_key(*stands, [record.group], record.author, gone.time)))
     expect(expected / "keys.txt", "\n".join(lines))
