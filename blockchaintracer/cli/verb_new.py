@@ -15,7 +15,7 @@ from blockchaintracer.lab.recording.templates import list_templates, load_templa
 @click.command(cls=Verb)
 @click.option("--template", "name", metavar="NAME", help="The template; --list shows them.")
 @click.option("--version", "number", type=int, metavar="NUMBER", help="Of the template. [default: the newest]")
-@click.option("--output", type=PATH, help="The file to write, never over another.")
+@click.option("-o", "--output", type=PATH, help="The file to write, never over another.")
 @click.option("--list", "listed", is_flag=True, help="List the templates.")
 def command(name: str | None, number: int | None, output: Path | None, listed: bool) -> Answer:
     """Start a run document from a template: what an experiment of a kind states, with a comment on each value.

@@ -9,6 +9,7 @@ import struct
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import click
 import matplotlib.font_manager  # noqa: F401 -- imported first, it asks for the machine's fonts by a process
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from blockchaintracer.extras.compare.comparison import RunComparison, compare
 from blockchaintracer.extras.compare.plot import draw
 from blockchaintracer.extras.compare.runs import Compared, compared, flat
 from blockchaintracer.extras.compare.statistics import holm
+from blockchaintracer.extras.compare.verb_compare import _fields
 
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
 SLEEP_B = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
@@ -39,6 +41,21 @@ def sleep(paired: bool = True) -> list[Compared]:
         for drug, found in (("a", SLEEP_A), ("b", SLEEP_B))
         for patient, hours in enumerate(found)
     ]
+
+
+def test_many_packages_hide_nothing_else(capsys: pytest.CaptureFixture[str]):
+    packages = {f"environment.packages.p{number}": "1.0" for number in range(21)}
+    runs = [Compared("a", "a", {"params.lr": 0.1} | packages), Compared("b", "b", {"params.lr": 0.2})]
+
+    def printed(everything: bool) -> str:
+        with click.Context(click.Command("compare")):
+            _fields(compare(runs), everything)()
+        return " ".join(capsys.readouterr().out.split())
+
+    assert "22 fields with differences (21 of packages: --all), 0 equal in all" in printed(False)
+    assert "params.lr" in printed(False)
+    assert "packages.p7" not in printed(False)
+    assert "packages.p7" in printed(True)
 
 
 # statistics

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.evm
 
 
 def test_what_is_no_program_is_no_file_either(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'nothere\.csv' can't be started") as told:
+    with pytest.raises(InputError, match=r"^expected a file to record, or a .* got 'nothere\.csv': No such") as told:
         run_command(["nothere.csv"], tmp_path, Home(tmp_path / "home"))
-    assert "No file has this name" in str(told.value.hint)
+    assert "Check its name" in str(told.value.hint)
 
 
 def test_who_searches_is_told_how_the_devnet_starts(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_people_read_tables_and_programs_csv(lab: Lab, runs: list[str]):
     for expected in ("params.lr", "0.1 (x3), 0.2 (x3)", "only 3 pairs", "after Holm", "Repeated runs"):
         assert expected in told
     side_by_side = compared_by_verb(lab, runs[0], runs[3]).output
-    assert "can be told from chance" in " ".join(side_by_side.split())
+    assert "No two completed runs have the same parameters (or values of --by)" in " ".join(side_by_side.split())
     assert "p (t)" not in side_by_side
 
     table = list(csv.DictReader(io.StringIO(compared_by_verb(lab, *runs, "--csv").output)))

@@ -212,7 +212,7 @@ def test_what_is_no_recipient_is_refused_before_anything_is_kept(lab, tmp_path, 
 
 def test_nothing_to_decrypt(lab, reader, tmp_path, file):
     plain = record_content(lab, Kind.DATASET, file)
-    with pytest.raises(InputError, match="nothing that is encrypted"):
+    with pytest.raises(InputError, match="is not encrypted"):
         decrypt_record(lab, plain.id, tmp_path / "out", identities=[reader[0]])
     with pytest.raises(InputError, match="no private values that are encrypted"):
         decrypt_private(lab, plain.id, [reader[0]])

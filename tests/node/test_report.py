@@ -379,7 +379,7 @@ def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
     assert (back / "report.html").read_bytes() == (out / "report.html").read_bytes()
     without = called(run, "-o", str(tmp_path / "without"), home=lab.home.path)
     assert without.exit_code == 0
-    assert "Left out: the model card, for want of preprocessing, limitations: see --field." in without.output
+    assert "Left out: the model card. It lacks preprocessing, limitations: give them by --field." in without.output
     assert {file.name for file in (tmp_path / "without").iterdir()} == {"report.html", "experiments.csv"}
     refused = called(run, "-o", str(tmp_path / "no"), "--format", "model-card", "--json", home=lab.home.path)
     assert refused.exit_code == 2

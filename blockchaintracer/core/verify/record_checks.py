@@ -102,7 +102,7 @@ class RecordChecks:
         status = self._registry.status(record.id)
         seen = replace(seen, stored=status if status.status is Status.CANCELLED else None)
         disowned = self._registry.batch(key.group, key.author, root).disowns(status.status)
-        checks.append(Check("stored", Outcome.FAIL if disowned else Outcome.UNKNOWN, disowned or "it is not stored"))
+        checks.append(Check("stored", Outcome.FAIL if disowned else Outcome.UNKNOWN, disowned or "only in its batch"))
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)
 

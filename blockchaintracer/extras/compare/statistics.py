@@ -383,8 +383,8 @@ def _assumptions(
 ) -> Iterable[str]:
     if not repeated:
         yield (
-            "No two runs are of one group, so there is no deviation, interval or test, and no difference here can be"
-            " told from chance."
+            "No two completed runs have the same parameters (or values of --by), so there is no deviation, interval or"
+            " test, and no difference here can be told from chance."
         )
         return
     if not has_scipy:

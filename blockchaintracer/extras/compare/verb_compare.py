@@ -24,6 +24,8 @@ from blockchaintracer.lab.lab import Lab
 
 _SIDE_BY_SIDE = 5
 """Runs that stand in columns of their own; of more, each field's values are counted."""
+_PACKAGES = 20
+"""Packages with differences that are listed unasked; more hide what else differs."""
 _SHOWN = 3
 _WIDEST = 40
 
@@ -35,7 +37,7 @@ _WIDEST = 40
 @click.option("--pair-by", metavar="FIELD", help="What pairs the runs of two groups. [default: their seeds]")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Look at this metric only. May be repeated.")
 @click.option("--confidence", default=0.95, show_default=True, type=float, help="Of the intervals.")
-@click.option("--all", "everything", is_flag=True, help="Show what is equal too.")
+@click.option("--all", "everything", is_flag=True, help="Show what is equal too, and all packages.")
 @click.option("--plot", type=NEW_FILE, help="Draw to this file: .png, .svg or .pdf.")
 @csv_option
 @click.option(
@@ -93,7 +95,11 @@ def _fields(comparison: RunComparison, everything: bool) -> Part:
     else:
         columns = ["field", "values"]
         rows = [[field.name, _counted(_cells(comparison, field))] for field in fields]
+    unlisted = [row for row in rows if row[0].startswith("environment.packages.")]
     differ = f"{counted(len(comparison.differences), 'field')} with differences"
+    if not everything and len(unlisted) > _PACKAGES:
+        rows = [row for row in rows if row not in unlisted]
+        differ += f" ({len(unlisted)} of packages: --all)"
     return table(f"{differ}, {equal} equal in all", columns, rows)
 
 

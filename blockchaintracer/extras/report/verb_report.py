@@ -121,7 +121,7 @@ def make_report(
         f"{record.kind} {record.id}: {facts.verification.status}",
         *(f"  {file}" for file in written),
         *([recorded_line("Report", recorded)] if recorded else []),
-        notes=[f"Left out: the model card, for want of {', '.join(missing)}: see --field."] if missing else [],
+        notes=[f"Left out: the model card. It lacks {', '.join(missing)}: give them by --field."] if missing else [],
         exit_code=facts.verification.conclusion.exit_code,
     )
 

@@ -256,8 +256,10 @@ def lock(evidence: RunEvidence) -> Finding:
     if read is None:
         return unknown("the lock file is not here, or can't be read")
     count, without = read
-    if not count or without:
-        return failed(f"without a digest in {artifact.path}: {_some(without) or 'all'}")
+    if not count:
+        return failed(f"{artifact.path} names no package")
+    if without:
+        return failed(f"without a digest in {artifact.path}: {_some(without)}")
     return passed(f"{artifact.path} names {count} packages by digest")
 
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from errno import ENOENT
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, BinaryIO
@@ -69,8 +70,10 @@ def start_program(
                 [*command], cwd=folder, env=variables, stdin=subprocess.DEVNULL, check=False, **targets
             )
         except OSError as error:
-            hint = "No file has this name; --dataset takes addresses." if isinstance(error, FileNotFoundError) else None
-            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}", hint=hint) from None
+            hint = "Check its name and this folder. An address goes after --dataset." if error.errno == ENOENT else None
+            raise InputError(
+                f"expected a file to record, or a program that starts, got {command[0]!r}: {error.strerror}", hint=hint
+            ) from None
         except OverLimitError as problem:
             raise InputError(str(problem)) from None
     return done.returncode

@@ -127,6 +127,6 @@ def _encrypted(record: RecordView, manifest: Manifest, output: str | None) -> tu
     artifact, encrypted = getattr(predicate, "artifact", None), getattr(predicate, "encrypted", None)
     if artifact is None or encrypted is None or output is not None:
         raise InputError(
-            f"record {record.id} is of nothing that is encrypted" if output is None else "it has no outputs"
+            f"the content of record {record.id} is not encrypted" if output is None else "it has no outputs"
         )
     return artifact, encrypted
