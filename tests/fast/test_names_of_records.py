@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.lab.recording.request import _name_of
+from blockchaintracer.lab.recording.run import RunFacts, output_name
+from blockchaintracer.lab.recording.run_document import RunDocument
 from blockchaintracer.lab.store.hashcache import HashCache
 
 pytestmark = pytest.mark.fast
@@ -36,3 +38,11 @@ def test_content_without_a_name_is_called_as_the_file_that_was_recorded_here(tmp
     hashes.note_place(file, "12" * 32)
     assert hashes.name_of("12" * 32) == "soil.csv"
     assert hashes.name_of("34" * 32) is None
+
+
+def test_outputs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    paths = [tmp_path / "a" / "m.json", tmp_path / "b" / "m.json", tmp_path / "b" / "fit.png"]
+    facts = RunFacts(
+        document=RunDocument(schema_version=1, name="run"), outputs=[("artifact", it) for it in paths], folder=tmp_path
+    )
+    assert [output_name(path, facts) for path in paths] == ["a/m.json", "b/m.json", "fit.png"]

@@ -70,6 +70,10 @@ def test_it_is_recorded_and_repeated_as_it_is(lab: Lab, tmp_path: Path) -> None:
     }
     assert recorded["acc"]["source"] == {"kind": "stdout", "pattern": r"acc=(\S+)"}
     assert recorded["cells"] == {"value": 3, "source": {"kind": "declared"}}
+    # the file of metrics that this run wrote is kept with it, and known by its bytes
+    [kept] = predicate.outputs
+    assert (kept.role, kept.artifact.path) == ("artifact", "m.json")
+    assert lab.store.get_bytes(kept.artifact.sha256) == (study.folder / "runs" / "7" / "m.json").read_bytes()
 
     result = study.repeat(other, run)
     assert (result.verdict, result.reason) == ("reproduced", None)

@@ -291,7 +291,6 @@ def _another_generator(project: Project) -> None:
             {"parameters": {**IMAGE, "trials": 20}, "seeds": {}, "outputs": []},
             {
                 "parameters": "unknown",
-                "seeds": "fail",
                 "search": "fail",
                 "predictions": "fail",
                 "weights": "fail",

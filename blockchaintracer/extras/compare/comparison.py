@@ -10,9 +10,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.extras.compare.runs import Compared, Scalar, section_of
 from blockchaintracer.extras.compare.statistics import Statistics, statistics
-
-SEED_NAMES = frozenset({"seed", "random_seed", "random_state", "rng_seed"})
-"""Last parts of names of parameters that are taken for seeds: they part no groups, and they pair runs."""
+from blockchaintracer.lab.capture.random_seeds import names_a_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,9 @@ def compare(
 
 
 def is_seed(name: str) -> bool:
-    """Whether a field is taken for a seed: one of the section of seeds, or a parameter that is called so."""
-    return name.startswith("seeds.") or (name.startswith("params.") and name.rpartition(".")[2].lower() in SEED_NAMES)
+    """Whether a field is taken for a seed, which parts no groups and pairs runs: one of the section of seeds, or a
+    parameter that is called so."""
+    return name.startswith("seeds.") or (name.startswith("params.") and names_a_seed(name))
 
 
 def _require(known: Sequence[str], names: Sequence[str], what: str) -> None:

@@ -501,7 +501,7 @@ def written_output(done: Rerun, recorded: Artifact) -> Path | None:
     is_folder = is_listing(recorded.path)
     name = path.parent.name if is_folder else path.name
     named = [folder / output.path for output in done.document.outputs if Path(output.path).name == name]
-    for candidate in (*named, place.output / name, folder / name):
+    for candidate in (*named, place.output / name, folder / (path.parent if is_folder else path)):
         if not _is_inside(candidate, place.root) or candidate.is_symlink():
             continue
         with suppress(InputError, OSError):

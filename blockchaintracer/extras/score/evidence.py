@@ -7,12 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from blockchaintracer.core.manifest import ContentPredicate, RunPredicate
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Relation
+from blockchaintracer.lab.capture.random_seeds import names_a_seed
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
 
 Status = Literal["pass", "fail", "unknown"]
@@ -143,8 +144,14 @@ def observed(run: RunPredicate) -> bool:
 
 
 def seeds_of(run: RunPredicate) -> bytes | None:
-    """Return the seeds of a run for a comparison; None without seeds."""
-    return canonical(run.seeds) if run.seeds else None
+    """Return the seeds of a run for a comparison, those among its parameters too; None without seeds."""
+    seeds = seeds_of_parameters(run) | run.seeds
+    return canonical(seeds) if seeds else None
+
+
+def seeds_of_parameters(run: RunPredicate) -> dict[str, Any]:
+    """Return the parameters that are seeds by their names, such as the argument ``--seed 7``."""
+    return {name: value for name, value in run.parameters.items() if names_a_seed(name) and type(value) is int}
 
 
 def disagreement(recorded: RunPredicate, repeated: RunPredicate) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import Artifact, ContentPredicate
+from blockchaintracer.core.manifest import Artifact, ContentPredicate, RunPredicate
 from blockchaintracer.core.manifest.metric_comparison import are_decisive
 from blockchaintracer.core.record import Kind, Relation, SubjectType, counted
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
@@ -35,6 +35,7 @@ from blockchaintracer.extras.score.evidence import (
     passed,
     same_code,
     seeds_of,
+    seeds_of_parameters,
     unknown,
 )
 from blockchaintracer.lab.capture.locks import unhashed
@@ -256,6 +257,8 @@ def lock(evidence: RunEvidence) -> Finding:
     if read is None:
         return unknown("the lock file is not here, or can't be read")
     count, without = read
+    if not count and (evidence.run.environment.model_extra or {}).get("packages") == {}:
+        return passed(f"{artifact.path} names no package, and the run had none")
     if not count:
         return failed(f"{artifact.path} names no package")
     if without:
@@ -337,8 +340,9 @@ def parameters(evidence: RunEvidence) -> Finding:
 
 def seeds(evidence: RunEvidence) -> Finding:
     """Check that each generator that the code imports has a seed of its name, or was seeded by `seed_everything`. The
-    code is what the run was seen to load, or else what its command starts and that imports."""
-    stated = evidence.run.seeds
+    code is what the run was seen to load, or else what its command starts and that imports. A seed without the name of
+    a generator, such as an argument, counts for code that imports one alone."""
+    stated, declared = evidence.run.seeds, seeds_of_parameters(evidence.run)
     used, reads = None, evidence.run.reads
     if evidence.tree and reads and reads.code:
         used = generators_of([evidence.tree / path for path in reads.code if path.endswith(".py")])
@@ -353,13 +357,22 @@ def seeds(evidence: RunEvidence) -> Finding:
         return passed("the code imports no generator of random numbers")
     seeded = stated.get("seeded")
     named = {*stated, *(seeded if isinstance(seeded, list) and stated.get("seed") is not None else ())} & {*GENERATORS}
-    if not stated or stated.get("seed", "") is None:
+    if not (stated or declared) or (stated.get("seed", "") is None and not declared):
         return failed("the run states no seed")
+    sources = evidence.run.parameter_sources or {}
+    by = "; ".join(
+        f"{name}={value} is declared by {'an argument' if sources.get(name) == 'argument' else 'a parameter'}"
+        for name, value in declared.items()
+    )
     if used is None:
-        return unknown("seeds are stated; the code can't be asked which generators it uses")
+        return unknown(f"seeds are stated{by and f' ({by})'}; the code can't be asked which generators it uses")
+    if declared and len(used) == 1 and not used & {STARTED}:
+        named |= used
     if missing := used - named:
-        return unknown(f"not said to be seeded: {', '.join(sorted(missing))}, which the code imports")
-    return passed(f"seeded, all that the code imports: {', '.join(sorted(used))}")
+        which = f"not said to be seeded: {', '.join(sorted(missing))}, which the code imports"
+        return unknown(f"{by}; {which}" if by else which)
+    shown = f"seeded, all that the code imports: {', '.join(sorted(used))}"
+    return passed(f"{shown} ({by}; that the program uses it is the author's word)" if by else shown)
 
 
 def determinism(evidence: RunEvidence) -> Finding:
@@ -405,7 +418,7 @@ def runs(evidence: RunEvidence) -> Finding:
         and run.status == "completed"
         and same_code(ours, run)
         and data_digests(run) == data_digests(ours)
-        and run.parameters == ours.parameters
+        and _without_seeds(run) == _without_seeds(ours)
     ]
     by_seed = {seeds: run for run in (ours, *alike) if (seeds := seeds_of(run))}
     different = [by_seed[seeds] for seeds in sorted(by_seed)]
@@ -509,6 +522,10 @@ CAPS: dict[str, Callable[[RunEvidence], bool]] = {
     "no-commit": lambda evidence: evidence.run.code.commit is None,
 }
 """Whether a cap applies."""
+
+
+def _without_seeds(run: RunPredicate) -> dict[str, Any]:
+    return {name: value for name, value in run.parameters.items() if name not in seeds_of_parameters(run)}
 
 
 def _reproducing_group(evidence: RunEvidence) -> int | None:

@@ -14,6 +14,12 @@ from blockchaintracer.core.errors import InputError
 
 SEED_LIMIT = 2**32
 """NumPy's legacy generator takes no larger seed."""
+_SEED_NAMES = frozenset({"seed", "random_seed", "random_state", "rng_seed"})
+
+
+def names_a_seed(parameter: str) -> bool:
+    """Return whether a parameter of this name, which may be dotted, is taken for a seed."""
+    return parameter.rpartition(".")[2].lower().replace("-", "_") in _SEED_NAMES
 
 
 def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[str, Any]:

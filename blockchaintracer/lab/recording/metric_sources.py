@@ -40,6 +40,7 @@ class MetricReader:
 
     Attributes:
         missing: why there is no number for a metric, or for a file of metrics, once it was read.
+        files: the files of metrics that the program wrote, once they were read; none of MLflow's.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class MetricReader:
     sources: Mapping[str, MetricSource]
     tables: Sequence[str] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
     _question: dict[str, Any] | None = None
 
     @property
@@ -89,6 +91,8 @@ class MetricReader:
         tables = {
             pattern: _merged(files) for pattern, files in zip(self._question["files"], answer["tables"], strict=True)
         }
+        paths = {path for files in tables.values() for path, values in files.items() if isinstance(values, dict)}
+        self.files = [self.folder / path for path in sorted(paths) if os.path.splitext(path)[1] in TABLES]
         told: dict[str, tuple[float, MetricSource]] = {}
         missing = self.missing
         for name, source in self.sources.items():

@@ -171,7 +171,7 @@ def _record_request(
     try:
         document = _with_tolerances(lab, document, tolerances, reader.missing, code)
         if not code:
-            request = _with_workflow(lab, request, start.started_at.timestamp())
+            request = _with_written(lab, request, reader.files, start.started_at.timestamp())
             hidden = request.paths if keeping.recipients else ()
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
         document.recorded_metrics()
@@ -265,8 +265,10 @@ def _of_workflow(lab: Lab, request: Request) -> tuple[Request, WorkflowFiles]:
     return request, flow
 
 
-def _with_workflow(lab: Lab, request: Request, since: float) -> Request:
-    """Add the inputs and outputs that a workflow's tool names after the run."""
+def _with_written(lab: Lab, request: Request, metrics: Sequence[Path], since: float) -> Request:
+    """Add the files of metrics, and the inputs and outputs that a workflow's tool names after the run."""
+    given = {path.resolve() for path in request.paths}
+    request = replace(request, artifacts=(*request.artifacts, *(it for it in metrics if it.resolve() not in given)))
     try:
         flow = workflow_files(request.program, Path.cwd(), since)
     except InputError as error:

@@ -226,7 +226,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     outputs = [RunOutput(role=role, artifact=artifact) for role, artifact in facts.kept]
     for role, path in facts.outputs:
         kept = keep(lab, path, facts.keeping, progress=progress)
-        outputs.append(RunOutput(role=role, **kept.named(path.name)))
+        outputs.append(RunOutput(role=role, **kept.named(output_name(path, facts))))
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
@@ -288,6 +288,13 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     for output in outputs:
         lab.hashes.note_output(output.subject, recorded.id)
     return recorded
+
+
+def output_name(path: Path, facts: RunFacts) -> str:
+    """Return the name of an output: its file's, or the path from the working folder where several have that name."""
+    alike = [other for _, other in facts.outputs if other.name == path.name]
+    place = os.path.relpath(path.resolve(), facts.folder.resolve())
+    return place if len(alike) > 1 and is_plain_path(place) else path.name
 
 
 def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:
