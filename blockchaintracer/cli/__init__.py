@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
 
 import click
@@ -104,11 +106,13 @@ class _Verbs(click.Group):
             raise
 
 
+@cache
 def load(verb: str) -> click.Command:
     """Return the click command of a verb."""
     _load_keccak()
     owner, file = VERBS[verb][0], f"verb_{verb.replace('-', '_')}"
     module = extra(owner, file) if owner else import_module(f"blockchaintracer.cli.{file}")
+    gc.freeze()  # modules stay: to look for garbage among what they made, at the end, would take a tenth of the time
     assert isinstance(module.command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
     return module.command
 

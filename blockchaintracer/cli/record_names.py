@@ -133,7 +133,7 @@ def _found(lab: Lab, text: str, signs: bool) -> list[str]:
     if known := _beginning(lab, text, signs):
         return known
     path = Path(text)
-    from blockchaintracer.lab.private.encrypt import digest_of
+    from blockchaintracer.lab.store.hashcache import digest_of
 
     found = lab.registry.find_subject(digest_of(lab.hashes, path).sha256) if path.exists() else []
     return [record.id for record in found] or _indexed(lab, "d.name = ?", [text])

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
 from blockchaintracer.cli.communities_shown import (
     community_words,
     groups_of_bundle,
@@ -324,6 +323,7 @@ def _unanchored(proof: Proof) -> Answer:
 
 
 def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path], options: dict[str, Any]) -> Answer:
+    from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
     from blockchaintracer.cli.verb_export_proof import bundle_json
     from blockchaintracer.core.verify.bundle import read_bundle
     from blockchaintracer.core.verify.standing import stand

@@ -15,9 +15,8 @@ from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, table
 from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.formats import BUNDLE_BYTES, read_limited
 from blockchaintracer.core.record import counted
-from blockchaintracer.core.verify.bundle import MAX_BYTES
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.lab.lab import Lab
 
@@ -69,7 +68,7 @@ class _Things:
         make = _witness().StampedSubject
         subjects = [make.of_record(lab.domain, it) for it in self.ids]
         subjects += [make.of_root(lab.domain, it) for it in self.roots]
-        subjects += [make.of_bytes(read_limited(it, MAX_BYTES, "a file to stamp")) for it in self.files]
+        subjects += [make.of_bytes(read_limited(it, BUNDLE_BYTES, "a file to stamp")) for it in self.files]
         return [*dict.fromkeys([*subjects, *map(make.of_text, self.texts)])]
 
 

@@ -130,6 +130,7 @@ _RENEWED = ("sha2-512", "sha3-256")
 # for others
 RECORD_KEY = Format("record-key", algorithms=_PROVEN)
 BUNDLE = Format("bundle", algorithms=_PROVEN)
+BUNDLE_BYTES = 64 << 20
 BATCH = Format("batch")
 BATCH_PROOF = Format("batch-proof", algorithms=_PROVEN)
 CHECKPOINTS = Format("checkpoints")

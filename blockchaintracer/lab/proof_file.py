@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE, UnknownVersion, read_limited
+from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, BUNDLE_BYTES, DISCLOSURE, UnknownVersion, read_limited
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.core.verify.bundle import MAX_BYTES, START
+
+START = b'{"algorithms":["' + '","'.join(BUNDLE.algorithms).encode() + b'"],"blocks":{"'
+"""how every bundle begins, as its canonical form has its keys in order"""
 
 T = TypeVar("T")
 
@@ -33,9 +35,9 @@ def read_proof(path: Path) -> tuple[ProofKind, bytes]:
         NotVerified: if it is none of the kinds, or damaged so that its kind cannot be told.
         InputError: if it cannot be read.
     """
-    if path.is_file() and path.stat().st_size > MAX_BYTES:
-        raise _refusal(path, f"it has more than {MAX_BYTES} bytes")
-    data = read_limited(path, MAX_BYTES, "a proof file")
+    if path.is_file() and path.stat().st_size > BUNDLE_BYTES:
+        raise _refusal(path, f"it has more than {BUNDLE_BYTES} bytes")
+    data = read_limited(path, BUNDLE_BYTES, "a proof file")
     if data.startswith(START):
         return ProofKind.BUNDLE, data
     problem = "it does not begin with {"
@@ -64,7 +66,7 @@ def damaged(path: Path, read: Callable[[], T]) -> T:
 def proof_kind(path: Path) -> ProofKind | None:
     """Return which proof a file claims to be, also behind a byte-order mark or white space, or None."""
     try:
-        data = read_limited(path, MAX_BYTES, "a proof").removeprefix(b"\xef\xbb\xbf").strip()
+        data = read_limited(path, BUNDLE_BYTES, "a proof").removeprefix(b"\xef\xbb\xbf").strip()
         return _kind(data) if any(f'"{known.prefix}'.encode() in data for known in _KINDS) else None
     except InputError:
         return None

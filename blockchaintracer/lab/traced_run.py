@@ -34,7 +34,7 @@ from blockchaintracer.lab.drafts import UNKNOWN, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
-from blockchaintracer.lab.private.encrypt import digest_of, recipients_of
+from blockchaintracer.lab.private.encrypt import recipients_of
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.keep import keep, require_apart, run_keeping
@@ -53,6 +53,7 @@ from blockchaintracer.lab.recording.run import (
 )
 from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, MAX_POINTS, DocumentOutput, RunDocument
 from blockchaintracer.lab.recording.templates import load_template
+from blockchaintracer.lab.store.hashcache import digest_of
 
 PathLike = str | os.PathLike[str]
 _POLL_S = 2.0

@@ -22,9 +22,8 @@ from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.known_keys import in_source, proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
-from blockchaintracer.lab.private.encrypt import digest_of
 from blockchaintracer.lab.proof_file import damaged
-from blockchaintracer.lab.seals import check_own, own_seals
+from blockchaintracer.lab.store.hashcache import digest_of
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -83,6 +82,7 @@ def verify(
             f"expected a file or folder beside {given}, got {target!r}",
             hint="`verify ID --path PATH` compares a file with one record; --group goes with a PATH, or with --author.",
         )
+    keeps_seals = any(lab.home.seals.glob("*.json"))
     try:
         registry = lab.registry.knowing(published_keys(lab.domain, sources, in_source)) if sources else lab.registry
         verifier = lab_verifier(registry, lab.store, sources, progress)
@@ -93,7 +93,10 @@ def verify(
         else:
             asked = digest or ""
             sealers = [(group, author)] if group is not None and author is not None else []
-            sealers += [(seal.group, seal.author) for seal in own_seals(lab, asked) if seal.commitment == asked]
+            if keeps_seals:
+                from blockchaintracer.lab.seals import own_seals
+
+                sealers += [(seal.group, seal.author) for seal in own_seals(lab, asked) if seal.commitment == asked]
             report = verifier.hash(asked, counting if author is None else (), sealers)
         report = with_batched(
             lab.registry,
@@ -106,7 +109,9 @@ def verify(
             groups=counting,
         )
         sealed = any(check.name == "seal" for check in report.checks)
-        if sealed or not report.records:
+        if (sealed or not report.records) and keeps_seals:
+            from blockchaintracer.lab.seals import check_own
+
             report = replace(report, checks=(*report.checks, *check_own(lab, asked, with_seal=not sealed)))
     except ChainUnavailable as away:
         if waiting := _entry(lab.outbox, digest or record):
@@ -140,13 +145,12 @@ def _before(lab: Lab, path: Path, digest: str) -> str | None:
 
 def _since(lab: Lab, subject: str, progress: Progress | None) -> str | None:
     """Say that what this lab recorded does not lie any more where it lay then; None if it does."""
-    places = lab.hashes.places(subject)
+    if not (places := lab.hashes.places(subject)) or lab.hashes.address_of(subject):
+        return None
     for place in places[:_PLACES]:
         with suppress(InputError):
             if digest_of(lab.hashes, Path(place.path), progress=progress).sha256 == subject:
                 return None
-    if not places or lab.hashes.address_of(subject):
-        return None
     what = "has changed since" if Path(places[0].path).exists() else "is gone"
     return f"The file or folder you recorded {what}: {places[0].path}, recorded on {when(places[0].noted)}."
 

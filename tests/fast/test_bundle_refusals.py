@@ -18,6 +18,7 @@ from blockchaintracer.core.plain_json import MAX_DEPTH
 from blockchaintracer.core.record import Link, Relation, Status, from_hex
 from blockchaintracer.core.verify import bundle as subject
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBundle, read_bundle
+from blockchaintracer.lab import proof_file
 from tests.support.forged_bundles import OWNER, SALT, TIME, Forged, bloom
 
 Change = Callable[[Any], Any]
@@ -59,10 +60,10 @@ INCLUSION, STATE = block_hashes(WHOLE)
 
 
 def test_a_bundle_is_no_larger_than_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert subject.MAX_BYTES == 64 * 2**20
-    monkeypatch.setattr(subject, "MAX_BYTES", len(DATA))
+    assert subject.BUNDLE_BYTES == 64 * 2**20
+    monkeypatch.setattr(subject, "BUNDLE_BYTES", len(DATA))
     assert read_bundle(DATA).chain_id == 1
-    monkeypatch.setattr(subject, "MAX_BYTES", len(DATA) - 1)
+    monkeypatch.setattr(subject, "BUNDLE_BYTES", len(DATA) - 1)
     assert refusal(DATA) == ("byte 0", f"expected at most {len(DATA) - 1:,} bytes, got {len(DATA):,}")
 
 
@@ -105,8 +106,8 @@ def test_a_bundle_of_another_version_is_named() -> None:
     place, message = refusal(WHOLE | {"algorithms": ["md5"]})
     assert place == "byte 0"
     assert message.startswith("the bundle: expected the algorithms eip-712, keccak-256")
-    assert DATA.startswith(subject.START)
-    assert subject.START.endswith(b'"sha2-256"],"blocks":{"')
+    assert DATA.startswith(proof_file.START)
+    assert proof_file.START.endswith(b'"sha2-256"],"blocks":{"')
     assert not issubclass(BundleRefused, InputError)
 
 

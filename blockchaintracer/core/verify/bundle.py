@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BUNDLE, UnknownVersion
+from blockchaintracer.core.formats import BUNDLE, BUNDLE_BYTES, UnknownVersion
 from blockchaintracer.core.manifest import check_against_key, parse_manifest
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.plain_json import MAX_DEPTH, nested
@@ -40,9 +40,6 @@ from blockchaintracer.core.verify.chain_shapes import (
     read_word,
 )
 
-START = b'{"algorithms":["' + '","'.join(BUNDLE.algorithms).encode() + b'"],"blocks":{"'
-"""how every bundle begins, as its canonical form has its keys in order"""
-MAX_BYTES = 64 << 20
 _MAX_DEPTH = MAX_DEPTH + 4
 """a manifest stands four levels deep in a bundle"""
 
@@ -221,8 +218,8 @@ def _parse(data: bytes) -> _Bundle:
     """Read a bundle. Only its one RFC 8785 form is valid: no byte of it is free."""
     import rfc8785
 
-    if len(data) > MAX_BYTES:
-        raise BundleRefused("byte 0", f"expected at most {MAX_BYTES:,} bytes, got {len(data):,}")
+    if len(data) > BUNDLE_BYTES:
+        raise BundleRefused("byte 0", f"expected at most {BUNDLE_BYTES:,} bytes, got {len(data):,}")
     if nested(data) > _MAX_DEPTH:
         raise BundleRefused("byte 0", f"expected JSON that is nested at most {_MAX_DEPTH} deep")
     try:

@@ -17,9 +17,10 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.private.age import decrypt
-from blockchaintracer.lab.private.encrypt import digest_of, note_hidden
+from blockchaintracer.lab.private.encrypt import note_hidden
 from blockchaintracer.lab.private.field_tree import Context, FieldTree
 from blockchaintracer.lab.private.sealed_content import OPENING_LIMIT, ContentOpening, decrypt_content
+from blockchaintracer.lab.store.hashcache import digest_of
 from blockchaintracer.lab.store.store import FETCH_LIMIT
 
 _PRIVATE_LIMIT = 4 << 20

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes, digest_folder
+from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
 from blockchaintracer.core.formats import ENCRYPTION_NOTE, UnknownVersion, read_limited
 from blockchaintracer.core.manifest import Artifact, Encrypted
@@ -27,7 +27,7 @@ from blockchaintracer.lab.private.age import encrypt, recipient_of
 from blockchaintracer.lab.private.field_tree import Context, new_salt
 from blockchaintracer.lab.private.identities import EncryptionKeys
 from blockchaintracer.lab.private.sealed_content import ContentOpening, encrypt_content
-from blockchaintracer.lab.store.hashcache import HashCache
+from blockchaintracer.lab.store.hashcache import digest_of
 
 CONTENT_NAME = "content"
 """What encrypted content is called where its own name is no part of the record."""
@@ -186,17 +186,6 @@ def hidden_files(home: Home) -> dict[str, int]:
 def encrypted_digests(home: Home) -> set[str]:
     """Return the digests, in the open, of everything that this lab ever hid, for whatever signer and group."""
     return {note.name.partition(".")[0] for note in home.private.glob("*.content.json")} | {*hidden_files(home)}
-
-
-def digest_of(
-    hashes: HashCache, path: Path, exclude: Collection[str] = (), progress: Progress | None = None
-) -> FileDigest | FolderDigest:
-    """Digest a file or folder in the open, reading only what the cache does not know."""
-    if not path.exists():
-        raise InputError(f"expected a file or folder at {path}, got nothing")
-    if not path.is_dir():
-        return hashes.digest(path)
-    return digest_folder(path, progress, exclude) if exclude else hashes.folder(path, progress)
 
 
 def _read_note(place: Path) -> EncryptionNote:

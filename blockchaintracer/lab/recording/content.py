@@ -28,9 +28,10 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.kept_proofs import batch_hint
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry
-from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
+from blockchaintracer.lab.private.encrypt import CONTENT_NAME, kept_commitments
 from blockchaintracer.lab.recording.commit import commit, draft, existing_record
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
+from blockchaintracer.lab.store.hashcache import digest_of
 
 
 def parse_parent(lab: Lab, text: str) -> Link:

@@ -19,13 +19,13 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import (
     CONTENT_NAME,
     EncryptionNote,
-    digest_of,
     encrypted_digests,
     hidden_files,
     keep_encrypted,
     recipients_of,
 )
 from blockchaintracer.lab.recording.run_document import RunDocument
+from blockchaintracer.lab.store.hashcache import digest_of
 from blockchaintracer.lab.store.store import Store
 
 

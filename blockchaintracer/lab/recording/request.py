@@ -20,7 +20,7 @@ from blockchaintracer.lab.capture.reads import Seen
 from blockchaintracer.lab.capture.workflows import CODE, WorkflowFiles, metric_files, tool_of, workflow_files
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.private.encrypt import digest_of, note_hidden, recipients_of
+from blockchaintracer.lab.private.encrypt import note_hidden, recipients_of
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.content import parse_parent, record_path, record_reference, used_record
 from blockchaintracer.lab.recording.experiment import GivenMetric
@@ -50,6 +50,7 @@ from blockchaintracer.lab.recording.run import (
 from blockchaintracer.lab.recording.run_document import PrivateDocument, RunDocument, load_run_document
 from blockchaintracer.lab.sandbox import Limits, Sandbox, require_bubblewrap, sandbox_of_own
 from blockchaintracer.lab.seals import SealedVerdict, holding_evidence, seal_verdict
+from blockchaintracer.lab.store.hashcache import digest_of
 
 
 @dataclass(frozen=True)

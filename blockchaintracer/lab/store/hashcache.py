@@ -21,7 +21,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +34,12 @@ from blockchaintracer.core.digest import (
     FolderDigest,
     Progress,
     digest_file,
+    digest_folder,
     folder_digest,
     list_folder,
     locked,
 )
-from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.lab.files import CORRUPT, is_among, open_database
 
 SETTLED_NS = 3 * 10**9
@@ -229,3 +230,14 @@ def _key(path: str | os.PathLike[str] | int) -> _Key | None:
         return None
     # an inode may have 64 bits, of which SQLite's numbers have one less
     return str(stat.st_dev), str(stat.st_ino), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def digest_of(
+    hashes: HashCache, path: Path, exclude: Collection[str] = (), progress: Progress | None = None
+) -> FileDigest | FolderDigest:
+    """Digest a file or folder in the open, reading only what the cache does not know."""
+    if not path.exists():
+        raise InputError(f"expected a file or folder at {path}, got nothing")
+    if not path.is_dir():
+        return hashes.digest(path)
+    return digest_folder(path, progress, exclude) if exclude else hashes.folder(path, progress)
