@@ -69,6 +69,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         put(f"beside/data/{name}", data)
         put(f"inside/all/{name if name == 'it.proof' else f'raw/{name}'}", data)
     put("inside/all/other.txt", b"other")
+    for name, data in (LISTED | {f"objects/aa/{'bb' * 31}": b"not of this digest"}).items():
+        put(f"forged/data/{name}", data)
     for name, data in {"a.csv": b"1,3\n", "c.csv": b"", f"objects/{listing[:2]}/{listing[2:]}": whole.listing}.items():
         put(f"changed/data/{name}", data)
     honest, retracted = Forged().data(), Forged(word=RETRACTED).data()
@@ -89,7 +91,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
             "expects": "Every check passed",
             "then": [{"folder": str(folder / name / "data"), "expects": "Your files"}],
         }
-        for name in ("same", "more", "beside", "changed")
+        for name in ("same", "more", "beside", "changed", "forged")
     }
     visits["inside"] = {**visits["same"], "then": [{"folder": str(folder / "inside/all"), "expects": "Your files"}]}
     visits |= {
@@ -127,6 +129,7 @@ def test_every_file_of_a_folder_counts(seen: dict[str, Any]) -> None:
     assert "passed: the folder data of 2 files is exactly what the record is about." in lines_of(seen["same"])
     assert "the folder data of 6 files is not what the record is about" in seen["more"]["text"]
     assert "Not verified" in lines_of(seen["more"])
+    assert "the folder data of 3 files is not what the record is about" in seen["forged"]["text"]
 
 
 def test_what_lies_beside_recorded_files_is_named(seen: dict[str, Any]) -> None:
@@ -167,6 +170,18 @@ def test_a_file_is_not_verified_by_the_proof_of_another(seen: dict[str, Any]) ->
 
 def test_what_was_checked_is_not_called_unchecked(seen: dict[str, Any]) -> None:
     assert "not checked here" not in seen["evidence"]["text"]
+    assert "The account says to be ORCID 0000-0002-1825-0097. The claim is signed. Neither" in seen["evidence"]["text"]
+
+
+def test_a_retraction_is_asked_as_far_as_it_is_known(seen: dict[str, Any]) -> None:
+    answers = {
+        name: it["text"].split("Was it retracted?\n")[1].splitlines()[0]
+        for name, it in seen.items()
+        if "Was it retracted?" in it["text"]
+    }
+    assert answers["its record"].startswith("Not until 2015-07-30")
+    assert answers["peak"].startswith("Unknown. The file says no")
+    assert answers["one name"].startswith("Yes, on ")
 
 
 def test_figures_are_of_every_value(seen: dict[str, Any]) -> None:

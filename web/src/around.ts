@@ -1,6 +1,6 @@
 /** What lies around records: what they came from, and what stands on them. By keys that are here and by a node's events. */
 import { keyIn, kindName, parseManifest, recordId } from "@blockchaintracer/sdk";
-import type { Chain, Copies, Domain, Hex, JsonObject, Log, Manifest, RecordKey, RecordStatus, Registry } from "@blockchaintracer/sdk";
+import type { Attestation, Chain, Copies, Domain, Hex, JsonObject, Log, Manifest, RecordKey, RecordStatus, Registry } from "@blockchaintracer/sdk";
 import { labRegistryAbi, relations } from "@blockchaintracer/contracts";
 import type { verdicts } from "@blockchaintracer/contracts";
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -10,6 +10,7 @@ import type { PublishedCopies } from "./given.ts";
 import type { Shown } from "./view.ts";
 
 const MOST_NODES = 200;
+const MOST_GROUPS = 50;
 const MOST_MANIFEST = 1 << 20;
 const ZERO = `0x${"00".repeat(32)}`;
 type EventName = "Recorded" | "OwnershipTransferred" | "Attested" | "Sealed" | "Revealed" | "VerdictRevealed";
@@ -26,6 +27,7 @@ export interface Entry {
   key: RecordKey | undefined;
   kind: string;
   name: string | undefined;
+  manifest: Manifest | null;
   status: RecordStatus | undefined;
   state: State;
   depth: number;
@@ -96,7 +98,7 @@ export async function around(roots: readonly Shown[], { domain, copies, registry
     manifests.set(id, manifest ?? null);
     const kind = key ? kindName(key.kind) : status ? kindName(status.kind) : "";
     const state = status?.retractedAt ? "retracted" : status?.recordedAt ? "recorded" : "unknown";
-    entries.set(id, { id, key, kind, name: manifest?.name, status, state, depth: depths.get(id)! });
+    entries.set(id, { id, key, kind, name: manifest?.name, manifest: manifest ?? null, status, state, depth: depths.get(id)! });
   }
   const edges = [...entries.values()].flatMap(({ id, key }) =>
     (key?.parents ?? []).filter(({ parent }) => entries.has(parent)).map(({ parent, relation }): Edge => ({ child: id, parent, relation })),
@@ -143,20 +145,24 @@ export interface Moment {
   by?: Hex;
 }
 
+/** What groups say of a record now. Events only help to find the groups: what they say is asked of the state. */
+export async function verdictsOf(record: Shown, registry: Registry | undefined): Promise<Map<number, Attestation>> {
+  const given = new Map(Object.entries(record.verdicts).map(([group, it]) => [Number(group), it]));
+  const logs = registry ? await registry.chain.logs(registry.address, [ATTESTED, null, null, record.id as Hex]).catch(() => []) : [];
+  for (const group of [...new Set(logs.map(({ topics }) => Number(topics[1])))].slice(0, MOST_GROUPS)) {
+    const verdict = await registry!.verdictOf(group, record.id).catch(() => undefined);
+    if (verdict) given.set(group, verdict);
+  }
+  return new Map([...given].filter(([, { verdict }]) => verdict !== "none"));
+}
+
 /** When it was sealed, recorded, judged, witnessed, renewed and retracted, in that order of time. */
-export async function moments(record: Shown, near: Around, registry: Registry | undefined): Promise<Moment[]> {
+export async function moments(record: Shown, near: Around, given: ReadonlyMap<number, Attestation>): Promise<Moment[]> {
   const { standing, committedAt } = record;
   const found: Moment[] = [{ at: standing?.recordedAt || committedAt, what: "recorded" }];
   if (standing?.sealedAt) found.push({ at: standing.sealedAt, what: "sealed" });
   if (standing?.retractedAt) found.push({ at: standing.retractedAt, what: "retracted" });
-  const given = new Map(Object.entries(record.verdicts).map(([group, it]) => [Number(group), it]));
-  // events only help to find the groups: what they say now is asked of the state
-  const logs = registry ? await registry.chain.logs(registry.address, [ATTESTED, null, null, record.id as Hex]).catch(() => []) : [];
-  for (const group of new Set(logs.map(({ topics }) => Number(topics[1])).slice(0, 50))) {
-    const verdict = await registry!.verdictOf(group, record.id).catch(() => undefined);
-    if (verdict) given.set(group, verdict);
-  }
-  for (const [group, it] of given) if (it.verdict !== "none") found.push({ at: it.attestedAt, what: it.verdict, group });
+  for (const [group, it] of given) found.push({ at: it.attestedAt, what: it.verdict, group });
   for (const { child, parent, relation } of near.edges) {
     const status = near.entries.get(child)?.status;
     if (parent !== record.id || !status) continue;

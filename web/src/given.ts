@@ -1,6 +1,6 @@
 /** What the visitor gave: proofs, data files, a folder, a published folder of a lab. */
 import { formatListing, parseListing, readKey, recordId } from "@blockchaintracer/sdk";
-import type { Copies, Hex, Listed, RecordKey } from "@blockchaintracer/sdk";
+import type { Copies, Hex, Json, Listed, RecordKey } from "@blockchaintracer/sdk";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
@@ -44,6 +44,8 @@ export interface PublishedKey {
 /** What lies in a published folder: nothing of it is believed. */
 export interface PublishedCopies extends Copies {
   all(): Promise<PublishedKey[]>;
+  /** Files of identities. */
+  identities(): Promise<Json[]>;
 }
 
 /** What a file is by its content. Its name decides nothing. */
@@ -132,19 +134,19 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
   const objects = new Map(copies.flatMap(({ file, path, sha256: digest }) => (OBJECT.test(path) ? [[digest, file] as const] : [])));
   const keyFiles = copies.filter(({ path }) => path.endsWith(".json"));
   if (!objects.size && !keyFiles.length) return undefined;
+  let values: Promise<Record<string, unknown>[]> | undefined;
   let files: Promise<PublishedKey[]> | undefined;
-  const read = async (): Promise<PublishedKey[]> => {
-    const texts = await Promise.all(keyFiles.map(({ file }) => file.text()));
-    return texts.flatMap((text) => {
+  const parsed = (): Promise<Record<string, unknown>[]> =>
+    (values ??= Promise.all(keyFiles.map(async ({ file }) => JSON.parse(await file.text()) as Record<string, unknown>)));
+  const read = async (): Promise<PublishedKey[]> =>
+    (await parsed()).flatMap((file) => {
       try {
-        const file = JSON.parse(text) as Record<string, unknown>;
         const [chainId, registry, key] = [String(file["chainId"]), String(file["registry"]).toLowerCase(), readKey(file["key"])];
         return [{ chainId, registry, key, id: recordId({ chainId: BigInt(chainId), registry }, key), file }];
       } catch {
         return [];
       }
     });
-  };
   const all = (): Promise<PublishedKey[]> => (files ??= read());
   let byId: Map<Hex, PublishedKey[]> | undefined;
   return {
@@ -160,5 +162,6 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
       return found.map(({ file }) => file);
     },
     all,
+    identities: async () => (await parsed()).filter(({ type }) => /:identities:/.test(String(type))) as unknown as Json[],
   };
 }

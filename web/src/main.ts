@@ -1,8 +1,10 @@
 /** The page: what is given, what it rests on, and what came of it. It asks nobody anything before it is told to. */
 import { BundleRefused, Chain, InputError, openRegistry, readBundle, Unavailable, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
-import type { BundleReport, Check, Domain, Report, Trust } from "@blockchaintracer/sdk";
+import type { BundleReport, Check, Domain, Json, Report, Trust } from "@blockchaintracer/sdk";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import "./style.css";
-import { around, moments, seals } from "./around.ts";
+import { around, moments, seals, verdictsOf } from "./around.ts";
 import type { Sources } from "./around.ts";
 import { badge } from "./badge.ts";
 import { bytes, date, h } from "./dom.ts";
@@ -14,11 +16,12 @@ import type { Home } from "./home.ts";
 import { lineage } from "./lineage.ts";
 import { metricsSection } from "./metrics.ts";
 import { allow, beside, client, nodeUrl, NodeProblem } from "./nodes.ts";
+import { groupNames, namesOf } from "./people.ts";
 import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
 import { NETWORKS, T } from "./texts.ts";
-import { checks, evidence, files, folderName, notProven, outcomeCard, plainWords, timeLine } from "./view.ts";
-import type { Said, Shown } from "./view.ts";
+import { checks, evidence, files, folderName, notProven, outcomeCard, plainWords, said as othersWords, timeLine } from "./view.ts";
+import type { Plain, Said, Shown } from "./view.ts";
 
 let question: Question = { ...fromLink(location.hash), ...kept() };
 /** Whether what is relied on was chosen here. What a link proposes is used only after the visitor pressed Check. */
@@ -33,6 +36,7 @@ let isReading = false;
 /** Records whose lives and lineages are shown. */
 const MOST_ROOTS = 8;
 const MOST_LINES = 200;
+const MOST_DESCRIPTION = 1 << 16;
 
 const result = h("div", { id: "result", "aria-live": "polite", tabindex: "-1" });
 const more = h("div", {});
@@ -125,8 +129,8 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
       line.textContent = T.hashing(file.name, bytes(before + done), bytes(all), seconds > 2 ? T.remaining(left) : "");
     };
     try {
-      const sha256 = await sha256Of(file, progress);
-      found.push({ path, file, sha256, use: await useOf({ path, file }, sha256) });
+      const digest = await sha256Of(file, progress);
+      found.push({ path, file, sha256: digest, use: await useOf({ path, file }, digest) });
     } catch {
       throw new InputError(T.unread(file.name));
     }
@@ -296,7 +300,7 @@ async function show(): Promise<void> {
   const open = [...new Set(judgedParts.flatMap(({ said }) => said[0]!.doesNotProve))];
   more.replaceChildren(
     ...(held.node ? [held.node] : []),
-    ...parts.flatMap((part) => part.plain ?? []),
+    ...parts.flatMap((part) => part.plain ?? []).map(({ node }) => node),
     nearby,
     ...(open.length ? [notProven(open)] : []),
     ...judgedParts.flatMap(({ said, name }) => said.map((it) => checks(it, judgedParts.length > 1 ? name : ""))),
@@ -318,7 +322,7 @@ function isAsked({ id, key }: Shown): boolean {
 /** The outcome, which stands first, and the plain words of each record. */
 interface Drawn {
   head: Node;
-  plain?: Node[];
+  plain?: Plain[];
   /** Whether nothing more has to be chosen: then the question stands last. */
   isDecided?: boolean;
   records?: Placed[];
@@ -327,9 +331,12 @@ interface Drawn {
 /** A record that was found, its registry, and the node that may be asked more of it. */
 interface Placed {
   record: Shown;
+  plain: Plain;
   domain: Domain;
   node: URL | undefined;
   kept: string[];
+  /** Claims of identity in the proof. */
+  identities: Json[];
   /** Whether what is shown is the word of a file, because its blocks or its registry do not stand. */
   isWordOfFile: boolean;
 }
@@ -338,7 +345,7 @@ interface Placed {
 interface Judged {
   said: Said[];
   name: string;
-  place: Omit<Placed, "record">;
+  place: Omit<Placed, "record" | "plain">;
 }
 
 /** Show what is not needed for the outcome: the lives of records, their lineage, their metrics. */
@@ -352,8 +359,20 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
     const sources: Sources = { domain, copies, registry };
     const roots = its.slice(0, MOST_ROOTS).map(({ record }) => record);
     const near = await around(roots, sources);
-    for (const { record, kept: evidence } of its.slice(0, MOST_ROOTS)) {
-      const line = timeLine(record, await moments(record, near, registry), by, evidence);
+    const read = async (digest: string): Promise<Uint8Array | null> => {
+      const file = digests.find(({ sha256, file }) => sha256 === digest && file.size <= MOST_DESCRIPTION)?.file;
+      const data = file ? new Uint8Array(await file.arrayBuffer()) : ((await copies?.read(digest, MOST_DESCRIPTION)) ?? null);
+      return data && bytesToHex(sha256(data)) === digest ? data : null;
+    };
+    const called = registry && (await groupNames(roots.map(({ key }) => key.group), registry, read));
+    for (const { record, plain, identities, kept: evidence } of its.slice(0, MOST_ROOTS)) {
+      const verdicts = await verdictsOf(record, registry);
+      if (registry) plain.others.replaceChildren(...h("div", {}, othersWords(record, verdicts, near)).childNodes);
+      const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry);
+      plain.who.replaceChildren(...names.map(({ words, isRefused }) => h("div", { class: isRefused ? "retracted" : "unknown" }, words.map((it) => h("p", {}, it)))), ...(names.length ? [] : [h("p", { class: "unknown" }, T.noClaims)]));
+      const name = called?.get(record.key.group);
+      plain.group.replaceChildren(h("p", { class: "dim" }, name === undefined ? T.groupUnnamed : T.groupCalled(name)));
+      const line = timeLine(record, await moments(record, near, verdicts), by, evidence);
       const { group, author } = record.key;
       const made = registry && (await seals(registry, group, author));
       if (made?.made) line.append(h("p", { class: made.unrevealed ? "unknown" : "" }, [T.sealsMade(made.made, made.unrevealed), near.isWhole ? "" : ` ${T.sealsAsFar}`]));
@@ -377,13 +396,14 @@ async function judged(proof: Digested, trust: Trust | undefined, urls: URL[]): P
       status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
       said.push(ofBundle(await verifyBundleOnChain(data, trust, new Chain(client(url))), nameOf(url)));
     }
-    const { domain } = readBundle(data);
+    const { domain, evidence } = readBundle(data);
+    const identities = evidence.flatMap(([what, item]) => (what === "identity" ? [item] : []));
     const open = said[0]!.checks.filter(({ name, detail }) => name === "not checked" || (name === "witness" && detail.includes("not checked here")));
     const kept = [...new Set(open.map(({ detail }) => T.keptEvidence(detail)))].slice(0, 20);
     const isWordOfFile = !said.every(({ checks }) => stands(checks));
     // a node that does not have the proof's blocks says nothing of its records
     const node = BigInt(trust?.chainId ?? 0) === domain.chainId && !isWordOfFile ? urls[0] : undefined;
-    return { said, name: proof.path, place: { domain, node, kept, isWordOfFile } };
+    return { said, name: proof.path, place: { domain, node, kept, identities, isWordOfFile } };
   } catch (error) {
     if (error instanceof BundleRefused) return { head: refusedCard(T.refused, T.refusedMore(error.message)) };
     if (error instanceof UnknownVersion) return { head: refusedCard(T.newer, "") };
@@ -410,7 +430,7 @@ async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Judged |
     if (!target) for (const { sha256 } of candidates) if (!report?.records.length) [report, target] = [await ask(sha256), sha256];
     said.push(ofReport(report!, nameOf(url)));
   }
-  return { said, name: target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [], isWordOfFile: false } };
+  return { said, name: target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [], identities: [], isWordOfFile: false } };
 }
 
 /** Whether the blocks of a proof stand, or today's state where a node has forgotten them, and its registry is a trusted one. */
@@ -426,14 +446,15 @@ function ofBundle(report: BundleReport, by: string | undefined): Said {
   const records = report.bundle.records.map((record): Shown => {
     const standing = report.today[record.id] ?? record.stored;
     const committedAt = record.stored?.recordedAt || record.batch?.batch.anchoredAt || 0;
-    return { id: record.id, key: record.key, manifest: record.manifest, standing, committedAt, verdicts: {} };
+    const asOf = by !== undefined && report.today[record.id] ? { node: by } : { time: record.asOf.timestamp };
+    return { id: record.id, key: record.key, manifest: record.manifest, standing, committedAt, asOf, verdicts: {} };
   });
   const { outcome, checks: made, doesNotProve, privateTestChain } = report;
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
 }
 
 function ofReport(report: Report, by: string): Said {
-  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.batch?.anchoredAt ?? record.status.recordedAt }));
+  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.batch?.anchoredAt ?? record.status.recordedAt, asOf: { node: by } }));
   const { outcome, checks: made, doesNotProve, privateTestChain } = report;
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
 }
@@ -456,7 +477,7 @@ function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
     actions(summed(said, worst, differ)),
   );
   const plain = first.records.map((record) => plainWords(record, place.isWordOfFile));
-  const records = first.records.map((record): Placed => ({ record, ...place }));
+  const records = first.records.map((record, i): Placed => ({ record, plain: plain[i]!, ...place }));
   return { head, plain, records, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
 }
 

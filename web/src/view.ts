@@ -2,8 +2,9 @@
 import { kindName } from "@blockchaintracer/sdk";
 import { subjectTypes } from "@blockchaintracer/contracts";
 import type { Attestation, Check, Json, JsonObject, Listed, Manifest, RecordKey, RecordStatus } from "@blockchaintracer/sdk";
-import type { Moment } from "./around.ts";
-import { bytes, code, date, h, short } from "./dom.ts";
+import type { Around, Moment } from "./around.ts";
+import { bytes, code, date, h, short, table } from "./dom.ts";
+import type { Child } from "./dom.ts";
 import { foldersOf } from "./given.ts";
 import type { Digested, Folder } from "./given.ts";
 import { relationName } from "./lineage.ts";
@@ -16,6 +17,8 @@ export interface Shown {
   manifest: Manifest | null;
   standing: RecordStatus | null;
   committedAt: number;
+  /** Where and when `standing` was read: of a node today, or in the block of a proof. */
+  asOf: { node: string } | { time: number };
   verdicts: Record<number, Attestation>;
 }
 
@@ -52,27 +55,46 @@ export function outcomeCard(said: Said): HTMLElement {
   );
 }
 
+/** The plain words of a record, and the places where names and verdicts come that are found later. */
+export interface Plain {
+  node: HTMLElement;
+  who: HTMLElement;
+  group: HTMLElement;
+  others: HTMLElement;
+}
+
 /** Who, for whom, when, from what, and what others say. */
-export function plainWords(record: Shown, isWordOfFile: boolean): HTMLElement {
+export function plainWords(record: Shown, isWordOfFile: boolean): Plain {
+  const [who, group, others] = [h("div", {}), h("div", {}), h("div", {}, said(record))];
   const title = kindTitle(kindName(record.key.kind));
   const name = record.manifest?.name;
   const rows: [string, (Node | string)[]][] = [
+    [T.wasRetracted, [retraction(record, isWordOfFile)]],
     [T.what, [name ? T.calls(title, name) : T.unnamed(title)]],
-    [T.whoCommitted, [`${T.account} `, code(record.key.author), h("p", { class: "dim" }, T.accountMore)]],
-    [T.forGroup, [T.group(record.key.group)]],
+    [T.whoCommitted, [`${T.account} `, code(record.key.author), who, h("p", { class: "dim" }, T.accountMore)]],
+    [T.forGroup, [T.group(record.key.group), group]],
     [T.when, when(record)],
     [T.from, parents(record)],
   ];
   const metrics = metricsOf(record.manifest);
   if (metrics) rows.push([T.metrics, [metrics]]);
-  rows.push([T.othersSaid, said(record)]);
-  return h(
+  rows.push([T.othersSaid, [others]]);
+  const node = h(
     "section",
     { "aria-label": `${T.plainTitle}: ${titled(record)}` },
     h("h2", {}, T.plainTitle),
     isWordOfFile && h("p", { class: "unknown" }, T.wordOfFile),
     h("dl", {}, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)])),
   );
+  return { node, who, group, others };
+}
+
+function retraction({ standing, asOf }: Shown, isWordOfFile: boolean): HTMLElement {
+  const at = standing?.retractedAt;
+  const by = "node" in asOf ? asOf.node : undefined;
+  if (at) return h("strong", { class: "retracted" }, T.retraction.yes(date(at), by));
+  const [text, isOpen] = isWordOfFile ? [T.retraction.word, true] : !standing?.recordedAt ? [T.retraction.batched, true] : by ? [T.retraction.no(by), false] : [T.retraction.notUntil(date((asOf as { time: number }).time)), true];
+  return h("span", { class: isOpen ? "unknown" : "" }, text);
 }
 
 function when(record: Shown): Node[] {
@@ -94,12 +116,45 @@ function parents(record: Shown): (Node | string)[] {
   return [h("ul", { class: "plain" }, items)];
 }
 
-function said(record: Shown): Node[] {
+/** What others say. `given` is what each group says by a node, and `near` has the runs that they name, where these are known. */
+export function said(record: Shown, given?: ReadonlyMap<number, Attestation>, near?: Around): Child[] {
   const now = record.standing;
-  const given = Object.entries(record.verdicts).filter(([, it]) => it.verdict !== "none");
-  const lines = given.map(([group, it]) => h("li", {}, T.verdictBy(Number(group), it.verdict.replaceAll("-", " "), date(it.attestedAt))));
+  const total = now ? now.reviewed + now.reproduced + now.notReproduced + now.disputed : 0;
   const counts = now ? T.reviews(now.reviewed, now.reproduced, now.notReproduced, now.disputed) : "";
-  return [h("span", {}, counts), h("ul", { class: "plain" }, lines), h("p", { class: "dim" }, T.countsMore)];
+  const verdicts = given ? [...given] : Object.entries(record.verdicts).flatMap(([group, it]) => (it.verdict === "none" ? [] : [[Number(group), it] as const]));
+  const lines = verdicts.map(([group, it]) =>
+    h("li", {}, T.verdictBy(group, it.verdict.replaceAll("-", " "), date(it.attestedAt)), near && /reproduced/.test(it.verdict) && closeness(record, group, it, near)),
+  );
+  const left = given ? total - verdicts.length : 0;
+  return [
+    h("span", {}, counts),
+    h("ul", { class: "plain" }, lines),
+    left > 0 && h("p", { class: "unknown" }, T.unnamedGroups(left)),
+    !given && total > verdicts.length && h("p", { class: "dim" }, T.whichGroups),
+    h("p", { class: "dim" }, T.countsMore),
+  ];
+}
+
+const LOW_BITS = (1n << 136n) - 1n;
+
+/** How far the metrics of the run that a group names are from the recorded ones, and from what the author allows. */
+function closeness(record: Shown, group: number, { evidence }: Attestation, near: Around): HTMLElement {
+  const open = (text: string): HTMLElement => h("p", { class: "unknown" }, text);
+  if (!evidence) return open(T.noEvidence);
+  const run = [...near.entries.values()].find(({ id, key }) => (BigInt(id) & LOW_BITS) === evidence && key?.group === group);
+  if (run?.state === "retracted") return open(T.gone);
+  const [first, again] = [record.manifest?.predicate["metrics"], run?.manifest?.predicate["metrics"]] as (Record<string, JsonObject> | undefined)[];
+  if (!run?.manifest) return open(T.evidenceUnknown);
+  const rows = Object.entries(first ?? {}).filter(([name]) => again && Object.hasOwn(again, name)).slice(0, MOST_NAMES).map(([name, metric]) => {
+    const [before, after] = [metric["value"], again![name]!["value"]];
+    const { absolute = 0, relative = 0 } = (metric["tolerance"] ?? {}) as { absolute?: number; relative?: number };
+    const isNumbers = typeof before === "number" && typeof after === "number";
+    const apart = isNumbers ? Math.abs(after - before) : undefined;
+    const width = absolute + relative * Math.abs(Number(before));
+    const isWithin = apart === undefined ? before === after : apart <= width;
+    return [name, String(before), String(after), apart === undefined ? "–" : String(Number(apart.toPrecision(6))), metric["tolerance"] ? T.within(String(width), isWithin) : T.noTolerance];
+  });
+  return rows.length ? table(T.howClosely(group), T.closenessHeads, rows) : open(T.noCommonMetrics);
 }
 
 function metricsOf(manifest: Manifest | null): Node | undefined {

@@ -16,7 +16,7 @@ export { judgeReceipt, readReceiptOfWitness } from "./witness.ts";
 export type { WitnessReceipt, WitnessStanding, WitnessTime } from "./witness.ts";
 export { compareRenewal, readRenewal } from "./renewal.ts";
 export type { Compared, Renewal } from "./renewal.ts";
-export { checkIdentityClaim, readIdentities } from "./identity.ts";
+export { checkIdentityClaim, identityTitle, readIdentities } from "./identity.ts";
 export type { IdentityClaim, IdentityEntry } from "./identity.ts";
 export { verifyBundle, verifyBundleOnChain } from "./standing.ts";
 export type { BundleReport, Check, Outcome, Trust, Verdict } from "./standing.ts";

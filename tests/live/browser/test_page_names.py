@@ -1,0 +1,157 @@
+"""Who stands behind a record, what its group is called, and how closely others reproduced it, as the page says it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance
+from blockchaintracer.core.record import Kind, Link, Relation, Verdict
+from blockchaintracer.core.verify.copies import object_name
+from blockchaintracer.extras.identity.confirm import keep_claim, statement_of
+from blockchaintracer.extras.identity.holders import CHECKED
+from blockchaintracer.extras.identity.identity_claims import claim, holder_of
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.groups import create_group, store_profile
+from blockchaintracer.lab.kept_identities import IdentityRecord, keep
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.published_pages import PAGE
+from blockchaintracer.lab.recording.content import commit_document
+from blockchaintracer.lab.recording.run import named_parents, record_run
+from tests.live.browser.chromium import drive
+from tests.live.browser.test_check_page import Nodes, nodes, pytestmark  # noqa: F401
+from tests.support.memory_node import MemoryNode, answering
+from tests.support.registry_life import FULL, KeptSigner
+
+ORCID, WITHDRAWN = "0000-0002-1825-0097", "0000-0001-5109-3700"
+DOMAIN = "lab.example.org"
+
+
+@dataclass
+class People:
+    """A run of one group that another group reproduced, and who they say to be."""
+
+    node: MemoryNode
+    registry: str
+    published: Path
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+def claimed(lab: Lab, scheme: str, identifier: str, *, for_group: bool = False) -> IdentityRecord:
+    return keep_claim(lab, claim(lab, scheme, identifier, for_group=for_group))
+
+
+def run(lab: Lab, number: int, loss: float, *parents: Link) -> str:
+    metrics = {
+        "loss": Metric(value=loss, tolerance=Tolerance(absolute=0.05)),
+        "speed": Metric(value=number * 10.0),
+    }
+    run_id = f"0c4cd0d6-6b6c-4d5a-8d3c-{number:012}"
+    named = named_parents(parents)
+    return record_run(
+        lab, RunPredicate(run_id=run_id, name=f"run {number}", status="completed", metrics=metrics, parents=named)
+    ).id
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> People:
+    folder = tmp_path_factory.mktemp("people")
+    node = MemoryNode()
+    node.mine()
+    owner = KeptSigner("owner")
+    made = People(node, node.deploy("LabRegistry", owner.address, True), folder / "published")
+    with answering(full=node.answer):
+        labs = []
+        for name in ("Ada's lab", "Bob's lab", "Eve's lab"):
+            signer = owner if not labs else KeptSigner(name)
+            labs.append(Lab(Home(folder / name), rpc=FULL, registry_address=made.registry, signer_given=signer))
+            create_group(labs[-1], name)
+        lab, *others = labs
+        made.ids["first"] = run(lab, 1, 0.5)
+        for number, (other, loss) in enumerate(zip(others, (0.52, 0.9), strict=True), 2):
+            again = run(other, number, loss, Link(made.ids["first"], Relation.REPRODUCES))
+            verdict = Verdict.REPRODUCED if loss < 0.6 else Verdict.NOT_REPRODUCED
+            attest(other, made.ids["first"], verdict, evidence=again)
+            made.ids[f"again {number}"] = again
+        entry = claimed(lab, "orcid", ORCID)
+        claimed(lab, "domain", DOMAIN, for_group=True)
+        withdrawn = claimed(lab, "orcid", WITHDRAWN)
+        retract(lab, lab.domain.record_id(withdrawn.key), "a typing error")
+        document = commit_document(
+            others[0],
+            Kind.DOCUMENT,
+            others[0].store.put_bytes(b"a page that named it"),
+            [Link(lab.domain.record_id(entry.key), Relation.CONFIRMS)],
+            name="Identity check",
+            subject_type="file",
+            values={CHECKED: {"method": "orcid", "address": "https://pub.orcid.org/", "fetchedAt": 1}},
+        )
+        [waiting] = [it for it in others[0].outbox.entries_about(document.id) if it.write.record_id == document.id]
+        manifest = others[0].store.get_bytes(document.manifest)
+        seen = IdentityRecord.from_json({"key": waiting.write.key.as_json(), "manifest": json.loads(manifest)})
+        keep(lab.home, lab.domain, holder_of(lab.domain, statement_of(entry)), seen)
+        node.mine(4)
+        publish(lab, made.ids["first"], made.published)
+        publish(others[0], made.ids["again 2"], made.published)
+        profile = store_profile(lab, "Ada's lab", None)
+        path = made.published / object_name(profile)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(lab.store.get_bytes(profile))
+    return made
+
+
+@pytest.fixture(scope="module")
+def text(people: People, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
+    nodes.answers["people"] = people.node.answer
+    chosen = {"network": "other", "chain": str(people.node.chain.chain_id), "registry": people.registry}
+    visit = {
+        "folder": str(people.published),
+        "fields": chosen | {"node": nodes.url("people")},
+        "paste": people.ids["first"],
+        "expects": "Its life",
+        "widths": [320],
+        "audit": True,
+    }
+    folder = tmp_path_factory.mktemp("visits")
+    [told] = drive("visit.mjs", {"page": PAGE.as_uri(), "visits": [visit]}, folder)
+    assert not told["messages"]
+    assert not told["faults"]
+    assert not told["overflowing"]
+    return str(told["text"])
+
+
+def test_a_claim_is_no_confirmed_name(text: str) -> None:
+    who = text.split("Who committed to it")[1].split("For which group", maxsplit=1)[0]
+    assert f"The account says to be ORCID {ORCID}. The claim is signed, and recorded on" in who
+    assert "Group 2 recorded on" in who
+    assert "That is this group's word, and its page is not judged here." in who
+    assert f"For group 1, its signer says to be domain {DOMAIN}." in who
+    assert who.count("Not confirmed here: this page asks no other side") == 2
+
+
+def test_a_withdrawn_claim_does_not_count(text: str) -> None:
+    [line] = [it for it in text.splitlines() if WITHDRAWN in it]
+    assert "Withdrawn on 2" in line
+    assert "The claim is signed, and recorded" not in line
+
+
+def test_a_group_is_called_what_its_owner_calls_it(text: str) -> None:
+    assert "Its owner calls it “Ada's lab”. Any group can take any name." in text
+
+
+def test_how_closely_each_group_reproduced_it(text: str) -> None:
+    said = text.split("What others say")[1]
+    assert "Group 2: reproduced, on" in said
+    assert "loss\t0.5\t0.52\t0.02\t0.05: within" in said
+    assert "speed\t10\t20\t10\tnothing named" in said
+    third = said.split("Group 3: not reproduced, on")[1]
+    assert third.index("The content of the run that it names is not here") < third.index("count only those")
+
+
+def test_whether_it_was_retracted_is_always_said(text: str) -> None:
+    assert "Was it retracted?\nNo, as of now, by 127.0.0.1" in text
