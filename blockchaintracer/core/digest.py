@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from io import BufferedReader, FileIO
 from typing import TypeVar
 
 from blockchaintracer.core.errors import InputError
@@ -487,13 +488,16 @@ def check_distinct(paths: Iterable[str]) -> None:
         raise InputError(f"expected files that are no folders, too, got {min(both)!r}")
 
 
+_READING = sum(getattr(os, f"O_{name}", 0) for name in ("NONBLOCK", "CLOEXEC", "BINARY"))
+"""Without NONBLOCK, opening a FIFO would wait for its writer; without BINARY, Windows would change line ends."""
+
+
 @contextmanager
 def open_regular(path: str | os.PathLike[str], what: str = "a file", flags: int = 0) -> Iterator[tuple[int, int]]:
     """Open a regular file for reading and yield its descriptor and size. The file must not change meanwhile. Messages
     say `what` was expected. With ``os.O_NOFOLLOW`` among `flags` it may not be a link."""
     try:
-        # without O_NONBLOCK, opening a FIFO would wait for its writer
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+        descriptor = os.open(path, os.O_RDONLY | _READING | flags)
     except OSError as error:
         raise InputError(f"expected {what} in {os.fspath(path)}: {error.strerror}") from error
     try:
@@ -522,16 +526,12 @@ def read_blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Ite
         buffer = bytearray(_BLOCK)
     try:
         block = memoryview(buffer)[: min(_BLOCK, size + 1)]
+        file = BufferedReader(FileIO(descriptor, closefd=False))
         while True:
-            filled = 0
-            while filled < len(block):
-                try:
-                    count = os.readv(descriptor, [block[filled:]])
-                except OSError as error:
-                    raise InputError(f"can't read {os.fspath(path)}: {error.strerror}") from error
-                if not count:
-                    break
-                filled += count
+            try:
+                filled = file.readinto(block)
+            except OSError as error:
+                raise InputError(f"can't read {os.fspath(path)}: {error.strerror}") from error
             if filled:
                 yield block[:filled]
             if filled < len(block):

@@ -55,7 +55,6 @@ ALLOWED = {
         5,
         "a process of its own reads them, with limits; NaN and long numbers are metrics, too",
     ),
-    "lab/recording/parameters.py": (1, "a small file that the user named to a program; its values are checked"),
     "lab/bundle/exporter.py": (1, "a manifest that was checked; the exporter shares no reader with the verifier"),
     "lab/devnet/chain_state.py": (1, "the state that this user's anvil dumped; its numbers are longer than JSON's"),
     "lab/devnet/keeper.py": (1, "a note of the node's own start; the keeper takes the standard library alone"),

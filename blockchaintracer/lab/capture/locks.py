@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.plain_json import parse_json, plain
+from blockchaintracer.core.plain_json import MAX_DEPTH, nested, parse_json, plain
 from blockchaintracer.lab.capture.local_packages import folder_line, local_package
 from blockchaintracer.lab.capture.secret_masking import mask, public_remote
 
@@ -259,17 +259,28 @@ def _commit_line(line: str) -> str:
     return f"{found}{marker}" if found else line
 
 
+_TOML_TEXT = re.compile(
+    rb'"""(?:\\.|[^\\])*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:\\.|[^"\\\n]++)*+"?|\'[^\'\n]*+\'?|#[^\n]*+', re.DOTALL
+)
+_TOML_PARTS = re.compile(rb"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){%d}" % MAX_DEPTH)
+
+
 def read_lock(path: Path) -> bytes:
     """Read a lock file of a bounded size."""
     return read_limited(path, MAX_LOCK, "a lock")
 
 
 def parse_toml(data: bytes, what: str) -> dict[str, Any]:
-    """Read TOML as plain values, and refuse what `plain` refuses."""
+    """Read TOML as plain values, and refuse what `plain` refuses. Depth is looked at before: a key of 30,000 parts
+    takes Python's reader 3 GB, and its own limit on nesting may have been raised."""
     try:
+        outline = _TOML_TEXT.sub(b"_", data)
+        if nested(outline) > MAX_DEPTH or _TOML_PARTS.search(outline):
+            raise ValueError("nested too deeply")
         return dict(plain(tomllib.loads(data.decode())))
-    except (ValueError, RecursionError):
-        raise InputError(f"{what}: expected TOML in UTF-8, got something else") from None
+    except (ValueError, RecursionError) as error:
+        reason = ": it is nested too deeply" if "nested" in str(error) else ""
+        raise InputError(f"{what}: expected TOML in UTF-8, got something else{reason}") from None
 
 
 def normal(name: str) -> str:

@@ -137,6 +137,12 @@ def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
         return bytes(age.passphrase.decrypt(data, passphrase))
     except age.DecryptError as error:
         _require_known_version(error, data)
+        if "Excessive work" in str(error):
+            # the library measures this machine, and tries no passphrase that would take it sixteen times too long
+            raise KeyStoreError(
+                f"the passphrase of {where} was not tried: it would take this machine too long, slow as it is now",
+                hint="Try again when the machine is less busy, or with `age -d`, which does not measure it.",
+            ) from None
         raise KeyStoreError(f"the passphrase does not open {where}, or it is damaged") from None
 
 

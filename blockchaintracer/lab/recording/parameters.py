@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from glob import glob
 from itertools import takewhile
@@ -13,7 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.plain_json import plain
+from blockchaintracer.lab.capture.locks import parse_toml
 from blockchaintracer.lab.capture.metric_files import mark_of
 from blockchaintracer.lab.capture.secret_masking import MASK, mask_value
 from blockchaintracer.lab.recording.run import parse_assignment
@@ -118,8 +117,8 @@ def _settings(file: Path) -> dict[str, Any]:
     """The settings of a file, with dots between nested names. Nothing of what is larger or can't be read."""
     try:
         data = read_limited(file, MAX_CONFIG, "a configuration")
-        settings = plain(tomllib.loads(data.decode()) if file.suffix.lower() == ".toml" else parse_yaml(data))
-    except (InputError, ValueError, RecursionError):
+        settings = parse_toml(data, file.name) if file.suffix.lower() == ".toml" else parse_yaml(data)
+    except InputError:
         return {}
     return dict(_flat(settings, "")) if isinstance(settings, dict) else {}
 

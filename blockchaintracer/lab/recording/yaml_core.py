@@ -7,14 +7,26 @@ from typing import Any, ClassVar
 
 import yaml
 
+from blockchaintracer.core.plain_json import MAX_DEPTH
+
 
 class CoreLoader(yaml.SafeLoader):
     """PyYAML resolves by YAML 1.1, where `no` is false, `010` is 8, `1:30` is 90 and `1e-3` is text.
 
     A longer hexadecimal number than 64 bits is text: an id or an address."""
 
+    _depth = 0
     yaml_implicit_resolvers: dict[str, Any] = {}
     yaml_constructors: ClassVar[dict[Any, Any]] = {None: yaml.SafeLoader.construct_undefined}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse deep nesting: the interpreter's own limit may be raised, and then the process ends or never does."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", self.get_mark())
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuse a key that comes twice."""
