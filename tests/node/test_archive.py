@@ -21,10 +21,13 @@ from click.testing import CliRunner, Result
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
 from blockchaintracer.core.record_key_file import Proof
+from blockchaintracer.core.verify.inclusion import Inclusion
+from blockchaintracer.extras.archive import registry_archive
 from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
 from blockchaintracer.extras.archive.writer import write_archive
@@ -32,7 +35,7 @@ from blockchaintracer.extras.lineage import downstream
 from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.batches import anchor, batching
-from blockchaintracer.lab.chain.receipts import prove_inclusion
+from blockchaintracer.lab.chain.receipts import inclusion_of, prove_inclusion
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Op
@@ -126,6 +129,19 @@ def test_the_same_state_gives_the_same_bytes_also_after_a_round_trip(story: Stor
     back = tmp_path / "back.tar"
     export_registry(again(other), back, artifacts=True)
     assert back.read_bytes() == everything.read_bytes()
+
+
+def test_a_transaction_is_proven_once_for_all_its_records(story: Story, tmp_path: Path, monkeypatch):
+    """The receipt of one that stored hundreds of records has hundreds of kilobytes."""
+    proven: list[str] = []
+
+    def counted(registry: Registry, transaction: str, known: Any) -> Inclusion:
+        proven.append(transaction)
+        return inclusion_of(registry, transaction, known)
+
+    monkeypatch.setattr(registry_archive, "inclusion_of", counted)
+    export_registry(again(story.lab), tmp_path / "it.tar")
+    assert len(proven) == len(set(proven)) == 4, "three records, and the batch of two"
 
 
 def test_any_tar_reads_it_and_sha256sum_checks_it(everything: Path, tmp_path: Path):

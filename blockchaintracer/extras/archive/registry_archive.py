@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
@@ -28,6 +28,7 @@ from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, keccak, to_hex
 from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.verify.copies import object_name
+from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.published_proofs import parse_key_file
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
@@ -42,7 +43,7 @@ from blockchaintracer.extras.archive.contents import (
 from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, proof_name
 from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
 from blockchaintracer.extras.archive.self_description import describing
-from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive, write_folder
+from blockchaintracer.extras.archive.writer import ArchiveFile, Member, write_archive, write_folder
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
 from blockchaintracer.lab.bundle.export_proof import factory_settings
@@ -160,7 +161,7 @@ def export_registry(
     for key in [*keys.values(), *(proof.key for proof in proofs)]:
         objects.add_record(key)
     not_searched = require_no_secrets(lab.store, objects.files, allowed, hidden_content(lab))
-    members: dict[str, bytes | ArchiveFile] = {
+    members: dict[str, Member] = {
         **told.members,
         **{name: file.read_bytes() for name, file in kept_evidence(lab.home.path, ids).items()},
         **{object_name(digest): ArchiveFile(lab.store.where(digest), digest) for digest in objects.present},
@@ -197,7 +198,7 @@ class _Told:
     """
 
     head: Head
-    members: dict[str, bytes]
+    members: Mapping[str, Member]
     logs: list[Log]
     proofs: list[Proof]
 
@@ -219,7 +220,7 @@ def _on_chain(lab: Lab, registry: Registry) -> _Told:
     )
     logs = _decode(events, blocks)
     proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
-    members = {
+    members: dict[str, Member] = {
         HEAD: head.to_bytes(),
         EVENTS: b"".join(event_lines(events)),
         BLOCKS: b"".join(block_lines(blocks)),
@@ -423,11 +424,19 @@ def _spans(logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> Iterator[Spa
 
 def _key_files(
     lab: Lab, keys: Mapping[str, RecordKey], proofs: Sequence[Proof], logs: Sequence[Log]
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, Member]]:
     """The key of each record with what proves that a block holds it; of a batched one for each of its batches."""
     stored = {to_hex(log.values[0]): to_hex(log.transaction) for log in logs if log.event == "Recorded"}
     where = lab.chain_id, lab.domain.registry
     blocks: dict[str, BlockReceipts] = {}
+
+    @cache
+    def included(transaction: str) -> Inclusion | None:
+        # a node that gives no receipts takes away nothing else
+        with suppress(ChainUnavailable, InputError):
+            return inclusion_of(lab.registry, transaction, blocks)
+        return None
+
     by_id: dict[str, list[KeyFile]] = {}
     for proof in sorted(proofs, key=lambda it: (it.id, it.root)):
         by_id.setdefault(proof.id, []).append(proof)
@@ -438,14 +447,13 @@ def _key_files(
             transactions = [stored.get(record_id)]
             if isinstance(file, Proof):
                 transactions.append(_transaction_of(file, logs))
-            receipts = []
-            for transaction in filter(None, transactions):
-                # a node that gives no receipts takes away nothing else
-                with suppress(ChainUnavailable, InputError):
-                    receipts.append(inclusion_of(lab.registry, transaction, blocks))
-            data = replace(file, receipts=tuple(receipts)).to_bytes()
-            data = data if len(data) <= MAX_KEY_FILE_BYTES else replace(file, receipts=()).to_bytes()
-            yield proof_name(record_id, number), data
+            receipts = tuple(filter(None, map(included, filter(None, transactions))))
+            yield proof_name(record_id, number), partial(_to_bytes, replace(file, receipts=receipts))
+
+
+def _to_bytes(file: KeyFile) -> bytes:
+    data = file.to_bytes()
+    return data if len(data) <= MAX_KEY_FILE_BYTES else replace(file, receipts=()).to_bytes()
 
 
 def _transaction_of(proof: Proof, logs: Sequence[Log]) -> str | None:

@@ -26,9 +26,11 @@ class ArchiveFile:
     sha256: str
 
 
-def write_archive(
-    target: BinaryIO, members: Mapping[str, bytes | ArchiveFile], progress: Progress | None = None
-) -> int:
+Member = bytes | ArchiveFile | Callable[[], bytes]
+"""What an archive holds under a name. What is called is called twice, and gives the same: it is too much to keep."""
+
+
+def write_archive(target: BinaryIO, members: Mapping[str, Member], progress: Progress | None = None) -> int:
     """Writes an archive; its length.
 
     Args:
@@ -40,7 +42,7 @@ def write_archive(
     """
     members, digests = _with_sums(members)
     length = 0
-    for name, member in members.items():
+    for name, member in _made(members):
         size = len(member) if isinstance(member, bytes) else member.path.stat().st_size
         target.write(header(name, size))
         if _copied(target, name, member, digests[name], progress) != size:
@@ -51,32 +53,35 @@ def write_archive(
     return length + end(length)
 
 
-def write_folder(target: Path, members: Mapping[str, bytes | ArchiveFile], progress: Progress | None = None) -> int:
+def write_folder(target: Path, members: Mapping[str, Member], progress: Progress | None = None) -> int:
     """Writes the same members as files of a new folder; their bytes. Raises as `write_archive`."""
     members, digests = _with_sums(members)
     length = 0
-    for name, member in members.items():
+    for name, member in _made(members):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         with (target / name).open("xb") as file:
             length += _copied(file, name, member, digests[name], progress)
     return length
 
 
-def _with_sums(members: Mapping[str, bytes | ArchiveFile]) -> tuple[dict[str, bytes | ArchiveFile], dict[str, str]]:
+def _made(members: Mapping[str, Member]) -> Iterator[tuple[str, bytes | ArchiveFile]]:
+    return ((name, member() if callable(member) else member) for name, member in members.items())
+
+
+def _with_sums(members: Mapping[str, Member]) -> tuple[dict[str, Member], dict[str, str]]:
     """Add the two listings. Returns the members in their order, and the SHA-256 of each."""
     if wrong := [name for name in members if not NAME.fullmatch(name) or name in (SUMS, SUMS512)]:
         raise ValueError(f"{wrong[0]} is no member of an archive")
-    others = {}
-    for name, member in members.items():
+    others, digests = {}, {}
+    for name, member in _made(members):
         other = hashlib.sha512()
         for block in _blocks(member):
             other.update(block)
-        others[name] = other.hexdigest()
+        others[name], digests[name] = other.hexdigest(), _sha256(member)
     listing = "".join(f"{digest}  {name}\n" for name, digest in sorted(others.items())).encode()
-    members = {**members, SUMS512: listing}
-    digests = {name: _sha256(member) for name, member in members.items()}
+    digests[SUMS512] = _sha256(listing)
     sums = format_listing(digests.items())
-    return {SUMS: sums, **dict(sorted(members.items()))}, {**digests, SUMS: _sha256(sums)}
+    return {SUMS: sums, **dict(sorted({**members, SUMS512: listing}.items()))}, {**digests, SUMS: _sha256(sums)}
 
 
 def _copied(target: BinaryIO, name: str, member: bytes | ArchiveFile, expected: str, progress: Progress | None) -> int:
