@@ -167,6 +167,16 @@ def test_archive(shell: Shell) -> None:
     assert shell.environment["ID"] in printed[-1]
 
 
+def test_page(shell: Shell) -> None:
+    """What the example gives away fits together, by the verifier of a reader."""
+    [line] = [line for line in commands("page.md") if "hand_over" in line]
+    line = line.replace("python examples", "$PYTHON $PROJECT/examples").replace("ID", "$DATASET")
+    assert "drops the folder on it" in shell.type(line)
+    folder = shell.folder / "for-the-editor"
+    assert {it.name for it in folder.iterdir()} == {"check.html", "record.proof", "data.csv"}
+    typed(shell, f"blockchaintracer verify --proof {folder / 'record.proof'} --network devnet")
+
+
 def test_seals(shell: Shell) -> None:
     printed = [typed(shell, line) for line in commands("seals.md")]
     assert len(printed) == 5

@@ -23,10 +23,11 @@ _loop = asyncio.new_event_loop()
 
 
 class Served:
-    """The server over an index file of the made-up registry, which nothing follows.
+    """The server over an index file of a registry, which nothing follows.
 
     Args:
         open_index: opens the index to read; by default the file.
+        domain: of the registry.
         limits: of `Readers`.
 
     Attributes:
@@ -34,7 +35,9 @@ class Served:
         log: the lines of the access log.
     """
 
-    def __init__(self, path: Path, open_index: Callable[[], Any] | None = None, **limits: Any) -> None:
+    def __init__(
+        self, path: Path, open_index: Callable[[], Any] | None = None, domain: Domain = MADE_UP, **limits: Any
+    ) -> None:
         published = PublishedFolder(None, path.parent / "nothing")
         lab: Any = None
         self.follower = Follower(lab, lambda: None, published, 1)  # type: ignore[arg-type, return-value]
@@ -42,7 +45,7 @@ class Served:
         self.log: list[str] = []
         limits = {"threads": 2, "seconds": 10, **limits}
         self.readers = Readers(open_index or (lambda: ReadOnlyIndex(path)), **limits)
-        self.app = make_app(Answers(MADE_UP, published), self.readers, self.follower, self.log.append)
+        self.app = make_app(Answers(domain, published), self.readers, self.follower, self.log.append)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://lab.example")
 

@@ -1,7 +1,9 @@
 /** A registry's home: its groups, its latest records, and a search. By what was published, a node or a server of `serve`. */
 import { InputError, kindName, recordId } from "@blockchaintracer/sdk";
-import type { Hex, RecordKey, Registry } from "@blockchaintracer/sdk";
+import type { Domain, Hex, RecordKey, Registry } from "@blockchaintracer/sdk";
+import { relations } from "@blockchaintracer/contracts";
 import { manifestOf, recorded } from "./around.ts";
+import type { Around, Edge, Entry } from "./around.ts";
 import { code, date, h, short, table } from "./dom.ts";
 import type { PublishedCopies } from "./given.ts";
 import { answer } from "./nodes.ts";
@@ -10,6 +12,7 @@ import { T, kindWord } from "./texts.ts";
 
 const AT_ONCE = 50;
 const MOST_MANIFESTS = 2000;
+const MOST_TOLD = 401;
 
 /** A record in a list. What is undefined is not known. */
 interface Listed {
@@ -140,17 +143,44 @@ export function ofList(written: string): Home[] {
   });
 }
 
+const list = (value: unknown, most = 200): Record<string, unknown>[] => (Array.isArray(value) ? value.slice(0, most).filter((it) => typeof it === "object" && it !== null) : []) as Record<string, unknown>[];
+const words = (value: unknown): string | undefined => (typeof value === "string" ? value.slice(0, 300) : undefined);
+
+type Ask = (path: string, query?: Record<string, string>) => Promise<Record<string, unknown>>;
+const asking = (server: URL): Ask => async (path, query = {}) => {
+  const url = new URL(`${server.pathname.replace(/\/$/, "")}/v1/${path}`, server.origin);
+  url.search = String(new URLSearchParams(query));
+  const value = await answer(url);
+  if (typeof value !== "object" || value === null) throw new TypeError(T.noList);
+  return value as Record<string, unknown>;
+};
+
+/** What a server of `blockchaintracer serve` says is near a record, and what groups are called. Nothing of it is checked. */
+export async function toldBy(server: URL, domain: Domain, id: string): Promise<{ near: Around; names: Map<number, string> }> {
+  const ask = asking(server);
+  const place = await ask("registry");
+  const [chain, registry] = [String(place["chainId"]).slice(0, 78), String(place["registry"]).slice(0, 42)];
+  if (chain !== String(domain.chainId) || registry.toLowerCase() !== domain.registry.toLowerCase()) throw new InputError(T.otherRegistry(server.host, registry, chain));
+  const names = new Map(list((await ask("groups", { limit: "200" }))["groups"]).flatMap(({ group, name }) => (words(name) === undefined ? [] : [[Number(group), words(name)!] as const])));
+  const told = await ask(`records/${id}/lineage`, { depth: "10" });
+  const isId = (value: unknown): value is Hex => typeof value === "string" && /^0x[0-9a-f]{64}$/.test(value);
+  const entries = new Map<Hex, Entry>();
+  for (const node of list(told["nodes"], MOST_TOLD)) {
+    if (!isId(node["id"])) continue;
+    const state = node["status"] === "retracted" ? "retracted" : Array.isArray(node["retractedAncestors"]) && node["retractedAncestors"].length ? "affected" : "recorded";
+    const depth = Math.max(-10, Math.min(10, Math.trunc(Number(node["depth"])) || 0));
+    entries.set(node["id"], { id: node["id"], key: undefined, kind: words(node["kind"])?.slice(0, 40) ?? "", name: words(node["name"]), manifest: null, status: undefined, state, depth: node["id"] === id ? 0 : depth });
+  }
+  const edges = list(told["edges"], 10 * MOST_TOLD).flatMap(({ child, parent, relation }): Edge[] => {
+    if (!isId(child) || !isId(parent) || !entries.has(child) || !entries.has(parent)) return [];
+    return [{ child, parent, relation: (relations as Record<string, number>)[String(relation)] ?? Number(relation) }];
+  });
+  return { near: { entries, edges, left: 0, isWhole: told["isComplete"] === true }, names };
+}
+
 /** A list that a server of `blockchaintracer serve` keeps. */
 export async function ofServer(server: URL): Promise<Home> {
-  const ask = async (path: string, query: Record<string, string> = {}): Promise<Record<string, unknown>> => {
-    const url = new URL(`${server.pathname.replace(/\/$/, "")}/v1/${path}`, server.origin);
-    url.search = String(new URLSearchParams(query));
-    const value = await answer(url);
-    if (typeof value !== "object" || value === null) throw new TypeError(T.noList);
-    return value as Record<string, unknown>;
-  };
-  const list = (value: unknown): Record<string, unknown>[] => (Array.isArray(value) ? value.slice(0, 200).filter((it) => typeof it === "object" && it !== null) : []) as Record<string, unknown>[];
-  const words = (value: unknown): string | undefined => (typeof value === "string" ? value.slice(0, 300) : undefined);
+  const ask = asking(server);
   const place = await ask("registry");
   const groups = list((await ask("groups", { limit: "200" }))["groups"]);
   const complete = (place["asOf"] as Record<string, unknown> | undefined)?.["complete"];

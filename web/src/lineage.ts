@@ -11,8 +11,8 @@ const relationNames = new Map<number, string>(Object.entries(relations).map(([na
 export const relationName = (relation: number): string => relationNames.get(relation) ?? T.relation(relation);
 
 /** The section of a lineage; `look` opens a record. Nothing if no record leads to another. */
-export function lineage(near: Around, by: string | undefined, look: (id: string) => void): HTMLElement | null {
-  const { entries, edges, left, isWhole } = near;
+export function lineage(near: Around, word: string, of: string, look: (id: string) => void): HTMLElement | null {
+  const { entries, edges, left } = near;
   if (!edges.length) return null;
   const nearest = [...entries.values()].sort((a, b) => Math.abs(a.depth) - Math.abs(b.depth)).slice(0, MOST_DRAWN);
   const drawn = new Set(nearest.map(({ id }) => id));
@@ -26,13 +26,13 @@ export function lineage(near: Around, by: string | undefined, look: (id: string)
   ]);
   return h(
     "section",
-    { "aria-label": T.lineageTitle },
-    h("h2", {}, T.lineageTitle),
+    { "aria-label": T.lineageTitle + of },
+    h("h2", {}, T.lineageTitle + of),
     h("p", { class: "dim" }, T.lineageLead),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": T.drawing }, drawing(near, nearest, look)),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": T.drawing + of }, drawing(near, nearest, look)),
     others > 0 && h("p", { class: "dim" }, T.notDrawn(others)),
-    h("p", { class: "dim" }, by ? (isWhole ? T.lineageBy(by) : T.lineagePart(by)) : T.lineageHere),
-    h("details", { open: entries.size <= 8 }, h("summary", {}, T.asList), table(T.asList, T.lineageHeads, rows)),
+    h("p", { class: "dim" }, word),
+    h("details", { open: entries.size <= 8 }, h("summary", {}, T.asList), table(T.asList + of, T.lineageHeads, rows)),
   );
 }
 

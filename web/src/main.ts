@@ -11,7 +11,7 @@ import { bytes, date, h } from "./dom.ts";
 import { copiesIn, dropped, foldersOf, listingOf, useOf } from "./given.ts";
 import type { Digested, Given, PublishedCopies } from "./given.ts";
 import { sha256Of } from "./hashing.ts";
-import { homeSection, ofFolder, ofList, ofNode, ofServer } from "./home.ts";
+import { homeSection, ofFolder, ofList, ofNode, ofServer, toldBy } from "./home.ts";
 import type { Home } from "./home.ts";
 import { lineage } from "./lineage.ts";
 import { metricsSection } from "./metrics.ts";
@@ -203,6 +203,7 @@ function drawForm(): void {
       { "aria-label": T.browseTitle },
       h("h2", {}, T.browseTitle),
       h("p", { class: "dim" }, T.browseLead),
+      /(?:^|\/)(?:index\.html)?$/.test(location.pathname) && h("p", {}, h("a", { href: "records.html" }, T.listBeside)),
       h("form", { submit: choose(browse) }, field("server", T.server, T.serverNote), h("div", { class: "row" }, h("button", { type: "submit" }, T.browse), location.protocol !== "file:" && h("button", { type: "button", click: () => attempt(browseBeside) }, T.beside))),
     ),
   );
@@ -280,7 +281,8 @@ async function show(): Promise<void> {
   const chosen = isChosen ? question : EMPTY;
   const trust = trustOf(chosen);
   const urls = [chosen.node, chosen.other].filter(Boolean).map(nodeUrl);
-  if (urls.length && trust) allow(urls);
+  const server = chosen.server ? [nodeUrl(chosen.server)] : [];
+  if ((urls.length && trust) || server.length) allow([...urls, ...server]);
   const found: (Judged | Drawn)[] = [];
   for (const proof of proofs) found.push(await judged(proof, trust, urls));
   if (!proofs.length) found.push(await lookedUp(trust, urls));
@@ -378,11 +380,29 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
       if (made?.made) line.append(h("p", { class: made.unrevealed ? "unknown" : "" }, [T.sealsMade(made.made, made.unrevealed), near.isWhole ? "" : ` ${T.sealsAsFar}`]));
       sections.push(line);
     }
-    sections.push(lineage(near, by, (id) => look(id)));
+    sections.push(lineage(near, by ? (near.isWhole ? T.lineageBy(by) : T.lineagePart(by)) : T.lineageHere, "", (id) => look(id)));
+    const server = isChosen && question.server ? nodeUrl(question.server) : undefined;
+    if (server && !near.isWhole) sections.push(...(await toldSections(server, domain, its)));
   }
   const dropped = (digest: string): File | undefined => digests.find(({ sha256 }) => sha256 === digest)?.file;
   sections.push(await metricsSection(placed.map(({ record }) => record), dropped, copies));
   if (round === running) nearby.replaceChildren(...sections.filter((it) => it !== null));
+}
+
+/** What a server says of the records, where no node told all of it. */
+async function toldSections(server: URL, domain: Domain, placed: readonly Placed[]): Promise<(Node | null)[]> {
+  const sections: (Node | null)[] = [];
+  for (const { record, plain } of placed.slice(0, MOST_ROOTS)) {
+    try {
+      const { near, names } = await toldBy(server, domain, record.id);
+      const name = names.get(record.key.group);
+      if (name !== undefined) plain.group.append(h("p", { class: "unknown" }, T.groupTold(server.host, name)));
+      sections.push(lineage(near, near.isWhole ? T.lineageTold(server.host) : T.lineageToldPart(server.host), `: ${server.host}, ${record.manifest?.name ?? record.id}`, (id) => look(id)));
+    } catch (error) {
+      sections.push(h("p", { class: "unknown" }, T.nodeProblem(server.host, (error as Error).message)));
+    }
+  }
+  return sections;
 }
 
 const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -178,19 +179,26 @@ def run_of(number: int, history: bytes) -> bytes:
     return Forged(of_manifest=of_manifest, kind=Kind.RUN, identifier=run_id).data()
 
 
+@contextmanager
+def serving(served: Served) -> Iterator[str]:
+    """Inside, `serve` answers at an address on loopback."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(settings(served.app))
+    thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running.should_exit = True
+    thread.join()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of `serve` over made-up records, on loopback."""
     path = tmp_path_factory.mktemp("index") / "index.sqlite"
     with Index(path) as index:
         fill(index, 60)
-    listener = socket.create_server(("127.0.0.1", 0))
-    running = uvicorn.Server(settings(Served(path).app))
-    thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    running.should_exit = True
-    thread.join()
+    with serving(Served(path)) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -427,6 +435,17 @@ def test_a_registry_is_looked_through(seen: dict[str, Seen]) -> None:
     assert "late\tmodel\t1\t\N{EN DASH}\tnot checked here" in seen["folder"].text
     assert "By the server's word" in seen["server"].text
     assert "No record was found." in seen["server"].text
+
+
+def test_the_example_asks_the_server(server: str) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples/serve/ask.py", server], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    *records, last = done.stdout.splitlines()
+    assert records
+    assert all(line.startswith("0x") and " run " in line for line in records)
+    assert last.startswith("This is the server's word.")
 
 
 def test_a_node_is_kept_if_its_visitor_says_so(seen: dict[str, Seen], nodes: Nodes) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance
-from blockchaintracer.core.record import Kind, Link, Relation, Verdict
+from blockchaintracer.core.record import Domain, Kind, Link, Relation, Verdict, checksummed
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.identity.confirm import keep_claim, statement_of
 from blockchaintracer.extras.identity.holders import CHECKED
 from blockchaintracer.extras.identity.identity_claims import claim, holder_of
+from blockchaintracer.extras.search import Index
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import create_group, store_profile
 from blockchaintracer.lab.kept_identities import IdentityRecord, keep
@@ -24,9 +25,10 @@ from blockchaintracer.lab.published_pages import PAGE
 from blockchaintracer.lab.recording.content import commit_document
 from blockchaintracer.lab.recording.run import named_parents, record_run
 from tests.live.browser.chromium import drive
-from tests.live.browser.test_check_page import Nodes, nodes, pytestmark  # noqa: F401
-from tests.support.memory_node import MemoryNode, answering
+from tests.live.browser.test_check_page import Nodes, nodes, pytestmark, serving  # noqa: F401
+from tests.support.memory_node import MODES, MemoryNode, answering, forgetful
 from tests.support.registry_life import FULL, KeptSigner
+from tests.support.served import Served
 
 ORCID, WITHDRAWN = "0000-0002-1825-0097", "0000-0001-5109-3700"
 DOMAIN = "lab.example.org"
@@ -39,6 +41,8 @@ class People:
     node: MemoryNode
     registry: str
     published: Path
+    index: Path
+    domain: Domain
     ids: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,7 +68,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
     node = MemoryNode()
     node.mine()
     owner = KeptSigner("owner")
-    made = People(node, node.deploy("LabRegistry", owner.address, True), folder / "published")
+    registry = node.deploy("LabRegistry", owner.address, True)
+    domain = Domain(node.chain.chain_id, checksummed(registry))
+    made = People(node, registry, folder / "published", folder / "index.sqlite", domain)
     with answering(full=node.answer):
         labs = []
         for name in ("Ada's lab", "Bob's lab", "Eve's lab"):
@@ -102,27 +108,32 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
         path = made.published / object_name(profile)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(lab.store.get_bytes(profile))
+        with Index(made.index) as index:
+            index.sync(lab.registry, lab.store)
     return made
 
 
 @pytest.fixture(scope="module")
-def text(people: People, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> str:  # noqa: F811
-    nodes.answers["people"] = people.node.answer
+def seen(people: People, nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:  # noqa: F811
+    """What the page says: by a node, and by one that has forgotten old events, with a server beside it."""
+    nodes.answers |= {"people": people.node.answer, "pruned": forgetful(people.node, MODES[0], people.node.head)}
     chosen = {"network": "other", "chain": str(people.node.chain.chain_id), "registry": people.registry}
-    visit = {
-        "folder": str(people.published),
-        "fields": chosen | {"node": nodes.url("people")},
-        "paste": people.ids["first"],
-        "expects": "Its life",
-        "widths": [320],
-        "audit": True,
-    }
-    folder = tmp_path_factory.mktemp("visits")
-    [told] = drive("visit.mjs", {"page": PAGE.as_uri(), "visits": [visit]}, folder)
-    assert not told["messages"]
-    assert not told["faults"]
-    assert not told["overflowing"]
-    return str(told["text"])
+    shared = {"folder": str(people.published), "paste": people.ids["first"], "widths": [320], "audit": True}
+    with serving(Served(people.index, domain=people.domain)) as server:
+        visits = {
+            "node": {"fields": chosen | {"node": nodes.url("people")}, "expects": "Its life"},
+            "server": {"fields": chosen | {"node": nodes.url("pruned"), "server": server}, "expects": "By the word of"},
+        }
+        asked = {"page": PAGE.as_uri(), "visits": [shared | visit for visit in visits.values()]}
+        told = drive("visit.mjs", asked, tmp_path_factory.mktemp("visits"))
+    for visit in told:
+        assert not visit["messages"] + visit["faults"] + visit["overflowing"]
+    return {name: visit["text"] for name, visit in zip(visits, told, strict=True)}
+
+
+@pytest.fixture
+def text(seen: dict[str, str]) -> str:
+    return seen["node"]
 
 
 def test_a_claim_is_no_confirmed_name(text: str) -> None:
@@ -155,3 +166,15 @@ def test_how_closely_each_group_reproduced_it(text: str) -> None:
 
 def test_whether_it_was_retracted_is_always_said(text: str) -> None:
     assert "Was it retracted?\nNo, as of now, by 127.0.0.1" in text
+
+
+def test_a_server_tells_the_lineage_that_a_node_forgot(seen: dict[str, str], people: People) -> None:
+    told = seen["server"]
+    assert "alone: nothing of it was checked." in told
+    # the server has no manifest of the other group's run
+    again = people.ids["again 2"][:10]
+    lines = told[told.index("By the word of") :].splitlines()
+    assert f"{again}…\trun\tcame after\t" in lines
+    assert "reproduces run 1" in lines
+    assert "calls it “Ada's lab”: that is the server's word." in told
+    assert "By the word of" not in seen["node"]
