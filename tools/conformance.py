@@ -45,7 +45,6 @@ from blockchaintracer.core.record import (
 )
 from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.bundle import BundleRefused
-from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.core.verify.published_proofs import parse_key_file, proof_name
 from blockchaintracer.extras.identity.identity_claims import check_claim
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
@@ -58,7 +57,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from tests.support import bundle_evidence as evidence
-from tests.support.bundle_evidence import bundle_report
+from tests.support.bundle_evidence import told
 from tests.support.calendar_simulator import written
 from tests.support.forged_bundles import SALT, SHAPES, Forged, blocks_of
 from tests.support.memory_node import MODES, MemoryNode, RpcError, answering, forgetful
@@ -665,10 +664,14 @@ def proofs() -> Iterator[Case]:
     for name, shape in shapes.items():
         data = rfc8785.dumps(shape)
         for about, trust in {"nothing trusted": None, "trusted": {"blocks": list(blocks_of(data))}}.items():
-            report = bundle_report(data, trust_of(trust))
-            failed = [check.name for check in report.checks if check.verdict is Outcome.FAIL]
-            told = {"outcome": report.conclusion.value, "failed": sorted(failed)}
-            yield {"name": f"{name}, {about}", "bundle": data.decode(), "trust": trust, **told}
+            yield {"name": f"{name}, {about}", "bundle": data.decode(), "trust": trust, **told(data, trust_of(trust))}
+    for name, shape in zip(("one record", "a batch"), evidence.with_mined(), strict=True):
+        data = rfc8785.dumps(shape)
+        chosen = {"chainId": "1", "registry": evidence.PLACE, "blocks": list(blocks_of(data))}
+        for about, blocks in {"a Bitcoin block trusted": [evidence.MINED_HASH], "another trusted": ["00" * 32]}.items():
+            said = told(data, trust_of(chosen), blocks)
+            trust = chosen | {"bitcoinBlocks": blocks}
+            yield {"name": f"{name}, {about}", "bundle": data.decode(), "trust": trust, **said}
 
 
 # -- outcomes on what nodes answered

@@ -1,8 +1,9 @@
 """Judges random bundles, manifests and keys by Python and by the TypeScript SDK, and shows where they differ.
 
-`make fuzz` runs it; `python -m tools.differ --cases 100000 --seed 7` too. Each case is new, or one or more changes away
-from something valid: a field, a byte, or a part that was forged with all hashes right. What differs is written to
-`.build/differ/`, and ends the run with code 1.
+`make fuzz` runs it; `python -m tools.differ --cases 100000` too. Each case is new, or one or more changes away from
+something valid: a field, a byte, or a part that was forged with all hashes right. What differs is written to
+`.build/differ/`, and ends the run with code 1. Rounds in which nothing differs are kept in tests/results, and count as
+long as the code that judges is the same.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import base64
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count, islice
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -28,15 +29,20 @@ from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Domain, Kind, Link, RecordKey
 from blockchaintracer.core.verify.bundle import BundleRefused
-from tests.support.bundle_evidence import AUTHOR, bundle_report, with_evidence
+from tests.support.bundle_evidence import AUTHOR, MINED_HASH, told, with_evidence, with_mined
 from tests.support.forged_bundles import SHAPES, TIME, Forged, blocks_of
 from tests.support.mutations import random_change
 from tools.npm import NODE, ROOT
+from tools.results import Results, digest
 
 SDK = ROOT / "packages" / "sdk"
 DIFFERENT = ROOT / ".build" / "differ"
 REGISTRY = "0x" + "12" * 20
 Question = dict[str, Any]
+Answer = str | dict[str, Any]
+"""A digest, an id or how something is refused; of a bundle all that is said of it."""
+ROUND = 1_000
+"""Cases of a seed."""
 _AT_ONCE = 100
 """Questions that wait for their answers: few enough that neither process fills a pipe that the other does not read."""
 
@@ -52,21 +58,22 @@ class Judge:
     def __exit__(self, *_: object) -> None:
         self._node.communicate()
 
-    def ask(self, questions: list[Question]) -> Callable[[], list[str]]:
+    def ask(self, questions: list[Question]) -> Callable[[], list[Answer]]:
         """Ask and return what waits for the answers."""
-        given, told = self._node.stdin, self._node.stdout
+        given, answered = self._node.stdin, self._node.stdout
         assert given is not None
-        assert told is not None
+        assert answered is not None
         given.write("".join(f"{json.dumps(question)}\n" for question in questions))
         given.flush()
-        return lambda: [json.loads(told.readline()) for _ in questions]
+        return lambda: [json.loads(answered.readline()) for _ in questions]
 
 
-def judged(question: Question) -> str:
+def judged(question: Question) -> Answer:
     """Return what Python says to a question."""
     try:
         if data := question.get("bundle"):
-            return bundle_report(base64.b64decode(data), trust_of(question["trust"])).conclusion.value
+            trust = question["trust"]
+            return told(base64.b64decode(data), trust_of(trust), trust.get("bitcoinBlocks", ()) if trust else ())
         if data := question.get("manifest"):
             return parse_manifest(base64.b64decode(data)).digest()
         domain = Domain(int(question["domain"]["chainId"]), question["domain"]["registry"])
@@ -77,6 +84,13 @@ def judged(question: Question) -> str:
         return f"refused: {error.code}"
     except InputError:
         return "refused"
+
+
+def outcome_of(answer: Answer) -> str:
+    """Return the word of an answer: how a bundle ends, or how something is refused, or `accepted`."""
+    if isinstance(answer, dict):
+        return str(answer["outcome"])
+    return "accepted" if len(answer) > 60 else answer.split(":")[0]
 
 
 def trust_of(given: dict[str, Any] | None) -> Trust | None:
@@ -109,6 +123,7 @@ class Cases:
         ]
         self._bundles: list[bytes] = []
         self._small = Forged(manifest=False).data()
+        self._mined = [rfc8785.dumps(plain) for plain in with_mined()]
         self._place = count()
 
     def __iter__(self) -> Iterator[Question]:
@@ -151,10 +166,13 @@ class Cases:
         trusts: list[dict[str, Any] | None] = [None, {"blocks": blocks}, {"blocks": blocks[:1]}]
         trusts += [{"blocks": blocks, "registry": registry}, {"blocks": blocks, "groups": random.choice(([7], [8]))}]
         trusts += [{"blocks": blocks, "chainId": "1"}, {"blocks": blocks, "registry": registry, "chainId": "1"}]
-        return {"bundle": encoded(data), "trust": random.choice(trusts)}
+        trust = random.choice(trusts)
+        if trust and random.random() < 0.7:
+            trust |= {"bitcoinBlocks": [MINED_HASH]}
+        return {"bundle": encoded(data), "trust": trust}
 
     def _changed_bundle(self) -> Question:
-        whole = self._random.choice([self._small, *self._bundles])
+        whole = self._random.choice([self._small, *self._mined, *self._bundles])
         plain = json.loads(whole)
         # evidence is most of a bundle that has some: the rest is as often changed
         if evidence := [*plain.keys() & {"identities", "renewals", "witnesses"}]:
@@ -192,7 +210,14 @@ class Cases:
         return {"domain": domain, "key": random_change(key, random) if random.random() < 0.8 else key}
 
 
-def answers(cases: int, seed: int) -> Iterator[tuple[Question, str, str]]:
+def _shown(answer: Answer, other: Answer) -> str:
+    """Return what of an answer the other has not."""
+    if isinstance(answer, str) or isinstance(other, str):
+        return str(answer)[:300]
+    return str({name: value for name, value in answer.items() if other.get(name) != value})[:1000]
+
+
+def answers(cases: int, seed: int) -> Iterator[tuple[Question, Answer, Answer]]:
     """Yield questions with what Python and the SDK say."""
     with Judge() as judge:
         made = islice(Cases(seed), cases)
@@ -202,26 +227,53 @@ def answers(cases: int, seed: int) -> Iterator[tuple[Question, str, str]]:
             yield from zip(questions, ours, theirs(), strict=True)
 
 
-def main() -> int:
-    """Run, write what differs, and print how many cases ended how."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--cases", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    start, ends, kinds, different = time.monotonic(), Counter[str](), Counter[str](), 0
-    for number, (question, ours, theirs) in enumerate(answers(given.cases, given.seed)):
+def code() -> str:
+    """Return a digest of what judges, and of what makes the cases."""
+    judging = ("core", "extras/identity", "extras/renewal", "extras/witness")
+    folders = [ROOT / "blockchaintracer" / name for name in judging]
+    files = [path for folder in folders for path in folder.rglob("*.py")] + [*(SDK / "src").glob("*.ts")]
+    support = ROOT / "tests" / "support"
+    files += [support / f"{name}.py" for name in ("bundle_evidence", "forged_bundles", "mutations")]
+    return digest([*files, Path(__file__), SDK / "test" / "judge.js", SDK / "test" / "told.js"])
+
+
+def play(seed: int, cases: int) -> Counter[str]:
+    """Judge the cases of a seed, write and print what differs, and return how many ended how."""
+    ends = Counter[str]()
+    for number, (question, ours, theirs) in enumerate(answers(cases, seed)):
         [kind] = question.keys() & {"bundle", "manifest", "key"}
-        kinds[kind] += 1
-        ends["accepted" if len(ours) > 60 else ours.split(":")[0]] += 1
+        ends[f"{kind}: {outcome_of(ours)}"] += 1
         if ours == theirs:
             continue
-        different += 1
+        ends["differ"] += 1
         DIFFERENT.mkdir(parents=True, exist_ok=True)
-        (DIFFERENT / f"{given.seed}-{number}.json").write_text(json.dumps(question))
-        print(f"{kind} {given.seed}-{number}: Python says {ours}, the SDK {theirs[:300]}", flush=True)
-    seconds = time.monotonic() - start
-    print(f"{given.cases} cases, {dict(kinds)}, in {seconds:.0f} s: {dict(ends)}; {different} differ")
-    return bool(different)
+        (DIFFERENT / f"{seed}-{number}.json").write_text(json.dumps(question))
+        told = f"Python says {_shown(ours, theirs)}, the SDK {_shown(theirs, ours)}"
+        print(f"{kind} {seed}-{number}: {told}", flush=True)
+    return ends
+
+
+def main() -> int:
+    """Play the rounds that were not played with today's code, and print how many cases ended how."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--cases", type=int, default=100_000)
+    parser.add_argument("--known", action="store_true", help="only report what was played before")
+    given = parser.parse_args()
+    kept, of = Results("differ"), code()
+    rounds = {f"round {seed:04}": seed for seed in range(1, -(-given.cases // ROUND) + 1)}
+    played = kept.of_today(dict.fromkeys(rounds, of))
+    for name, seed in rounds.items():
+        if given.known or name in played:
+            continue
+        ends = play(seed, ROUND)
+        if not ends["differ"]:
+            kept.add(name, ends, of)
+        played[name] = [ends]
+        print(f"differ: {name}, {len(played)} of {len(rounds)} rounds", flush=True)
+    total = sum((Counter(ends) for [ends] in played.values()), Counter[str]())
+    different = total.pop("differ", 0)
+    print(f"differ: {total.total():,} of {given.cases:,} cases, {different} differ: {dict(sorted(total.items()))}")
+    return int(different > 0 or total.total() < given.cases)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from compiler import ROOT
-
+ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "results"
 
 

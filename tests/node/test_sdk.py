@@ -31,7 +31,7 @@ from tests.support.artifacts import ROOT
 from tests.support.forged_bundles import SHAPES, Forged, blocks_of
 from tests.support.mutations import changes
 from tools import npm
-from tools.differ import Judge, answers, encoded, judged, written
+from tools.differ import Judge, answers, encoded, judged, outcome_of, written
 
 SDK = ROOT / "packages" / "sdk"
 LARGEST = 150_000
@@ -49,7 +49,7 @@ def differ(questions: list[dict[str, Any]], *expected: str) -> None:
     with Judge() as judge:
         asked = [judge.ask(questions[at : at + 100])() for at in range(0, len(questions), 100)]
     theirs, ours = [it for some in asked for it in some], [judged(question) for question in questions]
-    assert {*expected} <= {it.split(":")[0] for it in ours}
+    assert {*expected} <= {*map(outcome_of, ours)}
     assert [(i, it, ours[i]) for i, it in enumerate(theirs) if it != ours[i]] == []
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import rfc8785
@@ -18,6 +22,7 @@ from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
 from blockchaintracer.cli.holders_shown import bundle_with_holders
 from blockchaintracer.cli.shown_times import bundle_with_times
 from blockchaintracer.core.digest import digest_bytes
+from blockchaintracer.core.formats import WITNESS_SETTINGS
 from blockchaintracer.core.manifest import Artifact, Manifest, Parent, RenewalPredicate, RenewalRoots
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.plain_json import canonical
@@ -25,15 +30,26 @@ from blockchaintracer.core.record import Domain, Kind, Link, RecordKey, Relation
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.standing import BundleReport, stand
+from blockchaintracer.extras.identity.holders import Holder
 from blockchaintracer.extras.renewal.hash_tree import HashTree, hashed
+from blockchaintracer.extras.renewal.judge import Renewal
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile, key_bytes
+from blockchaintracer.extras.witness.bitcoin_headers import BitcoinHeader
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt, stamped_tree
+from blockchaintracer.extras.witness.witness_time import RecordTimes
 from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, holder_name
 from tests.support.calendar_simulator import written
+from tests.support.forged_bundles import Forged
 
 MEMBER = Account.from_key(b"\1" * 32)
 AUTHOR = MEMBER.address.lower()
 HEIGHT = 800_000
+PLACE = "0x" + "12" * 20
+"""The registry whose evidence was mined."""
+MINED = f"02000000{'00' * 32}f7d487a507d0622e7a703366f1a94838f890ccfa27bafdbfc84d120cfc80859101a5186affff001d08af2f6a"
+"""A header with the work that Bitcoin asked for at its start, mined for the evidence of `with_mined`: what changes that
+evidence needs another (2**32 hashes)."""
+MINED_HASH = BitcoinHeader(bytes.fromhex(MINED)).hash
 
 
 def claim(domain: Domain, key: RecordKey, signer: Any = MEMBER, **fields: Any) -> IdentityRecord:
@@ -96,6 +112,30 @@ def calendar(subject: StampedSubject, *others: StampedSubject) -> WitnessReceipt
     return WitnessReceipt(WitnessKind.OPENTIMESTAMPS, subject, written(stamp), branches[0], source="calendar.example")
 
 
+def with_mined() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Bundles of a record and of a batch with it, and a renewal, all of which a block of Bitcoin holds."""
+    alone, batched = (
+        Forged(author=AUTHOR, registry=PLACE, is_genuine=False, batched=it, count=3 if it else 1).plain()
+        for it in (False, True)
+    )
+    domain, record = Domain(1, PLACE), alone["records"][0]
+    renewed = renewal(domain, RecordKey.from_json(record["key"]), record["manifest"])
+    subjects = [
+        StampedSubject.of_record(domain, record["id"]),
+        StampedSubject.of_root(domain, batched["records"][0]["batched"]["root"]),
+        StampedSubject.of_text(renewed.root_text),
+    ]
+    root, branches = stamped_tree([it.sha256 for it in subjects])
+    stamp = Timestamp(bytes.fromhex(root))
+    stamp.ops.add(OpAppend(b"\6")).ops.add(OpSHA256()).attestations.add(BitcoinBlockHeaderAttestation(HEIGHT))
+    receipts = [
+        WitnessReceipt(WitnessKind.OPENTIMESTAMPS, it, written(stamp), branch, headers=(MINED,)).as_json()
+        for it, branch in zip(subjects, branches, strict=True)
+    ]
+    more = {"renewals": [renewed.as_json()]}
+    return alone | more | {"witnesses": receipts[::2]}, batched | more | {"witnesses": receipts}
+
+
 def elsewhere(subject: StampedSubject, chain_id: int = 8453) -> WitnessReceipt:
     """The receipt of a record on a second chain."""
     key = RecordKey(1, "0x" + "22" * 20, SubjectType.IDENTIFIER, subject.sha256, Kind.REFERENCE, "bb" * 32)
@@ -116,9 +156,44 @@ def with_evidence(plain: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def bundle_report(data: bytes, trust: Trust | None) -> BundleReport:
-    """What `blockchaintracer verify --proof` finds of a bundle and of all evidence in it."""
-    options = {"witness_settings": None, "check_witness": False, "broken": ()}
-    report, _ = bundle_with_times(stand(read_bundle(data), trust), data, options, None)
-    report, _ = bundle_with_renewals(report, (), options, None)
-    return bundle_with_holders(report)[0]
+def bundle_report(
+    data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = ()
+) -> tuple[BundleReport, Sequence[RecordTimes], Sequence[Renewal], Sequence[Holder]]:
+    """What `blockchaintracer verify --proof` finds of a bundle and of its witnesses, renewals and claims, by Bitcoin
+    blocks that are trusted."""
+    blocks = tuple(bitcoin_blocks)
+    settings = Path(_settings(blocks).name) if blocks else None
+    options = {"witness_settings": settings, "check_witness": False, "broken": ()}
+    report, times = bundle_with_times(stand(read_bundle(data), trust), data, options, None)
+    report, renewals = bundle_with_renewals(report, (), options, None)
+    report, holders = bundle_with_holders(report)
+    return report, times, renewals, holders
+
+
+def told(data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = ()) -> dict[str, Any]:
+    """All that a report says, in the words that both implementations have (packages/sdk/test/told.js)."""
+    report, times, renewals, holders = bundle_report(data, trust, bitcoin_blocks)
+    rows: dict[str, list[Any]] = {
+        "checks": [[it.name, it.verdict, it.record or ""] for it in report.checks],
+        "witnesses": [[of.subject, it.standing, it.not_after or 0] for of in times for it in of.witnesses],
+        "renewals": [
+            [it.record, it.id, times, [*it.same], [*it.different], [*it.left_out], it.retracted_at]
+            for it in renewals
+            for times in [sorted(time.time for time in it.times)]
+        ],
+        "claims": [[it.account.lower(), it.group or 0, it.scheme, it.identifier] for it in holders],
+    }
+    written = {
+        name: sorted(items, key=lambda it: json.dumps(it, ensure_ascii=False, separators=(",", ":")))
+        for name, items in rows.items()
+    }
+    return {"outcome": report.conclusion.value, **written}
+
+
+@cache
+def _settings(blocks: tuple[str, ...]) -> Any:
+    """A file of settings that trusts Bitcoin blocks. It is there as long as this process."""
+    file = NamedTemporaryFile("w", suffix=".json")  # noqa: SIM115 -- closed when the process ends
+    json.dump({**WITNESS_SETTINGS.header(), "bitcoin": {"blocks": blocks}}, file)
+    file.flush()
+    return file

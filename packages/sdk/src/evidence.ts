@@ -1,17 +1,25 @@
 /** What the other evidence in a bundle says of its records: receipts of witnesses, renewals and claims of identity. */
 import type { ProvenBundle } from "./bundle.ts";
+import type { Hex } from "./bytes.ts";
 import { InputError, UnknownVersion } from "./errors.ts";
 import { formatOf } from "./formats.ts";
 import { checkIdentityClaim, holderName, identityTitle, readIdentities } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import { globalId } from "./record.ts";
 import { compareRenewal, readRenewal, ROOT_TEXT } from "./renewal.ts";
-import type { Renewal } from "./renewal.ts";
+import type { Compared, Renewal } from "./renewal.ts";
 import type { Check } from "./standing.ts";
 import { when } from "./storage.ts";
 import type { RecordStatus } from "./storage.ts";
 import { judgeReceipt, readReceiptOfWitness } from "./witness.ts";
 import type { WitnessReceipt, WitnessTime } from "./witness.ts";
+
+/** A renewal of a record, compared with what is here. Times in Unix seconds; `retractedAt` is 0 if it stands. */
+export interface RenewalFound extends Compared {
+  id: Hex;
+  times: number[];
+  retractedAt: number;
+}
 
 const READ: Record<string, RegExp> = { witness: /^witness-/, identity: /^identities$/, renewal: /^renewal$/ };
 
@@ -44,7 +52,7 @@ export function* checkIdentities(bundle: ProvenBundle): Generator<Check> {
           throw new InputError("it is a claim about another account or group");
         }
         const detail = `${claim.account} signed to be ${identityTitle(claim)}; ${claim.unknown ?? "nobody was asked whether it is so"}`;
-        yield { name: "identity", verdict: claim.unknown ? "unknown" : "pass", detail };
+        yield { name: "identity", verdict: claim.unknown ? "unknown" : "pass", detail, claim };
       }
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -98,9 +106,10 @@ export class Witnesses {
   }
 }
 
-function witnessCheck({ who, standing, detail, notAfter }: WitnessTime): Check {
+function witnessCheck(time: WitnessTime): Check {
+  const { who, standing, detail, notAfter } = time;
   const verdict = standing === "verified" ? "pass" : standing === "refused" ? "fail" : "unknown";
-  return { name: "witness", verdict, detail: `${notAfter === null ? standing : `not after ${when(notAfter)}`}: ${who}, ${detail}` };
+  return { name: "witness", verdict, detail: `${notAfter === null ? standing : `not after ${when(notAfter)}`}: ${who}, ${detail}`, time };
 }
 
 /**
@@ -143,7 +152,7 @@ export function* checkRenewals(bundle: ProvenBundle, stands: boolean, witnesses:
       const isComplete = !different.length && !leftOut.length && !retractedAt && times.length > 0;
       const verdict = isWrong && renewal.key.group === key.group ? "fail" : isComplete ? "pass" : "unknown";
       const since = times.length ? `it was there by ${when(Math.min(...times))}` : "nothing here shows when it was there";
-      yield { name: "renewal", verdict, detail: `by ${renewal.id}: ${told}; ${since}`, record: id };
+      yield { name: "renewal", verdict, detail: `by ${renewal.id}: ${told}; ${since}`, record: id, renewal: { id: renewal.id, times, same, different, leftOut, retractedAt } };
     }
   }
 }

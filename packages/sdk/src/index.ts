@@ -16,6 +16,7 @@ export { judgeReceipt, readReceiptOfWitness } from "./witness.ts";
 export type { WitnessReceipt, WitnessStanding, WitnessTime } from "./witness.ts";
 export { compareRenewal, readRenewal } from "./renewal.ts";
 export type { Compared, Renewal } from "./renewal.ts";
+export type { RenewalFound } from "./evidence.ts";
 export { checkIdentityClaim, identityTitle, readIdentities } from "./identity.ts";
 export type { IdentityClaim, IdentityEntry } from "./identity.ts";
 export { verifyBundle, verifyBundleOnChain } from "./standing.ts";

@@ -9,6 +9,8 @@ import type { Hex } from "./bytes.ts";
 import type { Header } from "./chain-shapes.ts";
 import { BundleRefused, InputError, Unavailable } from "./errors.ts";
 import { checkIdentities, checkRenewals, isRead, Witnesses } from "./evidence.ts";
+import type { RenewalFound } from "./evidence.ts";
+import type { IdentityClaim } from "./identity.ts";
 import { factoryRegistry, knownCode } from "./known-code.ts";
 import type { KnownCode } from "./known-code.ts";
 import { normalAddress, normalDigest, normalId } from "./record.ts";
@@ -16,6 +18,7 @@ import { Chain, openRegistry } from "./registry.ts";
 import type { Client, Registry } from "./registry.ts";
 import { disowned, when } from "./storage.ts";
 import type { RecordStatus } from "./storage.ts";
+import type { WitnessTime } from "./witness.ts";
 
 /** How a verification ended. The words are those of every implementation. */
 export type Outcome = "verified" | "not verified" | "wrong use" | "unavailable" | "consistent" | "inconclusive";
@@ -27,6 +30,12 @@ export interface Check {
   verdict: Verdict;
   detail: string;
   record?: Hex;
+  /** Of a check named witness: what one witness says. */
+  time?: WitnessTime;
+  /** Of a check named identity: what was signed. */
+  claim?: IdentityClaim;
+  /** Of a check named renewal: how it fits, and by when it was there (Unix seconds). */
+  renewal?: RenewalFound;
 }
 
 /** What a verification rests on. The verifier chooses it, never the author. */

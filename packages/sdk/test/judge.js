@@ -1,12 +1,14 @@
-// Reads questions as lines of JSON and answers each with a line: how bundles, manifests and keys of strangers are judged.
+// Reads questions as lines of JSON and answers each with a line: how bundles, manifests and keys of strangers are
+// judged.
 import { createInterface } from "node:readline";
 import * as sdk from "../src/index.ts";
+import { told } from "./told.js";
 
 const bytes = (text) => Buffer.from(text, "base64");
 
 function answer({ bundle, manifest, key, domain, trust }) {
   try {
-    if (bundle !== undefined) return sdk.verifyBundle(bytes(bundle), trust ?? undefined).outcome;
+    if (bundle !== undefined) return told(sdk.verifyBundle(bytes(bundle), trust ?? undefined));
     if (manifest !== undefined) return sdk.parseManifest(bytes(manifest)).sha256;
     return sdk.recordId(domain, sdk.readKey(key));
   } catch (error) {
