@@ -14,10 +14,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import rfc8785
 from eth_account import Account
@@ -39,12 +41,14 @@ from blockchaintracer.core.record import (
     Link,
     RecordKey,
     Relation,
+    Role,
     Verdict,
     record_commitment,
     verdict_commitment,
 )
 from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.bundle import BundleRefused
+from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.core.verify.published_proofs import parse_key_file, proof_name
 from blockchaintracer.extras.identity.identity_claims import check_claim
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
@@ -705,8 +709,12 @@ class Recorded:
         return rows
 
 
-COMPARED = {"author", "batch", "role", "stored"}
+COMPARED = {"author", "batch", "finality", "key", "role", "stored", "time"}
 """Checks whose verdicts are compared, too: they may be unknown and leave the outcome as it is."""
+
+
+BRIEFLY = ("before the theft", "only in a batch", "stored from a batch", "stored later")
+"""What every node is asked."""
 
 
 @cache
@@ -719,6 +727,7 @@ def outcomes() -> dict[str, Any]:
 class _Life:
     def __init__(self, folder: Path) -> None:
         from blockchaintracer.lab.attest import attest, retract
+        from blockchaintracer.lab.batches import materialize
         from blockchaintracer.lab.groups import create_group
         from blockchaintracer.lab.lab_folder import Home
         from blockchaintracer.lab.publish import publish
@@ -737,6 +746,8 @@ class _Life:
         self.node.mine()
         self.ids: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
+        self.labs: dict[str, Lab] = {}
+        """Who has what is not the lab's own."""
         self.published = folder / "published"
         owner = Fixed("owner")
         self.registry = self.node.deploy("LabRegistry", owner.address, True).lower()
@@ -764,15 +775,23 @@ class _Life:
                 name="again",
                 status="completed",
             )
-            self.ids["run"] = record_run(other, again).id
+            self._add("run", other, record_run(other, again).id)
             attest(other, model, Verdict.REPRODUCED, evidence=self.ids["run"])
             wrong = content("wrong", Kind.DATASET)
             content("child", Kind.MODEL, Link(wrong, Relation.TRAINED_ON))
             retract(lab, wrong, "a sensor was broken")
             self._batches(lab, content, wrong)
+            thief = Lab(Home(folder / "thief"), rpc=FULL, registry_address=self.registry, group_number=1)
+            thief.signer_given = Fixed("thief")
+            self._steal(lab, other, thief)
             self.node.mine(4)
-            for name in self.ids:
-                publish(other if name == "run" else lab, self.ids[name], self.published)
+            # the batch is final, and what was stored from it now is not
+            materialize(lab, self.ids["stored later"])
+            for name, record in self.ids.items():
+                publish(self.labs.get(name, lab), record, self.published)
+            # where events are forgotten, nothing tells when it was stored
+            path = self.published / proof_name(self.ids["stored later"])
+            path.write_bytes(replace(Proof.parse(path.read_bytes(), "it"), receipts=()).to_bytes())
             self._forge(lab)
 
     def _batches(self, lab: Lab, content: Callable[..., str], retracted: str) -> None:
@@ -782,6 +801,7 @@ class _Life:
             leaf = content("only in a batch", Kind.DATASET)
             content("of a parent in the batch", Kind.MODEL, Link(leaf, Relation.TRAINED_ON))
             stored = content("stored from a batch", Kind.DATASET)
+            content("stored later", Kind.DATASET)
             content("of what is retracted, in a batch", Kind.MODEL, Link(retracted, Relation.TRAINED_ON))
             refused = content("cancelled in a batch", Kind.DATASET)
         anchor(lab)
@@ -791,6 +811,40 @@ class _Life:
         materialize(lab, stored)
         cancel(lab, refused)
         end(lab, ended)
+
+    def _add(self, name: str, lab: Lab, record: str) -> None:
+        self.labs[name], self.ids[name] = lab, record
+
+    def _steal(self, lab: Lab, other: Lab, thief: Lab) -> None:
+        """Let a key of both groups sign before and after it is stolen, as they state, and state that another is."""
+        from blockchaintracer.lab.attest import attest
+        from blockchaintracer.lab.groups import invite, join
+        from blockchaintracer.lab.recording.commit import commit
+        from blockchaintracer.lab.rotation import report_key
+
+        def document(name: str, **fields: Any) -> str:
+            predicate = RecordPredicate.from_plain({"name": name, "subjectType": "identifier", **fields})
+            return commit(thief, Manifest.of(Kind.DOCUMENT, predicate), ()).id
+
+        # the deadline of an invitation counts from this machine's clock, if that is later than the chain's
+        with patch("time.time", return_value=0.0):
+            invitations = [
+                invite(it, group, thief.signer.address, Role.RECORDER | Role.REVIEWER)
+                for group, it in enumerate((lab, other), 1)
+            ]
+        for invitation in invitations:
+            join(thief, invitation)
+        self._add("before the theft", thief, document("before the theft", identifier="before"))
+        since = datetime.fromtimestamp(lab.chain.head().timestamp + 1, UTC).isoformat()
+        self._add("after the theft", thief, document("after the theft", identifier="after"))
+        thief.group_number = 2
+        attest(thief, self.ids["data"], Verdict.DISPUTED)
+        account = other.signer.address
+        values = {"account": account, "since": 1}
+        word_of_a_thief = document("a statement", identifier=key_identifier(account), values=values)
+        self._add("a statement of no maintainer", thief, word_of_a_thief)
+        for group, it in enumerate((lab, other), 1):
+            self._add(f"the statement of group {group}", it, report_key(it, thief.signer.address, since).id)
 
     def _forge(self, lab: Lab) -> None:
         """Publish the proof of a record in a batch that nobody anchored."""
@@ -809,17 +863,24 @@ class _Life:
         answers |= {f"forgot all but its head ({mode})": forgetful(self.node, mode, head) for mode in MODES}
         whole = [*answers][:2]
         answers["says that nothing is stored"] = self._denies
-        lies = {"hides the events of memberships": self._hides, "names another sender": self._names_another}
-        answers |= lies
+        others = {"hides the events of memberships": self._hides, "names another sender": self._names_another}
+        others["tells other times of blocks"] = self._tells_other_times
+        others["forgot all but headers"] = forgetful(self.node, "4444", head, headers=True)
+        answers |= others
         for name, answer in answers.items():
             recorded = Recorded(answer)
             with answering(table=recorded):
                 for about, target, trust in self._questions():
                     # one node that forgot is asked everything, and others what differs
-                    is_brief = name in lies or ("batch" in about and name not in whole)
-                    if is_brief and about not in ("data", "only in a batch", "stored from a batch"):
+                    is_brief = name in others or ("batch" in about and name not in whole)
+                    briefly = BRIEFLY if name != "forgot all but headers" else ("stored later",)
+                    if is_brief and about not in briefly:
                         continue
                     found = self._ask(target, trust)
+                    if name in whole and about in ("data", "stored from a batch", "after the theft"):
+                        alone = {"target": target, "trust": trust, "node": name, "copies": False}
+                        alone |= self._ask(target, trust, with_copies=False)
+                        cases.append({"name": f"{about}, without copies; the node {name}", **alone})
                     if answer == self._denies:
                         # that node has the transactions of what it denies: how far one believes them is open
                         del found["checks"]
@@ -847,17 +908,20 @@ class _Life:
         yield "an id that nobody recorded", "0x" + word("nobody"), chosen
         yield "data, of a group that does not count", self.ids["data"], chosen | {"groups": [2]}
         yield "only in a batch, of a group that does not count", self.ids["only in a batch"], chosen | {"groups": [2]}
+        yield "data, of both groups", self.ids["data"], chosen | {"groups": [1, 2]}
         for name in ("data", "only in a batch"):
             yield f"the SHA-256 of {name}", hashlib.sha256(self.files[name]).hexdigest(), chosen
 
-    def _ask(self, target: str, trust: dict[str, Any]) -> Case:
+    def _ask(self, target: str, trust: dict[str, Any], *, with_copies: bool = True) -> Case:
         chosen = trust_of(trust)
         assert chosen is not None
-        report = verify(target, replace(chosen, rpc="http://table/"), copies=self.published)
+        copies = self.published if with_copies else None
+        report = verify(target, replace(chosen, rpc="http://table/"), copies=copies)
+        compared = COMPARED | {f"verdict of group {group}" for group in chosen.groups}
         return {
             "outcome": report.conclusion.value,
             "failed": sorted({check.name for check in report.failed}),
-            "checks": {check.name: check.verdict.value for check in report.checks if check.name in COMPARED},
+            "checks": {check.name: check.verdict.value for check in report.checks if check.name in compared},
             "records": sorted(record.id for record in report.records),
         }
 
@@ -871,6 +935,11 @@ class _Life:
         if method == "eth_getRawTransactionByHash":
             return None
         return {**found, "from": AUTHOR} if method == "eth_getTransactionByHash" and found else found
+
+    def _tells_other_times(self, method: str, params: list[Any]) -> Any:
+        found = self.node.answer(method, params)
+        is_one = method in ("eth_getBlockByNumber", "eth_getHeaderByNumber") and found and "0x" in str(params[0])
+        return {**found, "timestamp": hex(int(found["timestamp"], 16) + 1)} if is_one else found
 
     def _denies(self, method: str, params: list[Any]) -> Any:
         found = self.node.answer(method, params)

@@ -175,7 +175,8 @@ class RecordChecks:
             self._id(record),
             self._status(record, status),
             self._time(committed),
-            self.finality(record.block, status.recorded_at),
+            # a record from a batch has the time of the batch, and was stored later
+            self.finality(record.block, 0 if status.is_batched else status.recorded_at),
         ]
         seen = replace(record, time=committed.time, stored=status, batch=committed.root)
         return seen, [replace(check, record=record.id) for check in checks]
@@ -233,13 +234,14 @@ class RecordChecks:
         return Check("time", Outcome.PASS, detail, {"time": time})
 
     def finality(self, number: int, time: int = 0) -> Check:
-        """Check that a block is final by the chain's own rule. If its number is not known (0), its time decides."""
+        """Check that a block is final by the chain's own rule. If its number is not known (0), its time decides, unless
+        that is not known either."""
         network, final = self._chain.network, self._chain.finalized()
         rule = f" ({network.finality})" if network else ""
-        if not number and final and time < final.timestamp:
+        if not number and final and 0 < time < final.timestamp:
             return Check("finality", Outcome.PASS, f"final: it is older than the newest final block{rule}")
         if not number:
-            return Check("finality", Outcome.UNKNOWN, "its block is unknown, and no final block is younger")
+            return Check("finality", Outcome.UNKNOWN, "its block is unknown, and no final block is known to be younger")
         depth = self._chain.head().number - number
         values = {"block": number, "blocksSince": depth, "finalized": final.number if final else None}
         if final is None:

@@ -16,9 +16,10 @@ import { isSigned, readTransaction, signerOf } from "./signatures.ts";
 import type { SignedTransaction } from "./signatures.ts";
 import type { Check, Verdict } from "./standing.ts";
 
-type Told = Pick<Check, "verdict" | "detail">;
+/** A check that has no name yet. */
+export type Told = Pick<Check, "verdict" | "detail">;
 type Sent = Omit<SignedTransaction, "hash"> & { how: string };
-type Topics = (Hex | Hex[] | null)[];
+export type Topics = (Hex | Hex[] | null)[];
 
 /** A log, and whether the chain has its block: of a kept receipt the node may have forgotten that. */
 export interface Place extends Log {
@@ -133,7 +134,7 @@ async function storedBy(registry: Registry, domain: Domain, key: RecordKey, plac
 }
 
 /** The call of a registry with which a transaction begins, and the record keys in it; undefined if it is none. */
-function callIn(data: Uint8Array): { name: string; args: readonly unknown[]; keys: RecordKey[] } | undefined {
+export function callIn(data: Uint8Array): { name: string; args: readonly unknown[]; keys: RecordKey[] } | undefined {
   try {
     const { functionName: name, args = [] } = decodeFunctionData({ abi: labRegistryAbi, data: toHex(data) });
     const isKey = (value: unknown): value is object => typeof value === "object" && value !== null && "parents" in value;
@@ -157,39 +158,41 @@ async function hadCode(chain: Chain, address: Hex, block: number): Promise<boole
   return then ? then.length > 0 : (await chain.code(checksummed(address))).length > 0 || undefined;
 }
 
-/**
- * Check that the author was a recorder of the group just before a place, by the events of the memberships; where the node
- * has forgotten these, by the state, if that tells of the time (Unix seconds).
- */
-export async function checkRole(registry: Registry, key: RecordKey, found: Place | undefined, time: number, isHistoryWhole: () => Promise<boolean>): Promise<Told> {
+/** Check that the author was a recorder of the group just before a place, at a time (Unix seconds). */
+export async function checkRole(registry: Registry, key: RecordKey, place: Place | undefined, time: number, isHistoryWhole: () => Promise<boolean>): Promise<Told> {
   const { group, author } = key;
+  const was = `${author} was a recorder of group ${group} then`;
+  const member = await memberAt(registry, group, author, place, time, isHistoryWhole);
+  if (member === undefined) return told("unknown", `that ${was}, the registry checked: the node does not give the events of its membership`);
+  const why = problemOf(member, roles.recorder, time);
+  return why ? told("fail", `${author} was no recorder of group ${group} then: ${why}`) : told("pass", was);
+}
+
+/**
+ * The membership of an account just before a place, by the events of its memberships; where the node has forgotten these, by
+ * the state, if that tells of the time (Unix seconds). Null: there was none; undefined: nothing tells.
+ */
+export async function memberAt(registry: Registry, group: number, account: Hex, found: Place | undefined, time: number, isHistoryWhole: () => Promise<boolean>): Promise<Membership | null | undefined> {
   const place = found?.isOnChain ? found : undefined;
-  const args = { group, account: checksummed(author) };
+  const args = { group, account: checksummed(account) };
   const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "MembershipChanged", args });
   const logs = place && (await ifAvailable(registry.chain.logs(registry.address, topics as Topics)));
-  let member: Membership | undefined;
-  let isTold = logs !== undefined && !logs.some((log) => log.block === place!.block && place!.index === UNKNOWN_INDEX);
-  if (isTold) {
-    const before = logs!.filter((log) => log.block < place!.block || (log.block === place!.block && log.index < place!.index));
+  if (logs && !logs.some((log) => log.block === place!.block && place!.index === UNKNOWN_INDEX)) {
+    const before = logs.filter((log) => log.block < place!.block || (log.block === place!.block && log.index < place!.index));
     const last = before.sort((a, b) => a.block - b.block || a.index - b.index).at(-1);
-    member = last && membershipIn(last);
-    isTold = member !== undefined || (await isHistoryWhole());
+    if (last) return membershipIn(last);
+    if (await isHistoryWhole()) return null;
   }
-  if (!isTold) {
-    member = await registry.membershipOf(group, author);
-    // roles given before that second and not changed since were in force then
-    isTold = member.version > 0 && member.since < time && member.until !== time;
-  }
-  const was = `${author} was a recorder of group ${group} then`;
-  if (!isTold) return told("unknown", `that ${was}, the registry checked: the node does not give the events of its membership`);
-  const why = !member
-    ? "it was no member of the group"
-    : !(member.roles & roles.recorder)
-      ? "its roles were others"
-      : member.since > time || time >= member.until
-        ? "its membership had ended"
-        : undefined;
-  return why ? told("fail", `${author} was no recorder of group ${group} then: ${why}`) : told("pass", was);
+  const now = await registry.membershipOf(group, account);
+  // roles given before that second and not changed since were in force then
+  return now.version > 0 && now.since < time && now.until !== time ? now : undefined;
+}
+
+/** Say why a membership did not give a role at a time; undefined if it did. */
+export function problemOf(member: Membership | null, role: number, time: number): string | undefined {
+  if (!member) return "it was no member of the group";
+  if (!(member.roles & role)) return "its roles were others";
+  return member.since > time || time >= member.until ? "its membership had ended" : undefined;
 }
 
 function membershipIn(log: Log): Membership {

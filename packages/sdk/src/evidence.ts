@@ -100,8 +100,8 @@ export class Witnesses {
       }
     }
     // those of renewals are judged with them
-    const others = [...this.#receipts.keys()].filter((subject) => !used.has(subject) && !subject.startsWith(ROOT_TEXT));
-    const wrong = others.map((subject) => `a receipt is of ${subject}, which is no record of the bundle`);
+    const others = [...this.#receipts].filter(([subject]) => !used.has(subject) && !subject.startsWith(ROOT_TEXT));
+    const wrong = others.flatMap(([subject, receipts]) => receipts.map(() => `a receipt is of ${subject}, which is no record of the bundle`));
     for (const detail of [...wrong, ...this.#problems]) yield { name: "witness", verdict: "fail", detail };
   }
 }

@@ -95,7 +95,7 @@ export class Chain {
       return null;
     });
     // a node that has forgotten the transactions of a block may still have its header
-    if (value === null && typeof which === "number") value = await this.ask("eth_getHeaderByNumber", [name]).catch(() => null);
+    if (value === null && which !== "latest") value = await this.ask("eth_getHeaderByNumber", [name]).catch(() => null);
     if (value === null && refused) throw refused;
     if (value === null || value === undefined) return undefined;
     const { hash, number, timestamp } = value as Record<string, unknown>;

@@ -4,7 +4,8 @@
  */
 import { kinds, labRegistryAbi, relations, subjectTypes } from "@blockchaintracer/contracts";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
-import { checkAnchorer, checkAuthor, checkRole, findAnchoring, findLog, ifAvailable } from "./authorship.ts";
+import { callIn, checkAnchorer, checkAuthor, checkRole, findAnchoring, findLog, ifAvailable } from "./authorship.ts";
+import type { Place, Topics } from "./authorship.ts";
 import { sha256Hex } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
 import { InputError, Unavailable } from "./errors.ts";
@@ -14,12 +15,15 @@ import { readKeyFile } from "./key-file.ts";
 import type { Inclusion, KeyFile } from "./key-file.ts";
 import { checkAgainstKey, MAX_MANIFEST, parseManifest } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
+import { leadsTo } from "./merkle.ts";
 import { normalDigest, parseGlobalId, readKey, recordId } from "./record.ts";
 import type { Domain, RecordKey } from "./record.ts";
 import { Chain, openRegistry } from "./registry.ts";
 import type { Attestation, Client, Log, Registry } from "./registry.ts";
 import { counted, decided, isPrivate, NEVER_PROVEN, normalTrust, wrongGroup } from "./standing.ts";
 import type { Check, Outcome, Trust } from "./standing.ts";
+import { checkKey } from "./stolen-keys.ts";
+import type { Statements } from "./stolen-keys.ts";
 import { disowned, when } from "./storage.ts";
 import type { Batch, RecordStatus } from "./storage.ts";
 
@@ -221,8 +225,8 @@ class Verifier {
   async #examineBatched({ id, key }: KeyFile, batch: Batch, root: Hex): Promise<FoundRecord> {
     const say = this.#sayer(id);
     say("id", true, `computed from the key (EIP-712): ${id}`);
-    await this.#batch(key, id, root, batch, say);
-    await this.#finality(batch.anchoredAt, say);
+    const place = await this.#batch(key, id, root, batch, say, true);
+    await this.#finality(place, batch.anchoredAt, say);
     const manifest = await this.#manifest(key, say);
     await this.#lineage(key, say, batch.anchoredAt);
     const status = await this.#registry.statusOf(id);
@@ -231,46 +235,78 @@ class Verifier {
     return { id, key, status, manifest, batch: { ...batch, root }, verdicts: {} };
   }
 
-  /** Check the batch that a record is in: it was anchored by the author, a recorder of the group then. Its path was computed. */
-  async #batch(key: RecordKey, id: Hex, root: Hex, batch: Batch, say: Say): Promise<void> {
+  /** Check the batch that a record is in: it was anchored by the author, a recorder of the group then. `isIn` is what its path says. */
+  async #batch(key: RecordKey, id: Hex, root: Hex, batch: Batch, say: Say, isIn: boolean | undefined): Promise<Place | undefined> {
     const how = batch.counted ? "counted by the registry" : "as its author declares";
     const ended = batch.endedAt ? `, ended ${when(batch.endedAt)}` : "";
-    say("batch", true, `in batch ${root} of ${batch.count} records, ${how}, anchored ${when(batch.anchoredAt)}${ended}`);
+    const path = isIn ? "" : isIn === undefined ? "; its Merkle path is not in the transaction that stored it" : "; its Merkle path leads to another root";
+    say("batch", isIn, `in batch ${root} of ${batch.count} records, ${how}, anchored ${when(batch.anchoredAt)}${ended}${path}`);
     const receipts = this.#receipts(id);
     const place = await findAnchoring(this.#registry, key, root, receipts);
-    const block = place && (await ifAvailable(this.#registry.chain.block(place.block)));
-    const time = `the registry says ${when(batch.anchoredAt)}, that of its batch`;
-    say("time", !block || block.timestamp === batch.anchoredAt, block ? `${time}; the batch's block says ${when(block.timestamp)}` : `${time} (state)`);
+    await this.#time(place, batch.anchoredAt, ", that of its batch", say);
     this.#add("author", await checkAnchorer(this.#registry, key, place, receipts), id);
     this.#add("role", await checkRole(this.#registry, key, place, batch.anchoredAt, () => this.#isHistoryWhole()), id);
+    await this.#stolen("key", key.group, key.author, batch.anchoredAt, id);
+    return place;
+  }
+
+  /** Compare the time in the registry's state with that of the block, if the node has the block. */
+  async #time(place: Place | undefined, time: number, which: string, say: Say): Promise<void> {
+    const block = place?.isOnChain ? await ifAvailable(this.#registry.chain.block(place.block)) : undefined;
+    const told = `the registry says ${when(time)}${which}`;
+    say("time", !block || block.timestamp === time, block ? `${told}; its block says ${when(block.timestamp)}` : `${told} (state)`);
   }
 
   /** Check who is committed to a stored record: of one that was stored from a batch, by its batch. */
-  async #answers(key: RecordKey, id: Hex, status: RecordStatus, say: Say): Promise<FoundRecord["batch"]> {
+  async #answers(key: RecordKey, id: Hex, status: RecordStatus, place: Place | undefined, say: Say): Promise<FoundRecord["batch"]> {
+    const isBatched = (status.flags & FLAG_BATCHED) !== 0;
+    const stored = isBatched ? await this.#batchOf(key, id, status) : undefined;
+    if (stored) {
+      await this.#batch(key, id, stored.root, stored.batch, say, stored.isIn);
+      return { ...stored.batch, root: stored.root };
+    }
     const receipts = this.#receipts(id);
-    if (!(status.flags & FLAG_BATCHED)) {
-      const [topic, ...rest] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded", args: { id: [id] } });
-      const place = await findLog(this.#registry, [topic, ...rest] as (Hex | null)[], receipts);
-      this.#add("author", await checkAuthor(this.#registry, this.#domain, key, place, receipts), id);
-      this.#add("role", await checkRole(this.#registry, key, place, status.recordedAt, () => this.#isHistoryWhole()), id);
-      say("time", true, `${when(status.recordedAt)} (state)`);
-      return null;
-    }
-    for (const { root } of this.#filesOf(id)) {
-      const batch = root && (await this.#registry.batchOf(key.group, key.author, root));
-      if (!batch || batch.anchoredAt !== status.recordedAt) continue;
-      await this.#batch(key, id, root, batch, say);
-      return { ...batch, root };
-    }
-    say("time", true, `${when(status.recordedAt)}, that of its batch (state)`);
-    say("batch", undefined, "it is from a batch (state), and no proof of it is here: its author agreed, the registry checked");
+    this.#add("author", await checkAuthor(this.#registry, this.#domain, key, isBatched ? undefined : place, receipts), id);
+    this.#add("role", await checkRole(this.#registry, key, place, status.recordedAt, () => this.#isHistoryWhole()), id);
+    await this.#stolen("key", key.group, key.author, status.recordedAt, id);
+    if (isBatched) {
+      say("time", true, `${when(status.recordedAt)}, that of its batch (state)`);
+      const isOpen = !(await this.#isHistoryWhole());
+      say("batch", isOpen ? undefined : false, `it is from a batch (state), and ${isOpen ? "neither an event nor a proof that is here says" : "the registry's events do not say"} which`);
+    } else await this.#time(place, status.recordedAt, "", say);
     return null;
   }
 
-  async #finality(time: number, say: Say): Promise<void> {
+  /** Find the batch that a record was stored from, and whether its path leads there: by its event and transaction, or by a proof. */
+  async #batchOf(key: RecordKey, id: Hex, { recordedAt }: RecordStatus): Promise<{ root: Hex; batch: Batch; isIn: boolean | undefined } | undefined> {
+    const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "Materialized", args: { id } }) as Topics;
+    const log = await findLog(this.#registry, topics, []);
+    const proven = new Set(this.#filesOf(id).flatMap((file) => file.root ?? []));
+    for (const root of log ? [log.topics[2]!] : proven) {
+      const batch = await this.#registry.batchOf(key.group, key.author, root);
+      if (batch.anchoredAt !== recordedAt) continue;
+      if (proven.has(root)) return { root, batch, isIn: true };
+      const sent = await ifAvailable(this.#registry.chain.transaction(log!.transaction));
+      const called = sent?.to === this.#registry.address ? callIn(sent.data) : undefined;
+      const path = called?.name === "materialize" ? (called.args[2] as Hex[]) : undefined;
+      return { root, batch, isIn: path && leadsTo(id, path) === root };
+    }
+    return undefined;
+  }
+
+  /** Add what the group states of a signer's key. */
+  async #stolen(name: string, group: number, account: Hex, time: number, record: Hex): Promise<boolean> {
+    const told = await checkKey(this.#registry, this.#statements, group, account, time);
+    // anyone may give a verdict: that its key was stolen is not the record's fault
+    for (const it of told) this.#add(name, name === "key" || it.verdict !== "fail" ? it : { ...it, verdict: "unknown" }, record);
+    return told.some((it) => it.verdict === "fail");
+  }
+
+  /** Check that a block is final: by its number, or if the node does not give it by the time that is its own. */
+  async #finality(place: Place | undefined, time: number | undefined, say: Say): Promise<void> {
     const final = await ifAvailable(this.#registry.chain.block("finalized"));
-    const isFinal = final !== undefined && time < final.timestamp ? true : undefined;
-    say("finality", isFinal, isFinal ? "final: it is older than the newest final block" : "the node does not say that it is final");
+    const isFinal = final && (place?.isOnChain ? place.block <= final.number : time !== undefined && time < final.timestamp);
+    say("finality", isFinal || undefined, isFinal ? "final: it is not younger than the newest final block" : "the node does not say that it is final");
   }
 
   #sayer(record: Hex): Say {
@@ -299,8 +335,11 @@ class Verifier {
       status.group === key.group && status.kind === key.kind,
       `the registry holds it as ${status.status}, of group ${status.group} and kind ${status.kind}`,
     );
-    const batch = await this.#answers(key, id, status, say);
-    await this.#finality(status.recordedAt, say);
+    const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded", args: { id: [id] } }) as Topics;
+    const place = await findLog(this.#registry, topics, this.#receipts(id));
+    const batch = await this.#answers(key, id, status, place, say);
+    // a record from a batch has the time of the batch, and was stored later
+    await this.#finality(place, status.flags & FLAG_BATCHED ? undefined : status.recordedAt, say);
     if (status.sealedAt) say("seal", true, `sealed ${when(status.sealedAt)}`);
     const manifest = await this.#manifest(key, say);
     await this.#lineage(key, say);
@@ -314,7 +353,11 @@ class Verifier {
       const name = `verdict of group ${group}`;
       try {
         const said = (verdicts[group] = await this.#registry.verdictOf(group, id));
-        say(name, true, said.verdict === "none" ? "it has given none" : `${said.verdict}, given ${when(said.attestedAt)}`);
+        if (said.verdict === "none") say(name, true, "it has given none");
+        else {
+          const isStolen = await this.#isOfStolenKey(name, group, id, said.attestedAt);
+          say(name, !isStolen || undefined, `${said.verdict}, given ${when(said.attestedAt)}${isStolen ? ", by a key that was stolen" : ""}`);
+        }
       } catch (error) {
         if (!(error instanceof Unavailable)) throw error;
         say(name, undefined, error.message);
@@ -322,6 +365,30 @@ class Verifier {
     }
     return { id, key, status, manifest, batch, verdicts };
   }
+
+  /** Whether who gave the current verdict of a group did so with a key that the group states to be stolen by then. */
+  async #isOfStolenKey(name: string, group: number, id: Hex, time: number): Promise<boolean> {
+    const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "Attested", args: { recordId: id } }) as Topics;
+    const given = (await this.#logs(topics)).filter((log) => BigInt(log.topics[1]!) === BigInt(group));
+    const last = given.sort((a, b) => a.block - b.block || a.index - b.index).at(-1);
+    return last !== undefined && (await this.#stolen(name, group, `0x${last.topics[2]!.slice(26)}`, time, id));
+  }
+
+  /** How statements on keys are found, by their subject. */
+  readonly #statements: Statements = {
+    find: async (subject) => {
+      const { keys, places } = await this.#keysOf(subject, false);
+      const untold = [...keys.keys()].filter((id) => !places.has(id));
+      const stored = await this.#registry.statusesOf(untold);
+      untold.forEach((id, i) => stored[i]!.recordedAt || keys.delete(id));
+      return [...keys].map(([id, key]) => ({ id, key, place: places.get(id) }));
+    },
+    manifest: async (key) => {
+      const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
+      return data && sha256Hex(data) === key.manifest ? quietly(() => parseManifest(data)) : undefined;
+    },
+    isHistoryWhole: () => this.#isHistoryWhole(),
+  };
 
   async #manifest(key: RecordKey, say: Say): Promise<Manifest | null> {
     const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
@@ -419,16 +486,22 @@ class Verifier {
     return logs.map(keyIn).find((key) => key && recordId(this.#domain, key) === id);
   }
 
-  /** Keys of records of a subject, and the files that gave some; for a file those of files alone, as a listing's digest is that of a folder. */
-  async #keysOf(subject: string, isFile: boolean): Promise<{ keys: Map<Hex, RecordKey>; files: KeyFile[] }> {
+  /** Keys of records of a subject, their events, and the files that gave some; for a file those of files alone, as a listing's digest is that of a folder. */
+  async #keysOf(subject: string, isFile: boolean): Promise<{ keys: Map<Hex, RecordKey>; places: Map<Hex, Place>; files: KeyFile[] }> {
     const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
     const logs = await this.#logs([topic, null, `0x${subject}`]);
     const fits = (key: RecordKey): boolean => key.subject === subject && (!isFile || key.subjectType === subjectTypes.file);
     const files = (await this.#given({ subject })).filter(({ key }) => fits(key));
-    const told = logs.flatMap((log) => keyIn(log) ?? []).filter(fits);
     const keys = new Map(files.map(({ id, key }): [Hex, RecordKey] => [id, key]));
-    for (const key of told) keys.set(recordId(this.#domain, key), key);
-    return { keys, files };
+    const places = new Map<Hex, Place>();
+    for (const log of logs) {
+      const key = keyIn(log);
+      if (!key || !fits(key)) continue;
+      const id = recordId(this.#domain, key);
+      keys.set(id, key);
+      places.set(id, { ...log, isOnChain: true });
+    }
+    return { keys, places, files };
   }
 
   /** Key files of this registry, and bare keys as such. Their ids are computed, so it does not matter who gave them. */
