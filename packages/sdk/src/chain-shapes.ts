@@ -63,14 +63,18 @@ export interface Receipt {
 
 type Item = Uint8Array | Item[];
 
-/** Decode canonical RLP into bytes and lists that are nested at most `depth` deep. */
+/** More than the logs of one transaction have that takes a whole block's gas. */
+const MOST_ITEMS = 1 << 20;
+
+/** Decode canonical RLP into at most 2^20 bytes and lists that are nested at most `depth` deep. */
 export function decodeRlp(data: Uint8Array, depth: number): Item {
-  const [item, end] = readItem(data, 0, data.length, depth);
+  const [item, end] = readItem(data, 0, data.length, depth, { items: MOST_ITEMS });
   if (end !== data.length) throw new Malformed("expected one RLP item, got bytes after it");
   return item;
 }
 
-function readItem(data: Uint8Array, at: number, end: number, depth: number): [Item, number] {
+function readItem(data: Uint8Array, at: number, end: number, depth: number, left: { items: number }): [Item, number] {
+  if (left.items-- === 0) throw new Malformed(`expected at most ${MOST_ITEMS} RLP items`);
   if (at >= end) throw new Malformed("expected an RLP item, got the end");
   const first = data[at]!;
   if (first < 0x80) return [data.subarray(at, at + 1), at + 1];
@@ -96,7 +100,7 @@ function readItem(data: Uint8Array, at: number, end: number, depth: number): [It
   if (depth === 0) throw new Malformed("expected RLP that is not nested so deeply");
   const items: Item[] = [];
   while (start < stop) {
-    const [item, next] = readItem(data, start, stop, depth - 1);
+    const [item, next] = readItem(data, start, stop, depth - 1, left);
     items.push(item);
     start = next;
   }

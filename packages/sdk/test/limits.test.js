@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import * as sdk from "../src/index.ts";
-import { Malformed, TrieNodes } from "../src/chain-shapes.ts";
+import { decodeRlp, Malformed, TrieNodes } from "../src/chain-shapes.ts";
 
 const read = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
 
@@ -63,4 +63,11 @@ test("a trie in which one key is the beginning of another", () => {
   };
   assert.equal(valueIn(branch([0x80])), undefined);
   assert.throws(() => valueIn(branch([0x05])), Malformed);
+});
+
+test("RLP of many items", () => {
+  // a list of so many empty lists
+  const listOf = (count) => Uint8Array.from([0xfa, count >> 16, count >> 8, count, ...new Array(count).fill(0xc0)].map((it) => it & 255));
+  assert.equal(decodeRlp(listOf((1 << 20) - 1), 2).length, (1 << 20) - 1);
+  assert.throws(() => decodeRlp(listOf(1 << 20), 2), Malformed);
 });
