@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from difflib import get_close_matches
 from functools import cache
@@ -153,3 +154,5 @@ def main() -> None:
     Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`),
     5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped, 141 nobody read what it printed.
     """
+    # a shell can close it (`<&-`): then there is nothing to read, as from a pipe
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 -- open until the process ends

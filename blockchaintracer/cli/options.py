@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
-from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, plain, show_error
+from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, folded, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS
@@ -267,7 +267,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         ask=ask if sys.stdin.isatty() else None,
         confirm=(lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None,
         flush_all=options.pop("flush_all", False),
-        say=lambda message: click.echo(message, err=True),
+        say=lambda message: click.echo(folded(message, err=True), err=True),
         keys=[partial(_index_keys, folder.index)],
         **ctx.meta.get(GIVEN, {}),
     )

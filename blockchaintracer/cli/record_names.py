@@ -20,15 +20,17 @@ from typing_extensions import override
 
 from blockchaintracer.cli.render import Declined, plain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
-from blockchaintracer.core.record import GLOBAL_PREFIX, is_hash, normal_digest
+from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Relation, is_hash, normal_digest
 from blockchaintracer.lab.kept_proofs import proofs_beginning
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 
 YES = "blockchaintracer.yes"
 """Key in a click context's meta: whether the user agrees to what a name was taken for."""
 LAST = "@last"
+_WROTE = Relation.GENERATED_BY
 _PREFIX = re.compile(r"(?:0x)?([0-9a-fA-F]{8,63})…?")
 _ADDRESS = re.compile(r"(ipfs|https?)://\S+")
 _WORD = re.compile(r"[A-Za-z0-9_.+-]+")
@@ -127,7 +129,8 @@ def full_id(lab: Lab, text: str, agreed: bool = True, signs: bool = False) -> st
 def _found(lab: Lab, text: str, signs: bool) -> list[str]:
     """Return the ids that a text may mean: by the first of the ways that finds any."""
     if text == LAST:
-        return lab.outbox.record_ids(lab.domain, limit=1)
+        newest = lab.outbox.record_ids(lab.domain, limit=1)
+        return [run for it in newest for run in _run_with(lab, it)] or newest
     if _ADDRESS.fullmatch(text):
         return next(filter(None, (_named_by(lab, word, signs) for word in _words_of(text))), [])
     if known := _beginning(lab, text, signs):
@@ -137,6 +140,13 @@ def _found(lab: Lab, text: str, signs: bool) -> list[str]:
 
     found = lab.registry.find_subject(digest_of(lab.hashes, path).sha256) if path.exists() else []
     return [record.id for record in found] or _indexed(lab, "d.name = ?", [text])
+
+
+def _run_with(lab: Lab, record_id: str) -> list[str]:
+    """Return the run of this home that wrote a model: `record` records the model after the run."""
+    keys = [entry.write.key for entry in lab.outbox.entries_about(record_id, Op.RECORD)]
+    runs = [it.parent for key in keys if key.kind == Kind.MODEL for it in key.parents if it.relation == _WROTE]
+    return [run for run in runs if lab.outbox.entries_about(run, Op.RECORD)][:1]
 
 
 def _beginning(lab: Lab, text: str, signs: bool) -> list[str]:

@@ -155,6 +155,26 @@ def hanging(start: str, text: str, indent: int | None = None) -> str:
     return start + _SHORT.sub(lambda found: click.style(found[0], dim=True), text)
 
 
+def folded(line: str, *, err: bool = False) -> str:
+    """Fold a line at a terminal, and indent its further lines; words stay whole. What goes to a file is one line.
+
+    Args:
+        err: whether the line goes to stderr.
+    """
+    width = max(shutil.get_terminal_size().columns, 60)
+    if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width:
+        return line
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def command_lines(command: str) -> str:
+    """Indent a command; at a terminal each option stands in a line of its own, as a shell takes it."""
+    if not sys.stdout.isatty():
+        return f"  {command}"
+    return "  " + re.sub(r" (?=--[a-z])", " \\\n    ", command)
+
+
 def state_line(result: Any, done: str = "recorded") -> str:
     """Say how far a record or seal has come, where it is and whose it is."""
     if result.state == "stored":
@@ -166,7 +186,7 @@ def state_line(result: Any, done: str = "recorded") -> str:
 def record_lines(record: Any, state: str | None = None) -> Iterator[str]:
     """Describe a record of the lab in two lines; `state` replaces the line of its state."""
     yield f"{titled(record.kind, record.name)}: {record.id}"
-    yield f"  {state or state_line(record)}"
+    yield folded(f"  {state or state_line(record)}")
 
 
 def recorded_line(name: str, record: Any) -> str:
@@ -190,7 +210,7 @@ def verdict_line(conclusion: Conclusion, text: str, *, private: bool = False) ->
     word = conclusion.value.capitalize()
     if private and conclusion.verified:
         word, text = f"{word} on a private test chain", f"{text.rstrip('.')}. {PRIVATE_CHAIN.capitalize()}."
-    return click.style(f"{word}: {text}", fg=conclusion.colour(private=private), bold=True)
+    return click.style(folded(f"{word}: {text}"), fg=conclusion.colour(private=private), bold=True)
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[[], None]:
@@ -222,7 +242,8 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
     drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column, *cells in zip(columns, *lines, strict=True):
         # a path that is cut is of no use: it goes on in the next line; a short hash stays whole
-        drawn.add_column(column, overflow="fold", no_wrap=any(map(_SHORT.fullmatch, cells)))
+        longest = max((cell_len(word) for word in column.split()), default=0)
+        drawn.add_column(column, overflow="fold", no_wrap=any(map(_SHORT.fullmatch, cells)), min_width=longest)
     for line in lines:
         drawn.add_row(*line)
     if not sys.stdout.isatty():

@@ -71,7 +71,9 @@ def _lines(lab: Lab, facts: dict[str, Any]) -> list[str]:
 
 @command.lab_verb(writes=True)
 @click.argument("record_id", type=RECORD, metavar="ID")
-@click.option("--groups", required=True, metavar="N,N", help="The groups that may try; not the record's own.")
+@click.option(
+    "--groups", required=True, metavar="N,N", help="The groups that may try: a day old or more, not the record's own."
+)
 @click.option("--share", required=True, metavar="AMOUNT", help="What each group gets: 0.5, in ether or whole tokens.")
 @click.option("--token", default=NO_TOKEN, metavar="ADDRESS", help="ERC-20 token of the shares. [default: ether]")
 @click.option("--enter-until", required=True, metavar="TIME", help="Last time of entry: 14d from now, or ISO 8601.")
@@ -83,7 +85,8 @@ def fund(
 ) -> Answer:
     """Promise each of some groups a share for reproducing a record, and pay all shares in.
 
-    Nobody can change or cancel it: what no group earns comes back by `bounty refund` alone.
+    Nobody can change or cancel it: what no group earns comes back by `bounty refund` alone. Each group must have been
+    made at least one day before, so that no reorganisation gives its number to another.
 
     \b
     Examples:

@@ -7,7 +7,7 @@ import os
 import click
 
 from blockchaintracer.cli.options import RPC_VARIABLE, Verb, home_option
-from blockchaintracer.cli.render import Answer, coins, table, when
+from blockchaintracer.cli.render import Answer, coins, folded, table, when
 from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.lab.chosen_network import find_network, network_at
 from blockchaintracer.lab.estimate import Met, estimate
@@ -39,20 +39,28 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
     chosen += [network_at(rpc)] if rpc else []
     costs, prices = estimate(chosen or None, price)
     away = {} if chosen else {c.network: c.note for c in costs if c.wei is None}
-    rows = [[c.network, c.operation, f"{c.gas:,}", coins(c.wei), c.note or ""] for c in costs if c.network not in away]
-    shown = table(None, ["network", "operation", "gas", "cost in its coin", ""], rows)
-    lines = [_price(met) for met in prices if met.network not in away]
+    rows = [[c.network, c.operation, f"{c.gas:,}", coins(c.wei)] for c in costs if c.network not in away]
+    shown = table(None, ["network", "operation", "gas", "cost in its coin"], rows)
+    said = [(met.network, _price(met)) for met in prices] + [(cost.network, cost.note) for cost in costs]
+    # what is so of several networks is said once
+    of: dict[str, list[str]] = {}
+    for network, sentence in dict.fromkeys(said):
+        if sentence and network not in away:
+            of.setdefault(sentence, []).append(network)
+    lines = [f"{', '.join(names)}: {sentence}" for sentence, names in of.items()]
     if away:
         lines.append(f"Not reached: {', '.join(away)}. --gas-price GWEI estimates without them.")
         lines += [] if rows else [f"Nothing is estimated. {network}: {note}" for network, note in [*away.items()][:1]]
     data = {"costs": costs, "prices": prices}
-    return Answer(data, *([shown] if rows else []), *lines, exit_code=0 if rows else 3)
+    return Answer(data, *([shown] if rows else []), *map(folded, lines), exit_code=0 if rows else 3)
 
 
 def _price(met: Met) -> str:
     slot = met.slot
-    price = "unknown, so the gas is that of the Osaka rules" if slot.gas is None else f"about {slot.gas:,} gas"
+    price = (
+        "an unknown amount, so the gas is that of the Osaka rules" if slot.gas is None else f"about {slot.gas:,} gas"
+    )
     fork = f", under fork {slot.fork_id}" if slot.fork_id else ""
     later = f". Other rules start {when(slot.next_fork)}" if slot.next_fork else ""
     advice = f". {met.advice}" if met.advice else ""
-    return f"{met.network}: a new slot costs {price}{fork}{later}{advice}"
+    return f"a new slot costs {price}{fork}{later}{advice}"

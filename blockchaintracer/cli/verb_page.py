@@ -26,8 +26,8 @@ def command(output: Path | None, serve: bool, port: int | None) -> Answer:
     """Write the page that verifies records in a browser, or serve it on this machine.
 
     It is one HTML file without a server: it works from disk, from any web server and from IPFS, and asks only the nodes
-    that its reader names. Some nodes refuse a page that is opened from disk: --serve gives it an address. Whoever hands
-    it on can change it: compare its SHA-256 with the one that is printed here.
+    that its reader names. Some nodes refuse a page that is opened from disk: --serve gives it an address. Everyone who
+    hands it on can change it: compare its SHA-256 with the one that is printed here.
 
     \b
     Examples:

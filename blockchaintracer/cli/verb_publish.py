@@ -9,7 +9,15 @@ import click
 
 from blockchaintracer.cli.options import allow_secret_option, lab_verb, profile_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, byte_size, not_searched_lines, plain, progress_bar
+from blockchaintracer.cli.render import (
+    Answer,
+    byte_size,
+    command_lines,
+    folded,
+    not_searched_lines,
+    plain,
+    progress_bar,
+)
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import counted
 from blockchaintracer.lab.drafts import registry_for_others
@@ -67,7 +75,7 @@ def command(
     named = f"--from {shlex.quote(done.folder)} {registry_for_others(lab.domain)}"
     return Answer(
         as_json(done) | {"size": done.size},
-        f"Published {published} ({states}): {kinds}.",
+        folded(f"Published {published} ({states}): {kinds}."),
         *(
             f"Was damaged there, is repaired: {it.sha256}  {plain(it.what)} {plain(it.name)}"
             for it in done.objects
@@ -77,6 +85,7 @@ def command(
         *(f"Left out: {what}." for what in done.left_out),
         *not_searched_lines(done.not_searched),
         *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),
-        f"Others {verb} it with: blockchaintracer {verb} {global_id} {named}",
+        f"Others {verb} it with:",
+        command_lines(f"blockchaintracer {verb} {global_id} {named}"),
         *([f"URL is the address of your devnet: {lab.chain.address} on this machine."] if lab.on_devnet else []),
     )

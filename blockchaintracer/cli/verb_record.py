@@ -57,6 +57,7 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
         notes.append(f"It is recorded as a failed run: {ending(code)}.")
     data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id, "lacks": lacks, "declared": declared}
     lines = [line for record in recorded for line in record_lines(record)]
+    lines += ["Other verbs take @last for this run."] if run and len(recorded) > 1 else []
     lines += [f"Declared, so that nobody can compare it: {plain(', '.join(declared))}."] if declared else []
     lines += [f"Others can't repeat this run: {'; '.join(lacks)}."] if lacks else []
     if run and run.code.diffs and not lacks:

@@ -9,7 +9,7 @@ import click
 
 from blockchaintracer.cli.options import group_option, lab_verb
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, unrevealed_line, when
+from blockchaintracer.cli.render import Answer, folded, unrevealed_line, when
 from blockchaintracer.core.record import Status, counted, label
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import foreign_id
@@ -46,7 +46,9 @@ def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
         )
     states = record_statuses(lab, ids)
     data = states[0] if len(states) == 1 else {"records": states}
-    return Answer(data, *(line for state in states for line in _record_lines(state)), exit_code=max(map(_code, states)))
+    return Answer(
+        data, *(folded(line) for state in states for line in _record_lines(state)), exit_code=max(map(_code, states))
+    )
 
 
 def _code(state: dict[str, Any]) -> int:

@@ -33,7 +33,16 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.record_names import RECORD, full_id
-from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
+from blockchaintracer.cli.render import (
+    Answer,
+    command_lines,
+    folded,
+    hanging,
+    plain,
+    progress_bar,
+    verdict_line,
+    when,
+)
 from blockchaintracer.cli.shown_times import (
     bundle_with_times,
     check_witness_option,
@@ -407,10 +416,10 @@ def _bundle_lines(
     yield verdict_line(report.conclusion, _summary(report), private=report.private)
     if not is_decided:
         yield ""
-        yield "What the file says (the word of whoever made it)"
+        yield "What the file says (the word of its maker)"
     from blockchaintracer.cli.verb_export_proof import lines as described
 
-    yield from described(bundle, report)
+    yield from map(folded, described(bundle, report))
     yield ""
     yield "Checks"
     for check in report.checks:
@@ -499,7 +508,7 @@ def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
     """Say how anybody else checks the same: with an empty folder, by a node of their own choice."""
     yield "Check it yourself"
     yield "  pip install blockchaintracer"
-    yield f"  {command_for_others(lab.domain, record_id)}"
+    yield command_lines(command_for_others(lab.domain, record_id))
 
 
 def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: Lab) -> Iterator[str]:
@@ -511,7 +520,7 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
         named = f" {plain(record.name)!r}" if record.name else ""
         yield ""
         yield f"Record {record.id}"
-        yield f"  {record.kind}{named} of group {record.group}, by {record.author}, {when(record.time)}"
+        yield folded(f"  {record.kind}{named} of group {record.group}, by {record.author}, {when(record.time)}")
         yield from (_line(check) for check in report.checks if check.record == record.id)
     known = {record.id for record in report.records}
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
@@ -537,7 +546,11 @@ def _who(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _outcome(report: Report, conclusion: Conclusion) -> str:
-    unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
+    batched = sum(check.name == "stored" for check in report.unknown)
+    left = len(report.unknown) - batched
+    unknown = ("; committed to in a batch, not stored" if batched else "") + (
+        f"; {left} could not be made" if left else ""
+    )
     of_checks = f"; {counted(len(report.unknown), 'check')} could not be made" if report.unknown else ""
     if conclusion is Conclusion.VERIFIED:
         said = Counter(check.values.get("verdict") for check in report.checks if check.verdict is not Outcome.FAIL)

@@ -85,7 +85,7 @@ def is_private(chain_id: int) -> bool:
 def time_source(chain_id: int) -> str:
     """Describe where the time of a chain's blocks comes from."""
     network = network_by_chain_id(chain_id)
-    return network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
+    return network.time_source if network else "the maker of this chain's blocks: it is not a configured network"
 
 
 def when(timestamp: int) -> str:

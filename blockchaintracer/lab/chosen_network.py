@@ -114,7 +114,7 @@ def _added(name: str, chain_id: Any, rpc: Any) -> Network:
     is_address = isinstance(rpc, str) and rpc.startswith(("http://", "https://"))
     if type(chain_id) is not int or chain_id < 1 or not is_address:
         raise InputError(f"expected a chain id and an http(s) address for the network {name!r}")
-    source = "whoever makes this chain's blocks: it is not a built-in network"
+    source = "the maker of this chain's blocks: it is not a built-in network"
     return replace(
         DEVNET,
         name=name,

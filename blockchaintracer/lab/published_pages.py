@@ -30,7 +30,7 @@ body{{color:#17202a;background:#fdfdfb}}
 li{{margin:.8rem 0;overflow-wrap:anywhere}}code{{font-size:.85em;color:#566573}}a{{color:#00695c}}
 @media(prefers-color-scheme:dark){{body{{color:#eef1f3;background:#14191d}}code{{color:#a9b4bd}}a{{color:#6fd0c2}}}}</style>
 </head><body><h1>Published records</h1>
-<p>What is listed here is the word of whoever published it. A link opens the page that checks a record: there you choose
+<p>What is listed here is the word of its publisher. A link opens the page that checks a record: there you choose
 the chain, the registry and the node that you rely on.</p>
 <ul>
 {items}

@@ -8,7 +8,8 @@ import sys
 import click
 import pytest
 
-from blockchaintracer.cli.render import hanging, table
+from blockchaintracer.cli.render import command_lines, folded, hanging, table, verdict_line
+from blockchaintracer.core.verify.outcomes import Conclusion
 
 pytestmark = pytest.mark.fast
 
@@ -54,3 +55,39 @@ def test_the_place_of_a_copy_is_short_at_a_terminal_and_whole_in_a_file(monkeypa
         with click.Context(click.Command("verify")):
             line = click.unstyle(hanging("  pass     manifest         ", f"canonical, {place}"))
         assert line.endswith("canonical, …/objects/4d/675433b7…" if terminal else place)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_sentence_is_folded_and_a_command_can_be_pasted(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
+    monkeypatch.setattr(sys, "stdout", Screen(terminal))
+    monkeypatch.setenv("COLUMNS", "80")
+    first = verdict_line(Conclusion.VERIFIED, "18 checks passed.", private=True)
+    line = f"  is final: block 22, by {OWNER} for group 1, and no other group"
+    for text in (click.unstyle(first), folded(line)):
+        assert (max(map(len, text.splitlines())) <= 80, "\n" in text) == (terminal, terminal)
+    assert folded(line).replace("\n   ", "") == line
+    pasted = command_lines(f"blockchaintracer verify {ID} --rpc URL --registry {OWNER}")
+    assert pasted.replace(" \\\n   ", "") == f"  blockchaintracer verify {ID} --rpc URL --registry {OWNER}"
+    assert ("\n" in pasted, all(len(it) <= 100 for it in pasted.splitlines())) == (terminal, terminal)
+
+
+def test_a_heading_is_never_broken_inside_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Screen(True))
+    monkeypatch.setenv("COLUMNS", "80")
+    columns = ["metric", "group", "by", "n", "difference", "interval", "p (t)", "p (ranks)", "effect"]
+    row = [
+        "accuracy",
+        "params.lr=0.1",
+        "groups",
+        "3 and 3",
+        "+0.01",
+        "-0.001234 to 0.05678",
+        "0.123",
+        "0.345",
+        "d 0.12",
+    ]
+    with click.Context(click.Command("compare")):
+        table("Against all", columns, [row])()
+    told = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    assert "difference" in click.unstyle(told)
+    assert max(map(len, click.unstyle(told).splitlines())) <= 80

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.manifest.predicates import Reads
 from blockchaintracer.extras.score.item_checks import lock, runs, seeds
 
 pytestmark = pytest.mark.fast
+EMPTY = "# made by blockchaintracer\n"
 
 
 def a_run(**more: Any) -> Any:
@@ -53,16 +55,20 @@ def test_runs_whose_arguments_differ_in_the_seed_alone_scatter(seeds_given: tupl
 
 
 @pytest.mark.parametrize(
-    ("packages", "text", "status"),
+    ("packages", "seen", "text", "status"),
     [
-        ({}, "# made by blockchaintracer\n", "pass"),
-        ({"numpy": "2.0"}, "# made by blockchaintracer\n", "fail"),
-        (None, "# made by blockchaintracer\n", "fail"),
-        ({}, "numpy==2.0\n", "fail"),
+        ({}, None, EMPTY, "pass"),
+        ({"numpy": "2.0"}, None, EMPTY, "fail"),
+        (None, None, EMPTY, "fail"),
+        ({}, None, "numpy==2.0\n", "fail"),
+        ({"numpy": "2.0"}, {"processes": 1}, EMPTY, "pass"),
+        ({"numpy": "2.0"}, {"processes": 1, "packages": ("numpy",)}, EMPTY, "fail"),
+        ({"numpy": "2.0"}, {"processes": 1, "programs": ("Rscript",)}, EMPTY, "fail"),
+        ({"numpy": "2.0"}, {"processes": 0}, EMPTY, "fail"),
     ],
 )
 def test_a_lock_of_nothing_is_whole_if_there_was_nothing(
-    packages: dict[str, str] | None, text: str, status: str, tmp_path: Path
+    packages: dict[str, str] | None, seen: dict[str, Any] | None, text: str, status: str, tmp_path: Path
 ) -> None:
     (tmp_path / "lock").write_text(text)
 
@@ -72,5 +78,5 @@ def test_a_lock_of_nothing_is_whole_if_there_was_nothing(
 
     artifact = SimpleNamespace(sha256="1", path="requirements.lock")
     environment = SimpleNamespace(lock=artifact, model_extra={} if packages is None else {"packages": packages})
-    run = SimpleNamespace(environment=environment)
+    run = SimpleNamespace(environment=environment, reads=Reads(**seen) if seen else None)
     assert lock(SimpleNamespace(run=run, open=opened)).status == status  # type: ignore[arg-type]

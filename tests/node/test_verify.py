@@ -1040,7 +1040,7 @@ def test_two_records_of_one_block_are_ordered_by_their_transactions(lab, file):
 
     order = lied_to(lab, lie).before(second.id, first.id).checks[-1]
     assert order.verdict is Outcome.PASS
-    assert "whoever made the block chose" in order.detail
+    assert "the block's maker chose" in order.detail
 
 
 def test_a_record_that_is_not_canonical_has_no_order(lab, file):

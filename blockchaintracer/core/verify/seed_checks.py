@@ -20,7 +20,7 @@ _INFLUENCE = {
     " reward",
     "op-stack": "the sequencer made the block and could choose its hash",
     "arbitrum": "the sequencer made the block and could choose its hash",
-    "devnet": "whoever runs this chain chooses its blocks: it proves nothing to others",
+    "devnet": "the operator of this chain chooses its blocks: it proves nothing to others",
 }
 
 

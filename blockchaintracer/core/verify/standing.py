@@ -305,7 +305,7 @@ class _Standing:
         if trust and trust.registry and (is_chain_chosen or code):
             return Check(name, Outcome.PASS, f"{bundle.registry}, which you chose, with {knows}")
         need = "its registry and its chain" if trust and trust.registry else "its registry"
-        detail = f"{bundle.registry} has {knows}, and whoever made it could write anything into it: choose {need}"
+        detail = f"{bundle.registry} has {knows}, and its maker could write anything into it: choose {need}"
         return Check(name, Outcome.UNKNOWN, detail)
 
     def _now(self, registry: Registry) -> Iterator[Check]:

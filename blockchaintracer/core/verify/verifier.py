@@ -307,7 +307,7 @@ class Verifier:
         if one.block != other.block:
             by = f"{abs(other.block - one.block)} blocks and {seconds} s"
         elif one.transaction != other.transaction:
-            by = f"its transaction's place in block {one.block}, which whoever made the block chose"
+            by = f"its transaction's place in block {one.block}, which the block's maker chose"
         else:
             by = f"its place in one transaction of block {one.block}"
         values = {

@@ -259,7 +259,7 @@ class _Offline:
             creators = "anyone" if made.open_group_creation else "its owner alone"
             detail = f"{address} is the address of what this version's factory makes: {creators} creates groups"
             return Check("registry", Outcome.PASS, detail)
-        detail = f"whoever made {address} could have written anything into it: choose it by --registry"
+        detail = f"the maker of {address} could have written anything into it: choose it by --registry"
         return Check("registry", Outcome.UNKNOWN, detail)
 
     def _author(self, place: EventPlace) -> Iterator[Check]:

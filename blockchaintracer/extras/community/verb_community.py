@@ -69,7 +69,7 @@ def add(home: str | None, source: str, alias: str | None, fingerprint: str | Non
 def _agree(book: Book, warnings: list[str]) -> None:
     for line in (*_book_lines(book), *(f"mind: {it}" for it in warnings)):
         click.echo(plain(line), err=True)
-    require_consent(f"Trust whoever holds the keys of this address book to name registries as {plain(book.name)!r}?")
+    require_consent(f"Trust the holders of this address book's keys to name registries as {plain(book.name)!r}?")
 
 
 @command.command("list")

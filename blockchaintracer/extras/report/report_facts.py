@@ -140,7 +140,7 @@ def gather(
         chain=lab.chain.name,
         chain_id=lab.chain_id,
         registry=lab.registry.address,
-        time_source=network.time_source if network else "whoever makes this chain's blocks",
+        time_source=network.time_source if network else "the maker of this chain's blocks",
         histories=read_histories(gatherer.copies, run.run) if run and run.run else {},
         fields={},
         missing=(),

@@ -257,8 +257,10 @@ def lock(evidence: RunEvidence) -> Finding:
     if read is None:
         return unknown("the lock file is not here, or can't be read")
     count, without = read
-    if not count and (evidence.run.environment.model_extra or {}).get("packages") == {}:
-        return passed(f"{artifact.path} names no package, and the run had none")
+    reads = evidence.run.reads
+    used_none = reads and reads.processes and not (reads.packages or reads.programs)
+    if not count and (used_none or (evidence.run.environment.model_extra or {}).get("packages") == {}):
+        return passed(f"{artifact.path} names no package, and the run used none")
     if not count:
         return failed(f"{artifact.path} names no package")
     if without:

@@ -77,5 +77,6 @@ def _lines(result: Score) -> Iterator[str]:
     apart = f"; {unknown} items of {weight} points could not be checked from here" if unknown else ""
     yield click.style(f"Documentation  {result.documentation} of 100{apart}", bold=True)
     evidence = result.evidence
-    yield click.style(f"Evidence       {evidence.level}, {evidence.meaning}: {evidence.shown_by}", bold=True)
+    shown = hanging("Evidence       ", f"{evidence.level}, {evidence.meaning}: {evidence.shown_by}")
+    yield click.style(shown, bold=True)
     yield ""

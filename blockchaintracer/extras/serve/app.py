@@ -251,7 +251,7 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        return _problem(500, "an answer failed in a way that is not expected here", "Tell whoever runs this server.")
+        return _problem(500, "an answer failed in a way that is not expected here", "Tell the operator of this server.")
 
 
 def _problem(status: int, detail: str, hint: str | None, headers: dict[str, str] | None = None) -> Response:

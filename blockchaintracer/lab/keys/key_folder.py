@@ -63,7 +63,7 @@ def chosen_passphrase(path: Path, ask: Callable[[str], str] | None) -> str:
     if len(passphrase) < MIN_PASSPHRASE:
         raise KeyStoreError(
             f"expected a passphrase of at least {MIN_PASSPHRASE} characters, got {len(passphrase)}",
-            hint="Whoever gets the file can try short ones. Four or five random words are long enough.",
+            hint="A thief of the file can try short ones. Four or five random words are long enough.",
         )
     return passphrase
 

@@ -188,7 +188,7 @@ def portable_pattern(given: str, folder: Path, root: Path) -> str:
     if not Path(os.path.realpath(_MAGIC.split(path)[0])).is_relative_to(root.resolve()):
         raise InputError(
             f"expected a file of metrics inside of {root}, got {given!r}",
-            hint="Whoever repeats the run has no such place: let the program write its metrics beside its code.",
+            hint="Others who repeat the run have no such place: let the program write its metrics beside its code.",
         )
     return os.path.relpath(path, folder)
 

@@ -149,7 +149,7 @@ def test_seeds(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chain_id", "kind"),
-    [(1, "could choose among"), (8453, "sequencer"), (42161, "sequencer"), (77787, "whoever runs")],
+    [(1, "could choose among"), (8453, "sequencer"), (42161, "sequencer"), (77787, "operator of this chain")],
 )
 def test_who_could_choose_a_hash(tmp_path: Path, chain_id: int, kind: str) -> None:
     lab = RevmLab(tmp_path, chain_id)
