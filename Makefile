@@ -52,9 +52,10 @@ format: setup ## rewrite Python and Solidity in the project's style
 gas: setup ## gas beside EAS, Verax, Sign and the floor; UPDATE=1 rewrites the snapshot
 	@$(VENV)/python -m benchmarks.gas $(if $(UPDATE),--update)
 
-bench: setup ## speed of the client beside its peers, and the verdicts on hostile input
+bench: setup ## speed of the client beside its peers, and the verdicts on hostile input; FULL=1 also on 12 s blocks
 	@$(VENV)/python -m benchmarks.client
 	@$(VENV)/python -m benchmarks.hostile
+	@$(if $(FULL),$(VENV)/python -m benchmarks.slow_chain,:)
 
 fuzz: setup ## the registry against its model, a million steps; Python against the SDK, 100,000 random files
 	@$(VENV)/python tools/fuzz.py $(ARGS)

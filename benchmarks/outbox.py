@@ -29,7 +29,7 @@ LARGE = 10_000
 def measure_flush(count: int = COUNT) -> tuple[float, float]:
     """Return records a second by `outbox flush`, and by plain web3 that sends them one by one."""
     with Node() as node, tempfile.TemporaryDirectory() as folder:
-        lab = _waiting(Path(folder), node.w3.provider.endpoint_uri, count)  # type: ignore[attr-defined]
+        lab = waiting(Path(folder), node.w3.provider.endpoint_uri, count)  # type: ignore[attr-defined]
         began = time.perf_counter()
         lab.flush()
         ours = count / (time.perf_counter() - began)
@@ -39,13 +39,14 @@ def measure_flush(count: int = COUNT) -> tuple[float, float]:
 def count_transactions(count: int = LARGE) -> int:
     """Return the transactions in which so many waiting records go."""
     with Node() as node, tempfile.TemporaryDirectory() as folder:
-        lab = _waiting(Path(folder), node.w3.provider.endpoint_uri, count)  # type: ignore[attr-defined]
+        lab = waiting(Path(folder), node.w3.provider.endpoint_uri, count)  # type: ignore[attr-defined]
         before = lab.chain.nonce(lab.signer.address)
         lab.flush()
         return lab.chain.nonce(lab.signer.address) - before
 
 
-def _waiting(folder: Path, url: str, count: int) -> Lab:
+def waiting(folder: Path, url: str, count: int) -> Lab:
+    """Return a lab whose journal has so many records that wait, on a registry of its own at the node."""
     home = Home(folder / "home")
     KeyStore(home).create("lab", devnet=True)
     lab = Lab(home, rpc=url, key_name="lab")

@@ -23,6 +23,7 @@ from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
 from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
 from blockchaintracer.lab.drafts import command_for_others
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import called
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 from blockchaintracer.lab.verify_here import Sources, verify
 
@@ -48,7 +49,7 @@ class GatheredRecord:
     @property
     def name(self) -> str:
         """Name in the manifest, or the start of the id."""
-        return self.record.name or f"{self.record.kind} {self.id[:12]}"
+        return called(self.record.kind, self.id, self.record.name)
 
     @property
     def file_name(self) -> str | None:

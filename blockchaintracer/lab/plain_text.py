@@ -27,6 +27,12 @@ def no_formula(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
+def called(kind: str, record_id: str, name: str | None, known_here: str | None = None) -> str:
+    """Return what people read as the name of a record: the name in its manifest, else the file name that this machine
+    knows, else kind and first digits of the id, which name it too. No `known_here` where others read it."""
+    return name or known_here or f"{kind} {record_id[:12]}"
+
+
 def titled(kind: str, name: str | None) -> str:
     """Return kind and name of a record; one alone where the other says no more (a run that is called run)."""
     return kind if name in (None, "", kind) else name if name.startswith(f"{kind} ") else f"{kind} {name}"

@@ -16,6 +16,7 @@ from blockchaintracer.core.record import Domain, Kind, label
 from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile, Proof
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.plain_text import called
 
 PAGE = Path(__file__).resolve().parents[1] / "web" / "index.html"
 """The page that verifies in a browser, as `make web` builds it."""
@@ -51,7 +52,7 @@ class _Listed:
         """Return its line. Every name is escaped: it is its author's."""
         asked = {"id": self.id, "chain": self.domain.chain_id, "registry": self.domain.registry.lower()}
         link = html.escape(f"{PAGE_NAME}#{urlencode(asked)}")
-        title, kind = html.escape(self.name or "without a name"), html.escape(self.kind)
+        title, kind = html.escape(called(self.kind, self.id, self.name)), html.escape(self.kind)
         # the page that verifies reads the list by these attributes
         opens = f'<a href="{link}" data-kind="{kind}" data-group="{self.group}">'
         return f"<li>{opens}{title}</a>, {kind}, group {self.group}<br><code>{self.id}</code></li>"

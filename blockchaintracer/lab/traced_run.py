@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from typing_extensions import override
 
 from blockchaintracer.core.errors import (
     BlockchainTracerError,
@@ -34,6 +37,7 @@ from blockchaintracer.lab.drafts import UNKNOWN, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
+from blockchaintracer.lab.plain_text import titled
 from blockchaintracer.lab.private.encrypt import recipients_of
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
@@ -433,6 +437,8 @@ class TracedRun:
                     f"the chain is unavailable: run {self.recorded.id} is stored and waits; "
                     "`blockchaintracer outbox flush` sends it"
                 )
+            elif self.recorded:
+                print(self, file=sys.stderr)
 
     def finish(self) -> str | Pending:
         """Record what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
@@ -491,6 +497,14 @@ class TracedRun:
 
         for sentence in publish_by_setting(self._lab, [recorded.id]):
             self._lab.say(sentence)
+
+    @override
+    def __str__(self) -> str:
+        title, recorded = titled("run", self.document.name), self.recorded
+        if not recorded:
+            return f"{title}: {recorded.state}"
+        place = "waits for the chain" if recorded.block is None else f"is {recorded.state}, block {recorded.block}"
+        return f"{title} {recorded.id} {place}"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from blockchaintracer.core.manifest import ContentPredicate, Manifest
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.compare.runs import compared
+from blockchaintracer.lab.plain_text import called
 from blockchaintracer.lab.recording.request import _name_of
 from blockchaintracer.lab.recording.run import RunFacts, output_name
 from blockchaintracer.lab.recording.run_document import RunDocument
@@ -46,3 +50,13 @@ def test_outputs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> 
         document=RunDocument(schema_version=1, name="run"), outputs=[("artifact", it) for it in paths], folder=tmp_path
     )
     assert [output_name(path, facts) for path in paths] == ["a/m.json", "b/m.json", "fit.png"]
+
+
+def test_a_record_is_called_the_same_wherever_people_read_it() -> None:
+    record_id = "0x" + "3f8a22c1d4" * 6 + "3f8a"
+    assert called("dataset", record_id, "survey", "soil.csv") == "survey"
+    assert called("dataset", record_id, None, "soil.csv") == "soil.csv"
+    assert called("dataset", record_id, None) == "dataset 0x3f8a22c1d4"
+    manifest = Manifest.of(Kind.DATASET, ContentPredicate(subject_type="commitment", name=None), "01" * 32)
+    assert compared(record_id, manifest, "soil.csv").name == "soil.csv"
+    assert compared(record_id, manifest).name == "dataset 0x3f8a22c1d4"

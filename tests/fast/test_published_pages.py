@@ -38,7 +38,7 @@ def test_each_record_is_listed_with_a_link_to_the_page(tmp_path: Path) -> None:
     for record_id in ids:
         assert f'href="index.html#id={record_id}&amp;chain=1&amp;registry=0x{"12" * 20}"' in text
     assert "strain</a>, dataset" in text
-    assert "without a name</a>" in text
+    assert f">dataset {ids[1][:12]}</a>, dataset" in text
     assert "<script" not in text
     assert "<img" not in text
     assert "ab" * 32 not in text

@@ -59,6 +59,18 @@ def test_each_way_means_the_same_record(lab: Lab, recorded: tuple[Path, list[str
     assert f"group 1, author {lab.signer.address}" in told.stderr
 
 
+def test_last_is_the_run_and_not_the_model_that_it_wrote(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "model.bin").write_text("weights")
+    asked = ("--model", str(tmp_path / "model.bin"), "--param", "lr=0.1")
+    answer = json.loads(typed("record", *asked, "--json", home=lab.home.path).stdout)
+    assert [it["kind"] for it in answer["records"]] == ["model", "run"]
+    assert shown(lab, "status", "@last") == answer["id"] == answer["records"][1]["id"]
+    assert "Other verbs take @last for this run." in typed("record", *asked, home=lab.home.path).stdout
+    (tmp_path / "other.bin").write_text("weights of nobody's run")
+    alone = typed("record", "--model", str(tmp_path / "other.bin"), "--json", home=lab.home.path)
+    assert shown(lab, "status", "@last") == json.loads(alone.stdout)["id"]
+
+
 def test_several_matches_are_listed(lab: Lab, recorded: tuple[Path, list[str]]) -> None:
     _, (_, rain, snow) = recorded
     done = typed("status", "twice", home=lab.home.path)

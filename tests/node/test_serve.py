@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -29,7 +31,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.json_forms import problems, snake_names
-from tests.support.labs import GONE, again, holding, second_lab, shared_lab, typed
+from tests.support.labs import GONE, ROOT, again, holding, second_lab, shared_lab, typed
 
 SHOWN, HIDDEN = "strain of the published run", "strain of the hidden run"
 
@@ -65,6 +67,15 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             publish(lab, made[name].id, folder)
         digests = {name: record.subject for name, record in made.items()}
         yield Story(lab, folder, made[SHOWN].id, made[HIDDEN].id, made["batched"].id, digests)
+
+
+def typed_from_page(address: str, folder: Path) -> list[str]:
+    """What the examples of docs/serve.md print, typed in a folder against this server."""
+    page = (ROOT / "docs" / "serve.md").read_text().replace("http://127.0.0.1:8710", address)
+    [program] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    commands = [[sys.executable, "-c", program], *map(shlex.split, re.findall(r"^curl .+", page, re.M))]
+    more: dict[str, Any] = {"cwd": folder, "capture_output": True, "text": True, "check": True, "timeout": 30}
+    return [subprocess.run(command, **more).stdout for command in commands]  # noqa: PLW1510
 
 
 @contextmanager
@@ -125,6 +136,14 @@ def test_what_is_published_is_shown_and_nothing_else(story: Story) -> None:
         assert ask(f"records/{story.batched}").status_code == 404
         assert "/proof" in ask(f"records/{story.batched}").json()["hint"]
         assert ask(f"records/{story.batched}/proof").status_code == 200
+
+        (story.folder.parent / "data.csv").write_text(SHOWN)
+        address = ask("health").url.removesuffix("/v1/health")
+        printed, runs, strain = typed_from_page(address, story.folder.parent)
+        assert f"{story.published} retracted group 1 by {lab.signer.address.lower()}" in printed
+        assert printed.endswith("complete: True\n")
+        assert json.loads(runs)["records"] == []
+        assert [row["id"] for row in json.loads(strain)["records"]] == [story.published]
 
         registry = ask("registry").json()
         assert (registry["registry"], registry["owner"]) == (lab.registry.address, lab.signer.address)

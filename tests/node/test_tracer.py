@@ -247,9 +247,12 @@ def test_parameters_that_look_like_secrets_are_masked(lab, home):
     assert TOKEN.encode() not in lab.store.get_bytes(key.manifest)
 
 
-def test_a_new_version_supersedes_the_old(lab, home):
+def test_a_new_version_supersedes_the_old(lab, home, capsys):
     with MLTracer(home).start_run("v1") as first:
-        pass
+        assert str(first) == "run v1: running"
+    # one line says what became of it, and print() says the same
+    line = f"run v1 {first.recorded.id} is final, block {first.recorded.block}"
+    assert (str(first), capsys.readouterr().err) == (line, f"{line}\n")
     with MLTracer(home).start_run("v2", supersedes=first.recorded.id) as second:
         pass
     [link] = lab.registry.find_record(second.recorded.id).key.parents

@@ -38,13 +38,13 @@ def compare_records(
         ids += [row.id for row in rows]
     gatherer = Gatherer(lab, sources)
     gatherer.records(ids)
-    runs = [_described(gatherer.required(record_id)) for record_id in dict.fromkeys(ids)]
+    runs = [_described(lab, gatherer.required(record_id)) for record_id in dict.fromkeys(ids)]
     return compare(runs, **options)
 
 
-def _described(gathered: GatheredRecord) -> Compared:
+def _described(lab: Lab, gathered: GatheredRecord) -> Compared:
     record = gathered.record
     if gathered.manifest is None or gathered.problems:
         raise NotVerified(f"the manifest of {record.id} is not what was recorded: {'; '.join(gathered.problems)}")
     about = {"group": record.group, "author": record.key.author, "time": record.time, "status": record.status}
-    return compared(record.id, gathered.manifest, **about)
+    return compared(record.id, gathered.manifest, lab.hashes.name_of(record.subject), **about)

@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 from blockchaintracer.core.manifest import Manifest, RecordPredicate, RunPredicate
 from blockchaintracer.core.plain_json import number_text
 from blockchaintracer.core.record import Kind, Relation, label
+from blockchaintracer.lab.plain_text import called
 
 Scalar = bool | int | float | str | None
 
@@ -62,8 +63,9 @@ class Compared:
         }
 
 
-def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
-    """A record by its manifest; `about` has group, author, time and status, as `Compared` has them."""
+def compared(record_id: str, manifest: Manifest, known_here: str | None = None, **about: Any) -> Compared:
+    """A record by its manifest; `about` has group, author, time and status, as `Compared` has them; `known_here` is as
+    in `called`."""
     predicate = manifest.predicate
     fields: dict[str, Scalar] = {}
     plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -98,7 +100,7 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
     fields |= flat({name: plain[name] for name in _ABOUT if name in plain}, "about")
     return Compared(
         id=record_id,
-        name=getattr(predicate, "name", None) or record_id[:12],
+        name=called(label(manifest.kind, Kind), record_id, getattr(predicate, "name", None), known_here),
         fields=fields,
         kind=label(manifest.kind, Kind),
         declared=tuple(

@@ -20,6 +20,7 @@ from blockchaintracer.extras.search.rows import columns_of, write_parquet
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.kept_proofs import kept_proofs
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import called
 
 
 @lab_verb()
@@ -133,7 +134,7 @@ def command(
 
 
 def _table(rows: list[Row], lab: Lab) -> Part:
-    names = [row.name or lab.hashes.name_of(row.subject) for row in rows]
+    names = [called(row.kind, row.id, row.name, lab.hashes.name_of(row.subject)) for row in rows]
     cells = [
         [row.id, row.kind, name, row.group, when(row.time), _status(row), _metrics(row)]
         for row, name in zip(rows, names, strict=True)
