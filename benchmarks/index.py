@@ -1,4 +1,4 @@
-"""How fast the index reads events from a node, and how fast it finds records among a million.
+"""How fast the index reads events from a node; how fast it finds records among a million, and in how much memory.
 
 python -m benchmarks.index sync  --events 100000
 python -m benchmarks.index query --records 1000000
@@ -9,7 +9,10 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ import requests
 
 from blockchaintracer.core.chain import Block, Registry, load_artifact
 from blockchaintracer.core.record import from_hex, to_hex
+from blockchaintracer.extras.compare.compare_records import MOST
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.lab.chain.batching import connect
@@ -136,25 +140,50 @@ def searches(ids: list[str], seed: int = 0) -> Iterator[tuple[str, dict[str, Any
         }.items()  # fmt: skip
 
 
-def measure_queries(records: int, rounds: int, say: Callable[[str], None] = print) -> float:
-    """Prints median and 95th percentile of each search, in milliseconds; the 95th percentile of all."""
-    with tempfile.TemporaryDirectory() as folder, Index(Path(folder) / "index.sqlite") as index:
-        start = time.perf_counter()
-        ids = fill(index, records)
-        size = index.path.stat().st_size / 1e6
-        say(f"{records} records with manifests in {time.perf_counter() - start:.0f} s, {size:.0f} MB")
-        times: dict[str, list[float]] = {}
-        made = searches(ids)
-        for _ in range(rounds * 22):
-            name, search = next(made)
+def measure_searching(records: int, rounds: int, say: Callable[[str], None] = print) -> tuple[float, dict[str, float]]:
+    """Print median and 95th percentile of each search in milliseconds. Return the 95th percentile of all, and the peak
+    memory in MB of processes that index the records, search among them, and choose those to compare."""
+    peaks = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "index.sqlite")
+        for what in ("index", "search", "compare"):
             start = time.perf_counter()
-            query(index, **search)
-            times.setdefault(name, []).append(1000 * (time.perf_counter() - start))
-        for name, taken in times.items():
-            say(f"{name:32} median {statistics.median(taken):8.2f} ms   p95 {_p95(taken):8.2f} ms")
-        everything = [each for taken in times.values() for each in taken]
-        say(f"{'all':32} median {statistics.median(everything):8.2f} ms   p95 {_p95(everything):8.2f} ms")
-        return _p95(everything)
+            program = f"from benchmarks.index import peak_of; print(peak_of({what!r}, {records}, {str(path)!r}))"
+            done = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE)
+            peaks[what] = float(done.stdout)
+            took = time.perf_counter() - start
+            say(f"{what} {records:,} records: {took:.0f} s, at most {peaks[what]:.0f} MB of memory")
+        say(f"{path.stat().st_size / 1e6:.0f} MB of disk")
+        times: dict[str, list[float]] = {}
+        with Index(path) as index:
+            for _, (name, search) in zip(range(rounds * 22), searches(_ids(index)), strict=False):
+                start = time.perf_counter()
+                query(index, **search)
+                times.setdefault(name, []).append(1000 * (time.perf_counter() - start))
+    everything = [each for taken in times.values() for each in taken]
+    for name, taken in (*times.items(), ("all", everything)):
+        say(f"{name:32} median {statistics.median(taken):8.2f} ms   p95 {_p95(taken):8.2f} ms")
+    return _p95(everything), peaks
+
+
+def peak_of(what: str, records: int, path: str) -> float:
+    """Peak memory of this process in MB, without the ids of the made-up records."""
+    ids: list[str] = []
+    with Index(Path(path)) as index:
+        if what == "index":
+            ids = fill(index, records)
+        elif what == "search":
+            ids = _ids(index)
+            for _, (_, search) in zip(range(22), searches(ids), strict=False):
+                query(index, **search)
+        else:
+            query(index, kind="run", where="metrics.accuracy > 0", descending=False, limit=MOST)
+    peak = int(re.findall(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[0]) << 10
+    return (peak - sum(map(sys.getsizeof, ids)) - sys.getsizeof(ids)) / 1e6
+
+
+def _ids(index: Index) -> list[str]:
+    return [to_hex(row[0]) for row in index._db.execute("SELECT id FROM records ORDER BY pk")]
 
 
 def _p95(values: list[float]) -> float:
@@ -222,7 +251,7 @@ def main() -> None:
     if arguments.what == "sync":
         measure_sync(arguments.events)
     else:
-        measure_queries(arguments.records, arguments.rounds)
+        measure_searching(arguments.records, arguments.rounds)
 
 
 if __name__ == "__main__":

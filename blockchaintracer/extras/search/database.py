@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from blockchaintracer.core.chain import Block, Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.record import Domain, from_hex, to_hex
 from blockchaintracer.extras.search import schema
-from blockchaintracer.extras.search.searchable import read_json, searchable_fields
+from blockchaintracer.extras.search.searchable import SearchableFields, read_json, searchable_fields
 from blockchaintracer.lab.chain.logs import Log, Span, spans
 from blockchaintracer.lab.files import CORRUPT, UNWRITABLE, in_memory, is_among, is_in_memory, locked, open_database
 from blockchaintracer.lab.store.store import Store
@@ -669,14 +670,11 @@ class Describer:
 
     def take_up(self, digest: bytes, data: bytes) -> None:
         """A manifest that the store has now."""
-        statement = read_json(data)
-        if statement is None:
+        if (fields := _fields(data)) is None:
             self._db.execute("UPDATE documents SET problem = 'not a JSON object' WHERE digest = ?", (digest,))
             return
-        self._db.execute(
-            "UPDATE documents SET name = ?, json = ? WHERE digest = ?",
-            (searchable_fields(statement).name, data.decode(), digest),
-        )
+        said = fields.name, data.decode(), digest
+        self._db.execute("UPDATE documents SET name = ?, json = ? WHERE digest = ?", said)
         self.describe("d.digest = ?", digest)
 
     def describe(self, term: str, value: bytes | int) -> None:
@@ -687,7 +685,7 @@ class Describer:
             (value,),
         ).fetchall()
         for pk, registry, kind, group, author, text in records:
-            fields = searchable_fields(read_json(text.encode()) or {})
+            fields = _fields(text.encode()) or searchable_fields({})
             self._db.executemany(
                 "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in fields.values)
             )
@@ -706,6 +704,13 @@ class Describer:
             row = self._db.execute("SELECT pk FROM names WHERE name = ?", (name,)).fetchone()
             self._names[name] = row[0]
         return self._names[name]
+
+
+@lru_cache(maxsize=1)
+def _fields(manifest: bytes) -> SearchableFields | None:
+    """Read a manifest once, for itself and for its records."""
+    statement = read_json(manifest)
+    return None if statement is None else searchable_fields(statement)
 
 
 def _fts_word(word: str) -> str:
