@@ -13,7 +13,7 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import HistoryPruned, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Role
@@ -167,6 +167,47 @@ def test_only_who_speaks_for_a_group_says_who_it_is(lab: Lab, run: Any, sides: O
     assert (answer["outcome"], states(answer)) == ("verified", ["refused"])
     assert "neither owner nor maintainer" in answer["holders"][0]["reason"]
     run("identity", "revoke", claim["id"], "--reason", "a test")
+
+
+def test_an_account_that_is_a_contract_signs_by_its_code(
+    lab: Lab, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ERC-1271, asked of the code that the account had in the block of the claim."""
+    member = second_lab(lab, tmp_path / "member")
+    entry = claim_entry(lab, run("identity", "claim", "--domain", "wallet.example")["id"])
+    wallet, own = "0x" + "1271" * 10, {"account": member.signer.address.lower()}
+
+    def claim() -> Any:
+        # the key of another signs, as one of several owners of a wallet does
+        made = signed_by(lab, entry, **own, nonce="0x" + os.urandom(32).hex())
+        record = commit(member, made, ()).id
+        published(member, record, folder := tmp_path / record)
+        name = name_of(member, statement_of(IdentityRecord(entry.key, made)))
+        return next(it for it in of_names(member, [name], sources=[str(folder)]) if it.record == record)
+
+    without = claim()
+    assert (without.state, without.forged, "not signed by" in without.reason) == ("refused", True, True)
+    lab.chain.ask("anvil_setCode", wallet, "0x631626ba7e60e01b5f5260205ff3")
+    lab.chain.ask("anvil_setCode", member.signer.address, f"0xef0100{wallet[2:]}")
+    accepted = claim()
+    assert (accepted.state, "its code took the signature" in accepted.unknown) == ("never confirmed", True)
+
+    def forgets(method: str, *values: Any) -> Any:
+        if method == "eth_call" and values[0]["to"] == member.signer.address:
+            raise HistoryPruned("the node", method, "missing trie node")
+        return asked(method, *values)
+
+    asked = member.chain.ask
+    monkeypatch.setattr(member.chain, "ask", forgets)
+    unknown = claim()
+    assert (unknown.state, unknown.counts, "missing trie node" in unknown.reason) == ("unknown", False, True)
+    assert f"(unknown: {unknown.reason})" in next(unknown.lines())
+    monkeypatch.undo()
+    # the wallet reverts, then answers with another word
+    for code in ("0x5f5ffd", "0x60015f5260205ff3"):
+        lab.chain.ask("anvil_setCode", wallet, code)
+        assert (refused := claim()).state == "refused"
+        assert refused.forged
 
 
 def test_a_claim_that_is_recorded_again_stays_revoked(

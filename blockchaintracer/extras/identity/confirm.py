@@ -17,7 +17,7 @@ from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.holders import CHECKED, CONFIRMED, Holder, ask, known_names, names_in, of_names
 from blockchaintracer.extras.identity.identifiers import parse_identifier
-from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, title
+from blockchaintracer.extras.identity.identity_claims import check_on_chain, holder_of, title
 from blockchaintracer.extras.identity.other_side import Asking, Named
 from blockchaintracer.lab.attest import Written, retract
 from blockchaintracer.lab.drafts import Recorded
@@ -85,7 +85,7 @@ def chosen(
     for record in (it for it in wanted if isinstance(it, str)):
         entry = claim_entry(lab, record, sources)
         # what is kept is published, too: a forged claim would spoil what the lab publishes
-        name = name_of(lab, check_claim(entry.manifest, entry.key, lab.domain).statement)
+        name = name_of(lab, check_on_chain(lab, entry.manifest, entry.key)[0])
         keep(lab.home, lab.domain, name, entry)
         names.append(name)
     for source in sources:

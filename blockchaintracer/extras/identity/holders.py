@@ -19,7 +19,13 @@ from blockchaintracer.core.record import Domain, Kind, Relation, checksummed
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.locate import check_key, key_identifier
 from blockchaintracer.core.verify.outcomes import Outcome
-from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, require_timely, speaks_for, title
+from blockchaintracer.extras.identity.identity_claims import (
+    check_on_chain,
+    holder_of,
+    require_timely,
+    speaks_for,
+    title,
+)
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
 from blockchaintracer.lab.kept_identities import (
     FOLDER,
@@ -34,7 +40,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 CONFIRMED, SEEN, GONE, NEVER = "confirmed now", "seen", "gone", "never confirmed"
-REVOKED, REFUSED, SIGNED = "revoked", "refused", "signed"
+REVOKED, REFUSED, SIGNED, UNDECIDED = "revoked", "refused", "signed", "unknown"
 _MAX_FILES = 1000
 CHECKED = "identityCheck"
 """The name among the values of a Document under which a group says what it fetched."""
@@ -68,14 +74,15 @@ class Holder:
 
     Args:
         title: the identifier as people call it.
-        state: `CONFIRMED`, `SEEN`, `GONE`, `NEVER`, `REVOKED` or `REFUSED`; in a bundle, without a chain, `SIGNED`.
+        state: `CONFIRMED`, `SEEN`, `GONE`, `NEVER`, `REVOKED`, `REFUSED` or `UNDECIDED`; in a bundle, without a chain,
+            `SIGNED`.
         account: who claims.
         group: whose identifier it is; None for the account's own.
         record: id of the claim's record.
         claimed_at: when it was recorded, Unix seconds; None if it is not.
         revoked_at: when its record was retracted, or that of an equal statement; None if it was not.
         asked: what the other side said just now, or why it could not be asked; empty if it was not asked.
-        reason: why it is refused.
+        reason: why it is refused or undecided.
         where: the source that gave it; empty for the lab's own folder.
         unknown: what could not be found out; empty if nothing.
         forged: it is refused by itself, whatever the chain says: a wrong signature, another registry, damaged bytes.
@@ -144,6 +151,8 @@ class Holder:
             return f"revoked on {when(self.revoked_at or 0)}"
         if self.state == REFUSED:
             return f"refused: {self.reason}"
+        if self.state == UNDECIDED:
+            return f"unknown: {self.reason}"
         if self.state == SIGNED:
             return "signed; neither the chain nor the other side was asked"
         if not self.seen or self.state == CONFIRMED:
@@ -264,7 +273,7 @@ def _claim(
     said = predicate.statement
     holder = Holder.of(said, NEVER, record, where)
     try:
-        check_claim(entry.manifest, entry.key, lab.domain)
+        _, by_code, undecided = check_on_chain(lab, entry.manifest, entry.key)
         if holder_of(lab.domain, said) != name:
             raise InputError("it is a claim about another account or group")
     except InputError as error:
@@ -285,6 +294,10 @@ def _claim(
         unknown = _require_own_key(lab, entry, stored.recorded_at, groups, sources)
     except InputError as error:
         return replace(holder, state=REFUSED, reason=error.message)
+    if undecided:
+        return replace(holder, state=UNDECIDED, reason=undecided)
+    if by_code:
+        unknown = unknown or "who signs for the account: it was a contract, and its code took the signature (ERC-1271)"
     if gap := lab.registry.history.gap:
         unknown = f"whether an equal statement was revoked, or its key lost: {gap}"
     return replace(holder, unknown=unknown)
@@ -322,7 +335,8 @@ def _revoked_at(lab: Lab, entry: IdentityRecord, record: str) -> int | None:
     """Return when a claim was revoked: also one that is recorded again, whose statement has the digest of one that was
     retracted. Anyone can record and retract an equal statement: those of the account, and of the group if it is the
     group's, count."""
-    said = check_claim(entry.manifest, entry.key, lab.domain).statement
+    assert isinstance(entry.manifest.predicate, IdentityClaimPredicate)  # noqa: S101 -- as in `_claim`
+    said = entry.manifest.predicate.statement
 
     def is_own(it: RecordView) -> bool:
         of_group = said.group in (None, it.group)

@@ -6,10 +6,20 @@ from __future__ import annotations
 
 import secrets
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.manifest import Manifest, Parent
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
-from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, Relation, Role, checksummed, from_hex
+from blockchaintracer.core.record import (
+    GLOBAL_PREFIX,
+    Domain,
+    Kind,
+    RecordKey,
+    Relation,
+    Role,
+    checksummed,
+    from_hex,
+    to_hex,
+)
 from blockchaintracer.core.verify.inclusion import signed_by
 from blockchaintracer.extras.identity.identifiers import TITLES, ens_chain, normal
 from blockchaintracer.lab.drafts import Recorded
@@ -19,6 +29,7 @@ from blockchaintracer.lab.recording.commit import commit, require_recorder
 from blockchaintracer.lab.recording.content import not_before
 
 _HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+_ERC_1271 = bytes.fromhex("1626ba7e")
 _CLOCKS_S = 300
 """How far the clock of who signs may be ahead of the chain's."""
 
@@ -80,13 +91,59 @@ def check_claim(manifest: Manifest, key: RecordKey, domain: Domain) -> IdentityC
     return claim
 
 
+class NotSigned(InputError):
+    """The key of the account did not sign a statement; if the account is a contract, its code can say that it did."""
+
+
+def check_on_chain(lab: Lab, manifest: Manifest, key: RecordKey) -> tuple[IdentityStatement, bool, str]:
+    """Return the statement of a claim as `check_claim` does. If the account's key did not sign it, ask the code that
+    the account had in the block of the record (ERC-1271), and return whether that was so and why it is not known.
+
+    Raises:
+        InputError: as `check_claim`, also if the code refuses the signature.
+    """
+    try:
+        return check_claim(manifest, key, lab.domain).statement, False, ""
+    except NotSigned:
+        claim = manifest.predicate
+        assert isinstance(claim, IdentityClaimPredicate)  # noqa: S101 -- `check_claim` looked
+        record = lab.registry.find_record(lab.domain.record_id(key))
+        if record is None and not lab.registry.status(lab.domain.record_id(key)).exists:
+            raise
+        if record is None or not record.block:
+            return claim.statement, True, "its block is not known, and so not whether its account's code signed it then"
+        try:
+            if lab.chain.code(key.author, record.block) and _accepts(lab, claim, record.block):
+                return claim.statement, True, ""
+        except ChainUnavailable as error:
+            why = f"the node doesn't tell whether the account's code signed it in block {record.block}: {error.message}"
+            return claim.statement, True, why
+        raise
+
+
+def _accepts(lab: Lab, claim: IdentityClaimPredicate, block: int) -> bool:
+    """Ask ``isValidSignature`` of the account. The answer that accepts is the function's own selector (ERC-1271)."""
+    signature = from_hex(claim.signature)
+    words = bytes.fromhex(claim.statement.digest()) + (64).to_bytes(32) + len(signature).to_bytes(32)
+    question = {
+        "to": checksummed(claim.statement.account),
+        "data": to_hex(_ERC_1271 + words + signature.ljust(96, b"\0")),
+    }
+    try:
+        return from_hex(lab.chain.ask("eth_call", question, hex(block)))[:32] == _ERC_1271.ljust(32, b"\0")
+    except NodeError as error:
+        if error.is_revert:
+            return False
+        raise
+
+
 def require_signed(statement: IdentityStatement, signature: str) -> None:
     """Refuse a statement that its account did not sign. A signature has one form: low s (EIP-2), v of 27 or 28."""
     data, signer = from_hex(signature), None
     if data[64] in (27, 28) and int.from_bytes(data[32:64], "big") <= _HALF_N:
         signer = signed_by(bytes.fromhex(statement.digest()), data)
     if signer is None or signer.lower() != statement.account:
-        raise InputError(f"the statement is not signed by {checksummed(statement.account)}")
+        raise NotSigned(f"the statement is not signed by {checksummed(statement.account)}")
 
 
 def require_timely(statement: IdentityStatement, recorded_at: int) -> None:
