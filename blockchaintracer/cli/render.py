@@ -162,7 +162,7 @@ def folded(line: str, *, err: bool = False) -> str:
         err: whether the line goes to stderr.
     """
     width = max(shutil.get_terminal_size().columns, 60)
-    if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width:
+    if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width or "\n" in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

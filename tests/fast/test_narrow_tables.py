@@ -66,6 +66,7 @@ def test_a_long_sentence_is_folded_and_a_command_can_be_pasted(monkeypatch: pyte
     for text in (click.unstyle(first), folded(line)):
         assert (max(map(len, text.splitlines())) <= 80, "\n" in text) == (terminal, terminal)
     assert folded(line).replace("\n   ", "") == line
+    assert folded(folded(line)) == folded(line)
     pasted = command_lines(f"blockchaintracer verify {ID} --rpc URL --registry {OWNER}")
     assert pasted.replace(" \\\n   ", "") == f"  blockchaintracer verify {ID} --rpc URL --registry {OWNER}"
     assert ("\n" in pasted, all(len(it) <= 100 for it in pasted.splitlines())) == (terminal, terminal)
