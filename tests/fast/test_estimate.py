@@ -60,3 +60,10 @@ def test_the_verb_names_every_operation(arguments):
     for operation, gas, _ in gas_figures():
         assert operation in done.output
         assert (str(gas) if arguments else f"{gas:,}") in done.output
+
+
+def test_a_sentence_of_several_networks_is_said_once():
+    done = CliRunner().invoke(command, ["--gas-price", "1.5"])
+    assert done.output.count("without the data fee on Ethereum") == 1
+    assert "Base, Base Sepolia, OP Mainnet, OP Sepolia: without the data fee" in done.output
+    assert done.output.count("a new slot costs") == 1
