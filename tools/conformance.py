@@ -44,6 +44,7 @@ from blockchaintracer.core.record import (
     Role,
     Verdict,
     record_commitment,
+    to_hex,
     verdict_commitment,
 )
 from blockchaintracer.core.record_key_file import KeyFile, Proof
@@ -69,6 +70,7 @@ from tests.support.memory_node import MODES, MemoryNode, RpcError, answering, fo
 FOLDER = Path(__file__).resolve().parents[1] / "conformance"
 REGISTRY = "0x" + "12" * 20
 AUTHOR = "0x" + "34" * 20
+STRANGER = Account.from_key(b"\2" * 32)
 Case = dict[str, Any]
 
 
@@ -505,7 +507,6 @@ def _refusal(read: Callable[[], Any]) -> Any:
 def identities() -> Iterator[Case]:
     """Claims: the record's key and manifest, and the EIP-712 digest of the statement that the account signed."""
     domain, key = Domain(1, REGISTRY), RecordKey(7, evidence.AUTHOR, 1, word("a"), 1, word("b"))
-    stranger = Account.from_key(b"\2" * 32)
     shapes: dict[str, dict[str, Any]] = {
         "an ORCID": {},
         "of a group": {"group": 7, "scheme": "domain", "identifier": "physics.example.org"},
@@ -518,7 +519,7 @@ def identities() -> Iterator[Case]:
         "a GitHub user with two hyphens": {"scheme": "github", "identifier": "octo--cat"},
         "an ENS name of one label": {"scheme": "ens", "identifier": "name"},
         "an ENS name in capitals": {"scheme": "ens", "identifier": "Name.eth"},
-        "signed by another": {"signer": stranger},
+        "signed by another": {"signer": STRANGER},
         "of another chain": {"chainId": "5"},
         "of another registry": {"registry": AUTHOR},
         "of another group": {"group": 8},
@@ -641,7 +642,6 @@ def proofs() -> Iterator[Case]:
     subject, other = StampedSubject.of_record(domain, record["id"]), StampedSubject.of_text("other")
     whole = evidence.with_evidence(plain)
     claimed, renewed = whole["identities"][0], whole["renewals"][0]
-    stranger = Account.from_key(b"\2" * 32)
 
     def renewing(**fields: Any) -> Any:
         return [evidence.renewal(domain, key, manifest | {"predicate": {"subjectType": "file"}}, **fields).as_json()]
@@ -651,7 +651,7 @@ def proofs() -> Iterator[Case]:
         "of a batch": batched,
         "a claim of another": plain | {"identities": [claimed | {"holder": f"{claimed['holder'][:-1]}0"}]},
         "a claim that is signed by another": plain
-        | {"identities": [evidence.identities(domain, key, evidence.claim(domain, key, stranger))]},
+        | {"identities": [evidence.identities(domain, key, evidence.claim(domain, key, STRANGER))]},
         "claims of a later version": plain | {"identities": [edited(claimed, ["type"], claimed["type"][:-1] + "2")]},
         "a renewal of another content": plain | {"renewals": renewing()},
         "a renewal of another content by another group": plain | {"renewals": renewing(group=9)},
@@ -713,7 +713,13 @@ COMPARED = {"author", "batch", "finality", "key", "role", "stored", "time"}
 """Checks whose verdicts are compared, too: they may be unknown and leave the outcome as it is."""
 
 
-BRIEFLY = ("before the theft", "only in a batch", "stored from a batch", "stored later")
+BRIEFLY = (
+    "before the theft",
+    "only in a batch",
+    "stored from a batch",
+    "stored later",
+    "with a stranger's transaction",
+)
 """What every node is asked."""
 
 
@@ -781,6 +787,7 @@ class _Life:
             content("child", Kind.MODEL, Link(wrong, Relation.TRAINED_ON))
             retract(lab, wrong, "a sensor was broken")
             self._batches(lab, content, wrong)
+            content("with a stranger's transaction", Kind.DATASET)
             thief = Lab(Home(folder / "thief"), rpc=FULL, registry_address=self.registry, group_number=1)
             thief.signer_given = Fixed("thief")
             self._steal(lab, other, thief)
@@ -793,6 +800,7 @@ class _Life:
             path = self.published / proof_name(self.ids["stored later"])
             path.write_bytes(replace(Proof.parse(path.read_bytes(), "it"), receipts=()).to_bytes())
             self._forge(lab)
+            self._put_another(self.published / proof_name(self.ids["with a stranger's transaction"]))
 
     def _batches(self, lab: Lab, content: Callable[..., str], retracted: str) -> None:
         from blockchaintracer.lab.batches import anchor, batching, cancel, end, materialize
@@ -854,6 +862,15 @@ class _Life:
         forged = Proof(lab.chain_id, lab.domain.registry, key, root=tree.root, path=())
         (self.published / proof_name(tree.values[0])).write_bytes(forged.to_bytes())
 
+    def _put_another(self, path: Path) -> None:
+        """Put a transaction that a stranger signed, to an account, in the place of the one that stored a record."""
+        file = KeyFile.read_file(path)
+        call = {"to": STRANGER.address, "data": file.receipts[0].sent().data, "chainId": self.node.chain.chain_id}
+        fees = {"nonce": 0, "gas": 10**6, "maxFeePerGas": 9, "maxPriorityFeePerGas": 1, "type": 2, "value": 0}
+        signed = STRANGER.sign_transaction(call | fees)
+        other = replace(file.receipts[0], transaction=to_hex(signed.hash), raw=to_hex(signed.raw_transaction))
+        path.write_bytes(replace(file, receipts=(other,)).to_bytes())
+
     def vectors(self) -> dict[str, Any]:
         head = self.node.head
         tables: dict[str, Any] = {}
@@ -866,6 +883,8 @@ class _Life:
         others = {"hides the events of memberships": self._hides, "names another sender": self._names_another}
         others["tells other times of blocks"] = self._tells_other_times
         others["forgot all but headers"] = forgetful(self.node, "4444", head, headers=True)
+        coded = self._delegates(forgetful(self.node, MODES[0], head))
+        others["forgot all but its head, and each account has code"] = coded
         answers |= others
         for name, answer in answers.items():
             recorded = Recorded(answer)
@@ -940,6 +959,15 @@ class _Life:
         found = self.node.answer(method, params)
         is_one = method in ("eth_getBlockByNumber", "eth_getHeaderByNumber") and found and "0x" in str(params[0])
         return {**found, "timestamp": hex(int(found["timestamp"], 16) + 1)} if is_one else found
+
+    def _delegates(self, answer: Callable[[str, list[Any]], Any]) -> Callable[[str, list[Any]], Any]:
+        """Answer as a node of a chain on which each account runs another's code (EIP-7702)."""
+
+        def delegated(method: str, params: list[Any]) -> Any:
+            found = answer(method, params)
+            return "0xef0100" + STRANGER.address[2:].lower() if (method, found) == ("eth_getCode", "0x") else found
+
+        return delegated
 
     def _denies(self, method: str, params: list[Any]) -> Any:
         found = self.node.answer(method, params)

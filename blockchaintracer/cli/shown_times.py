@@ -16,7 +16,7 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain, is_hash
 from blockchaintracer.core.verify import Check, Outcome, Report
-from blockchaintracer.lab.kept_evidence import receipts_names
+from blockchaintracer.lab.kept_evidence import global_root, receipts_names
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 
@@ -100,7 +100,7 @@ def bundle_with_times(
 def receipts_of(lab: Lab, name: str) -> list[bytes]:
     """Return the receipts that are kept of a record, of a batch's root, or of a text, as renewals hash them."""
     domain = lab.domain
-    texts = [domain.global_id(name), domain.global_root(name)] if is_hash(name) else [name]
+    texts = [domain.global_id(name), global_root(domain, name)] if is_hash(name) else [name]
     if not any((lab.home.path / _FOLDER / f"{sha256(text.encode()).hexdigest()}.json").is_file() for text in texts):
         return []
     witness = extra("witness")

@@ -249,17 +249,6 @@ def nested(data: bytes) -> int:
     return levels + deepest
 
 
-def loads_shallow(data: bytes) -> Any:
-    """Read JSON as `json.loads` does, which `parse_json` would refuse for its numbers or double keys.
-
-    Raises:
-        ValueError: if it is none, or nested so deep that Python's parser may end the process.
-    """
-    if nested(data) > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return json.loads(data)
-
-
 def _json_reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} (line {error.lineno}, column {error.colno})"

@@ -347,10 +347,6 @@ class Domain:
         """Return an id of this registry with its chain and registry: ``eip155:CHAIN:REGISTRY/ID``."""
         return str(GlobalId(self.chain_id, self.registry, record_id))
 
-    def global_root(self, root: str) -> str:
-        """Return the root of a batch with chain and registry: what witnesses of time stamp of a batch."""
-        return f"{GLOBAL_PREFIX}{self.chain_id}:{self.registry.lower()}/root/{normal_id(root, 'root')}"
-
     def parse_id(self, text: str, what: str = "record id") -> str:
         """Read an id of this registry, alone or as `global_id` writes it.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from blockchaintracer.core.record import Domain
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, normal_id
 
 FOLDERS = ("identities", "witnesses", "renewals")
 """In the lab's folder, in what is published and in archives."""
@@ -18,10 +18,15 @@ _ID = re.compile(rb"0x[0-9a-f]{64}|sha3-256:[0-9a-f]{64}")
 _ROOT = re.compile(rb'"sha3-256":"([0-9a-f]{64})"')
 
 
+def global_root(domain: Domain, root: str) -> str:
+    """Return the root of a batch with chain and registry: what witnesses of time stamp of a batch."""
+    return f"{GLOBAL_PREFIX}{domain.chain_id}:{domain.registry.lower()}/root/{normal_id(root, 'root')}"
+
+
 def receipts_names(domain: Domain, record_id: str, root: str | None = None) -> list[str]:
     """Return the names of the files of receipts of a record, and of the batch with this root, in a home and in what is
     published: what witnesses stamp is a text, and its SHA-256 names the file."""
-    texts = [domain.global_id(record_id), *([domain.global_root(root)] if root else [])]
+    texts = [domain.global_id(record_id), *([global_root(domain, root)] if root else [])]
     return [f"witnesses/{sha256(text.encode()).hexdigest()}.json" for text in texts]
 
 

@@ -401,7 +401,7 @@ class Registry:
         records = {record.id: record for record in self.recorded(id=[*map(from_hex, unique)])}
         missing = [record_id for record_id in unique if record_id not in records]
         for record_id, stored in zip(missing, self.statuses(missing), strict=True):
-            known = sorted(self._known_records(record_id), key=_is_placed) if stored.exists else ()
+            known = self._known_records(record_id) if stored.exists else ()
             records |= {record.id: record for record in known if record.id == record_id}
         return records
 
@@ -430,19 +430,21 @@ class Registry:
         """Return all records of a digest by any author, oldest first: anyone may record another's file. Where the node
         has forgotten events they are those of the keys at hand: `history.gap` says whether there may be others."""
         records = {record.id: record for record in self.recorded(subject=bytes.fromhex(subject))}
-        known = sorted(self._known_records(subject), key=_is_placed) if self.keys and self.history.gap else ()
+        known = self._known_records(subject) if self.keys and self.history.gap else ()
         others = {record.id: record for record in known if record.key.subject == subject and record.id not in records}
         stored = zip(others.values(), self.statuses([*others]), strict=True)
         return [*(record for record, status in stored if status.exists), *records.values()]
 
-    def _known_records(self, digest: str) -> Iterator[RecordView]:
-        """Yield what is kept of a record id, or of the records of a digest: a key is of the record whose id it has. A
-        place in a block that the chain does not have is left out."""
+    def _known_records(self, digest: str) -> list[RecordView]:
+        """List what is kept of a record id, or of the records of a digest, what has a place last. A key is of the
+        record whose id it has. A place in a block that the chain does not have is left out."""
+        known = []
         for it in self._kept(digest):
             if isinstance(it, RecordView) and self.domain.record_id(it.key) == it.id:
                 block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
                 is_lost = block is not None and block.hash != it.block_hash
-                yield RecordView(id=it.id, key=it.key, batch=it.batch, path=it.path) if is_lost else it
+                known.append(RecordView(id=it.id, key=it.key, batch=it.batch, path=it.path) if is_lost else it)
+        return sorted(known, key=lambda it: bool(it.transaction or it.batch))
 
     def kept_path(self, record_id: str, root: str) -> tuple[str, ...]:
         """Return the Merkle path that is kept of a record in a batch, or nothing."""
@@ -480,10 +482,6 @@ class Registry:
         with self._known():
             Verdict(event.args.get("verdict", 0))
         return event
-
-
-def _is_placed(record: RecordView) -> bool:
-    return bool(record.transaction or record.batch)
 
 
 def _is_named(event: DecodedEvent, name: str, topics: dict[str, Any]) -> bool:

@@ -107,12 +107,10 @@ def check_artifacts(copies: Copies, manifest: Manifest) -> Iterator[Check]:
 
 def check_private(manifest: Manifest) -> Iterator[Check]:
     """Report that nothing is known of private values."""
-    private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
-    if private:
-        detail = (
-            f"it commits to values that are not shown, by the root {private.root}: `verify` of a disclosure shows one"
-        )
-        yield Check("private", Outcome.UNKNOWN, detail, {"rootSha256": private.root, "leaves": private.leaves})
+    it = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
+    if it:
+        detail = f"it commits to values that are not shown, by the root {it.root}: `verify` of a disclosure shows one"
+        yield Check("private", Outcome.UNKNOWN, detail, {"rootSha256": it.root, "leaves": it.leaves})
 
 
 def _check_copies(
@@ -282,34 +280,26 @@ class Shown:
             yield Check("executable", Outcome.PASS, detail, values)
 
     def _against_named(self, predicate: Predicate) -> list[Check]:
-        """Compare with the files that the manifest names, and with what a run read."""
-        inputs = predicate.inputs if isinstance(predicate, RunPredicate) else ()
         files = [(artifact.path, artifact.sha256) for artifact in artifacts_of(predicate)]
+        inputs = predicate.inputs if isinstance(predicate, RunPredicate) else ()
         read = [(it.path or it.name or it.record, it.sha256) for it in inputs]
-        for what, named in (("the record's {}", files), ("the run's input {}, by its digest", read)):
-            equal = [path for path, sha256 in named if sha256 == self.sha256]
-            if own := self._own(equal, [path for path, _ in named]):
-                return [self._same(self.path, self.sha256, what.format(own))]
-        if self.folder:
-            for path, sha256 in files:
-                if path == f"{self.path.name}/{LISTING}":
-                    return self._against_listing(sha256)
-            here = {entry.path: entry.sha256 for entry in self.folder.files}
-            checks = [
-                self._same(self.path / path, sha256, f"the record's {path}")
-                if here[path] == sha256
-                else self._changed(path, self.path / path, sha256, here[path])
-                for path, sha256 in files
-                if path in here
-            ]
-        else:
-            equal = [path for path, sha256 in (*files, *read) if sha256 == self.sha256]
-            checks = [
-                self._changed(path, self.path, sha256, self.sha256, equal)
-                for path, sha256 in (*files, *read)
-                if Path(path).name == self.path.name
-            ]
-        return checks or [self._fail(f"the record names no file like {self.path}", None)]
+        if own := self._own(files, "the record's {}") or self._own(read, "the run's input {}, by its digest"):
+            return [own]
+        missing = f"the record names no file like {self.path}"
+        if self.folder is None:
+            return self._differs((*files, *read), missing)
+        for path, digest in files:
+            if path == f"{self.path.name}/{LISTING}":
+                return self._against_listing(digest)
+        here = {entry.path: entry.sha256 for entry in self.folder.files}
+        checks = [
+            self._same(self.path / path, digest, f"the record's {path}")
+            if here[path] == digest
+            else self._changed(path, self.path / path, digest, here[path])
+            for path, digest in files
+            if path in here
+        ]
+        return checks or [self._fail(missing, None)]
 
     def _against_listing(self, digest: str) -> list[Check]:
         files, copy = read_listing(self._copies, digest)
@@ -324,7 +314,8 @@ class Shown:
         """Compare with the (path, SHA-256) of a recorded folder: the whole folder, or the file of its name."""
         recorded = dict(files)
         if self.folder is None:
-            return self._one_of(recorded)
+            own = self._own(files, "the recorded folder's {}")
+            return [own] if own else self._differs(files, f"the recorded folder has no file like {self.path}")
         here = {entry.path: entry.sha256 for entry in self.folder.files}
         checks = [
             self._changed(path, self.path / path, digest, here[path])
@@ -345,21 +336,20 @@ class Shown:
         ]
         return checks
 
-    def _own(self, equal: Sequence[str], recorded: Sequence[str]) -> str | None:
-        """Return which of the recorded files with these bytes this one is. A file that has another's place has not the
+    def _own(self, recorded: Sequence[tuple[str, str]], what: str) -> Check | None:
+        """Return that this is one of the recorded files, by its bytes. A file that has another's place has not the
         place's bytes: that is a change."""
-        named = [path for path in recorded if same_name(path, self.path)]
-        return next((path for path in named if path in equal), None if named else next(iter(equal), None))
+        equal = [path for path, digest in recorded if digest == self.sha256]
+        named = [path for path, _ in recorded if same_name(path, self.path)]
+        own = next((path for path in named if path in equal), None if named else next(iter(equal), None))
+        return self._same(self.path, self.sha256, what.format(own)) if own else None
 
-    def _one_of(self, recorded: dict[str, str]) -> list[Check]:
-        equal = [path for path, digest in recorded.items() if digest == self.sha256]
-        if own := self._own(equal, [*recorded]):
-            return [self._same(self.path, self.sha256, f"the recorded folder's {own}")]
-        named = [path for path in recorded if same_name(path, self.path)]
-        named = named or [path for path in recorded if Path(path).name == self.path.name]
-        return [self._changed(path, self.path, recorded[path], self.sha256, equal) for path in named] or [
-            self._fail(f"the recorded folder has no file like {self.path}", None)
-        ]
+    def _differs(self, recorded: Sequence[tuple[str, str]], missing: str) -> list[Check]:
+        equal = [path for path, digest in recorded if digest == self.sha256]
+        named = [it for it in recorded if same_name(it[0], self.path)]
+        named = named or [it for it in recorded if Path(it[0]).name == self.path.name]
+        checks = [self._changed(path, self.path, digest, self.sha256, equal) for path, digest in named]
+        return checks or [self._fail(missing, None)]
 
     def _same(self, path: Path, digest: str, what: str) -> Check:
         return Check("content", Outcome.PASS, f"{path} is {what}: {digest}", {"path": str(path), "sha256": digest})

@@ -23,9 +23,7 @@ from blockchaintracer.core.verify.chain_shapes import (
 LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
 MAX_TRANSACTION = 1 << 18
-"""Bytes; nodes take half as many. The libraries that read one take time that grows as the square."""
-_TRANSACTION_DEPTH = 4
-"""Levels of lists: the transaction, its access list, an entry of that, the entry's keys (EIP-2930)."""
+"""Bytes; nodes take half as many."""
 SIGNED_TYPES = {1: (11, 4), 2: (12, 5), 3: (14, 5), 4: (13, 5)}
 """Parts of a signed transaction, and the place of its receiver, by type (EIP-2718, 2930, 1559, 4844, 7702)."""
 
@@ -48,7 +46,7 @@ def read_transaction(raw: bytes) -> tuple[str, bytes, bytes]:
     kind = raw[:1] if raw[0] < LEGACY else b""
     size, to = SIGNED_TYPES.get(raw[0], (0, 0)) if kind else (9, 3)
     try:
-        parts = decode_rlp(raw[len(kind) :], _TRANSACTION_DEPTH)
+        parts = decode_rlp(raw[len(kind) :], 4)  # an access list's entry has a list of keys (EIP-2930)
         receiver, _, data = parts[to : to + 3]
         if (len(parts), type(receiver), type(data)) != (size, bytes, bytes) or len(receiver) not in (0, 20):
             raise ValueError("other parts than a transaction has")

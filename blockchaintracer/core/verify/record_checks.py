@@ -210,13 +210,11 @@ class RecordChecks:
         return Check("id", Outcome.PASS, f"computed from the key (EIP-712): {computed}")
 
     def _status(self, record: RecordView, status: RecordStatus) -> Check:
-        key = record.key
+        held, named = (status.group, status.kind), (record.key.group, record.key.kind)
         if not status.exists:
             return Check("status", Outcome.FAIL, "the registry's state has no such record")
-        if (status.group, status.kind) != (key.group, key.kind):
-            detail = (
-                f"the registry holds group {status.group} and kind {status.kind}, the key {key.group} and {key.kind}"
-            )
+        if held != named:
+            detail = "the registry holds group {} and kind {}, the key {} and {}".format(*held, *named)
             return Check("status", Outcome.FAIL, detail)
         return Check("status", Outcome.PASS, f"the registry holds it as {label(status.status)}")
 
@@ -341,22 +339,18 @@ class RecordChecks:
         if int(stated.chain_id) != self._chain.chain_id:
             yield Check(name, Outcome.UNKNOWN, f"it names a block of chain {stated.chain_id}: ask a node of that one")
             return
-        number = int(stated.block_number)
+        number, time, own = int(stated.block_number), int(stated.timestamp), committed.position.block
         block = self._chain.remembered(lambda: self._chain.block(number))
         if block is None and number <= self._chain.head().number:
-            detail = f"it names block {number} of {when(int(stated.timestamp))}, which this node has forgotten"
+            detail = f"it names block {number} of {when(time)}, which this node has forgotten"
             yield Check(name, Outcome.UNKNOWN, detail)
-        elif block is None or (block.hash, block.timestamp) != (stated.block_hash, int(stated.timestamp)):
+        elif block is None or (block.hash, block.timestamp) != (stated.block_hash, time):
             there = f"has {block.hash} of {when(block.timestamp)}" if block else "does not"
-            detail = (
-                f"it names block {number} as {stated.block_hash} of {when(int(stated.timestamp))}; the chain {there}"
-            )
+            detail = f"it names block {number} as {stated.block_hash} of {when(time)}; the chain {there}"
             yield Check(name, Outcome.FAIL, detail)
-        elif number >= committed.position.block if committed.position.block else block.timestamp > committed.time:
+        elif number >= own if own else block.timestamp > committed.time:
             whose = "its batch's" if committed.root else "its own"
-            detail = (
-                f"block {number}, which it names from its start, is not before {whose} block {committed.position.block}"
-            )
+            detail = f"block {number}, which it names from its start, is not before {whose} block {own}"
             yield Check(name, Outcome.FAIL, detail)
         else:
             detail = f"it names block {number}, whose hash nobody knew before {when(block.timestamp)}"

@@ -20,6 +20,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import WITNESS_OPENTIMESTAMPS, WITNESS_REGISTRY, WITNESS_RFC3161, WITNESSES, Format
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import Domain, checksummed, normal_digest, unsigned
+from blockchaintracer.lab.kept_evidence import global_root
 
 MAX_PROOF = 16 << 10
 """Bytes of a proof that are read at most: four completed calendars, or a token with its certificates, have 6,000."""
@@ -96,7 +97,7 @@ class StampedSubject:
     @classmethod
     def of_root(cls, domain: Domain, root: str) -> StampedSubject:
         """Return the subject of a batch: its root with chain and registry."""
-        return cls(domain.global_root(root))
+        return cls(global_root(domain, root))
 
 
 @dataclass(frozen=True, slots=True)
