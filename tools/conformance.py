@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -52,7 +52,10 @@ from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.core.verify.published_proofs import parse_key_file, proof_name
 from blockchaintracer.extras.identity.identity_claims import check_claim
+from blockchaintracer.extras.identity.identity_claims import names as names_of
+from blockchaintracer.extras.identity.other_side import methods
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from blockchaintracer.extras.witness.authority_token import TrustedAuthority, read_certificates, request_token
 from blockchaintracer.extras.witness.bitcoin_headers import BitcoinHeader, TrustedHeaders
 from blockchaintracer.extras.witness.stamping import check_receipt
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt
@@ -62,6 +65,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from tests.support import bundle_evidence as evidence
+from tests.support.authority import NOW, POLICY, ROOT, Issuer, authority, token
 from tests.support.bundle_evidence import told
 from tests.support.calendar_simulator import written
 from tests.support.forged_bundles import SALT, SHAPES, Forged, blocks_of
@@ -543,6 +547,55 @@ def identities() -> Iterator[Case]:
             yield about | {"refused": True}
 
 
+def pages() -> Iterator[Case]:
+    """Pages of the other side of a claim: whether they name the claim, its account or its group."""
+    domain, key = Domain(1, REGISTRY), RecordKey(7, evidence.AUTHOR, 1, word("a"), 1, word("b"))
+    shapes: dict[str, dict[str, Any]] = {
+        "orcid": {},
+        "github": {"scheme": "github", "identifier": "octo-cat"},
+        "domain": {"scheme": "domain", "identifier": "physics.example.org", "group": 7},
+    }
+    for scheme, shape in shapes.items():
+        entry = evidence.claim(domain, key, **shape)
+        said = check_claim(entry.manifest, entry.key, domain).statement
+        method = methods(scheme)[0]
+        own, holder = (
+            next(text for text, kind in names_of(said).items() if (kind == "claim") is it) for it in (True, False)
+        )
+        elsewhere = holder.replace("eip155:1:", "eip155:5:")
+        texts = {"the claim": [own], "the holder": [holder], "in capitals": [holder.upper().replace("EIP", "eip")]}
+        texts |= {"both": [holder, own], "another chain": [elsewhere], "nothing": [], "more letters": [f"{holder} "]}
+        for name, listed in texts.items():
+            yield _page(f"{scheme}, {name}", scheme, said, method, _other_side(scheme, said, listed))
+        whole = _other_side(scheme, said, [own])
+        wrong: dict[str, Any] = {"a list": [whole], "another's": _other_side(scheme, said, [own], "other")}
+        if scheme == "orcid":
+            hidden = {"visibility": "limited", "url": {"value": own}}
+            wrong |= {"what is not public": whole | {"researcher-urls": {"researcher-url": [hidden]}}}
+            wrong |= {"behind a #": _other_side(scheme, said, [f"https://example.org/#{own}"])}
+        else:
+            wrong |= {"a later version": whole | {"type": "urn:blockchaintracer:identity-page:v2"}}
+            wrong |= {"a name that is a number": whole | {"names": [own, 1]}, "a field more": whole | {"more": 1}}
+        for name, page in wrong.items():
+            yield _page(f"{scheme}, {name}", scheme, said, method, page)
+
+
+def _other_side(scheme: str, said: Any, texts: list[str], whose: str = "") -> dict[str, Any]:
+    who = whose or said.identifier
+    if scheme != "orcid":
+        return {"type": "urn:blockchaintracer:identity-page:v1", "of": f"{scheme}:{who}", "names": texts}
+    sites = [{"visibility": "PUBLIC", "url": {"value": text}} for text in texts]
+    return {"path": f"/{who}/person", "researcher-urls": {"researcher-url": sites}, "external-identifiers": None}
+
+
+def _page(name: str, scheme: str, said: Any, method: Any, page: Any) -> Case:
+    text = json.dumps(page)
+    named = method.names(text.encode(), said, 0)
+    about = {"account": said.account, "group": said.group or 0, "scheme": scheme, "identifier": said.identifier}
+    whole = {"chainId": "1", "registry": REGISTRY, **about, "claim": f"0x{said.digest()}", "page": text}
+    return {"name": name, **whole, "says": named.says, "by": named.by}
+
+
 COINBASE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"
 """The Merkle root of Bitcoin's first block: the double SHA-256 of its one transaction, whose SHA-256 is below."""
 FIRST = "27362e66e032c731c1c8519f43063fe0e5d070db1c0c3552bb04afa18a31c6bf"
@@ -600,6 +653,71 @@ def witnesses() -> Iterator[Case]:
         given = edited(receipt.as_json(), path, value)
         told = {"refused": _refusal(lambda given=given: WitnessReceipt.from_json(given))}
         yield {"name": name, "receipt": given, "bitcoinBlocks": [], **told}
+
+
+def tokens() -> Iterator[Case]:
+    """Receipts of RFC 3161: how each stands by the root certificates and policies that are trusted."""
+    path = FOLDER / "rfc3161.json"
+    # keys and signatures are random: what is given was made once
+    given = json.loads(path.read_text())["cases"] if path.exists() else _new_tokens()
+    for case in given:
+        receipt = WitnessReceipt.from_json(case["receipt"])
+        roots = read_certificates(case["roots"].encode(), "roots") if case["roots"] else ()
+        authorities = (TrustedAuthority(roots, tuple(case["policies"])),) if roots else ()
+        [told] = check_receipt(receipt, WitnessTrust(authorities=authorities))
+        about = {name: case[name] for name in ("name", "receipt", "roots", "policies")}
+        yield {**about, "stamped": receipt.stamped, "standing": str(told.standing), "notAfter": told.not_after}
+
+
+def _new_tokens() -> Iterator[Case]:
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    subject = "a-subject"
+    digest = StampedSubject.of_text(subject).sha256
+    between = Issuer.made("Between", ROOT, ca=True)
+    limited = Issuer.made("Between", ROOT, ca=True, ca_usages=(ExtendedKeyUsageOID.SERVER_AUTH,))
+    whole = token(digest)
+    flipped = bytearray(whole)
+    flipped[-1] ^= 1
+    made = {
+        "whole": whole,
+        "over SHA-512": token(digest, signed_over="sha512"),
+        "half a second": token(digest, accuracy={"millis": 500}),
+        "no accuracy": token(digest, accuracy={}),
+        "a certificate between": token(digest, Issuer.made("A", between), between=(between,)),
+        "a certificate between for servers": token(digest, Issuer.made("A", limited), between=(limited,)),
+        "another digest": token(word("other")),
+        "over SHA-1": token(digest, signed_over="sha1"),
+        "another algorithm of the digest": token(digest, algorithm="sha512"),
+        "its certificate by SHA-1": token(digest, named_by="v1"),
+        "its certificate not named": token(digest, named_by=""),
+        "another certificate named": token(digest, names=between),
+        "not granted": token(digest, status="rejection"),
+        "a wrong signature": bytes(flipped),
+        "a byte more": whole + b"\0",
+        "a byte less": whole[:-1],
+        "no extended key usage": token(digest, Issuer.made("A", ROOT, usages=None)),
+        "for code": token(digest, Issuer.made("A", ROOT, usages=(ExtendedKeyUsageOID.CODE_SIGNING,))),
+        "a usage that is not critical": token(digest, Issuer.made("A", ROOT, critical=False)),
+        "a certificate that ended": token(digest, Issuer.made("A", ROOT, end=NOW - timedelta(days=1))),
+        "a certificate that began later": token(digest, Issuer.made("A", ROOT, start=NOW + timedelta(days=1))),
+        "signed by itself": token(digest, Issuer.made("Authority of tests")),
+    }
+    root, other = (it.pem.decode() for it in (ROOT, Issuer.made("Another root", ca=True)))
+    with tempfile.TemporaryDirectory() as folder, authority(Path(folder, "authority")) as real:
+        made["of openssl, with RSA"] = request_token(digest, real.url, policy=None, allow_local=True)
+        roots = {"of openssl, with RSA": real.root.read_text()}
+    for name, proof in made.items():
+        receipt = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), proof).as_json()
+        yield {"name": name, "receipt": receipt, "roots": roots.get(name, root), "policies": []}
+    receipt = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), whole).as_json()
+    for name, given, policies in (
+        ("nothing trusted", "", []),
+        ("another root trusted", other, []),
+        ("its policy", root, [POLICY]),
+        ("another policy", root, ["1.2.3.4.9"]),
+    ):
+        yield {"name": name, "receipt": receipt, "roots": given, "policies": policies}
 
 
 def renewals() -> Iterator[Case]:
@@ -1004,7 +1122,9 @@ FILES: dict[str, Callable[[], Any]] = {
     "bundles": bundles,
     "key-files": key_files,
     "identities": identities,
+    "identity-pages": pages,
     "witnesses": witnesses,
+    "rfc3161": tokens,
     "renewals": renewals,
     "evidence": proofs,
     "outcomes": outcomes,

@@ -18,12 +18,15 @@ from blockchaintracer.core.digest import digest_bytes, format_listing, parse_lis
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.merkle import MerkleTree, leads_to
 from blockchaintracer.core.record import Domain, GlobalId, RecordKey, record_commitment, verdict_commitment
 from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.published_proofs import parse_key_file
 from blockchaintracer.extras.identity.identity_claims import check_claim
+from blockchaintracer.extras.identity.other_side import methods
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from blockchaintracer.extras.witness.authority_token import TrustedAuthority, read_certificates
 from blockchaintracer.extras.witness.bitcoin_headers import TrustedHeaders
 from blockchaintracer.extras.witness.stamping import check_receipt
 from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt
@@ -227,6 +230,18 @@ def test_a_claim(case: Case) -> None:
     assert found == tuple(case[name] for name in ("claim", "account", "group"))
 
 
+@each("identity-pages")
+def test_a_page_of_the_other_side(case: Case) -> None:
+    about = {name: case[name] for name in ("chainId", "registry", "account", "scheme", "identifier")}
+    # no part of what is judged, but for the digest
+    rest = {"signedAt": "1438270000", "nonce": "0x" + "ab" * 32}
+    group = {"group": case["group"]} if case["group"] else {}
+    said = IdentityStatement.from_plain(about | group | rest)
+    assert f"0x{said.digest()}" == case["claim"]
+    named = methods(case["scheme"])[0].names(case["page"].encode(), said, 0)
+    assert (named.says, named.by) == (case["says"], case["by"])
+
+
 @each("witnesses")
 def test_a_receipt_of_a_witness(case: Case) -> None:
     if "refused" in case:
@@ -236,6 +251,16 @@ def test_a_receipt_of_a_witness(case: Case) -> None:
     told = [{"standing": it.standing.value, "notAfter": it.not_after} for it in check_receipt(receipt, trust)]
     assert receipt.stamped == case["stamped"]
     assert sorted(told, key=lambda it: it["standing"]) == case["says"]
+
+
+@each("rfc3161")
+def test_a_token_of_an_authority(case: Case) -> None:
+    receipt = WitnessReceipt.from_json(case["receipt"])
+    roots = read_certificates(case["roots"].encode(), "roots") if case["roots"] else ()
+    authorities = (TrustedAuthority(roots, tuple(case["policies"])),) if roots else ()
+    [told] = check_receipt(receipt, WitnessTrust(authorities=authorities))
+    said = (receipt.stamped, told.standing.value, told.not_after)
+    assert said == (case["stamped"], case["standing"], case["notAfter"])
 
 
 @each("renewals")

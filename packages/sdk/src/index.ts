@@ -19,6 +19,8 @@ export type { Compared, Renewal } from "./renewal.ts";
 export type { RenewalFound } from "./evidence.ts";
 export { checkIdentityClaim, identityTitle, readIdentities } from "./identity.ts";
 export type { IdentityClaim, IdentityEntry } from "./identity.ts";
+export { confirmIdentity, namesClaim } from "./other-side.ts";
+export type { Confirmation, Named } from "./other-side.ts";
 export { verifyBundle, verifyBundleOnChain } from "./standing.ts";
 export type { BundleReport, Check, Outcome, Trust, Verdict } from "./standing.ts";
 export { keyIn, verify } from "./verify.ts";

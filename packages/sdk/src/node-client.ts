@@ -37,7 +37,7 @@ export function nodeClient(url: string, options: { limit?: number; timeout?: num
 }
 
 /** The text of an answer, read until a limit of bytes after decompression. */
-async function limited(answer: Response, limit: number): Promise<string> {
+export async function limited(answer: Response, limit: number): Promise<string> {
   const reader = answer.body?.getReader();
   if (!reader) return "";
   const decoder = new TextDecoder("utf-8", { fatal: true });

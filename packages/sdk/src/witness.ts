@@ -11,8 +11,8 @@ import { readKeyFile } from "./key-file.ts";
 import { integer, list, maybe, object, text } from "./schema.ts";
 import { when } from "./storage.ts";
 
-/** How a receipt stands: it holds by something that was chosen, or fits together, or is a promise, or is wrong. */
-export type WitnessStanding = "verified" | "consistent" | "pending" | "refused";
+/** How a receipt stands: it holds by something that was chosen, or fits together, or is a promise, or is wrong, or is not checked. */
+export type WitnessStanding = "verified" | "consistent" | "pending" | "refused" | "unknown";
 
 /** What one witness says. `notAfter` is in Unix seconds, and null unless it is verified. */
 export interface WitnessTime {
@@ -114,7 +114,7 @@ function rootOf(leaf: string, { index, size, path }: Branch): string {
 export function judgeReceipt(receipt: WitnessReceipt, bitcoinBlocks: ReadonlySet<string> = new Set()): WitnessTime[] {
   const say = (who: string, standing: WitnessStanding, detail: string, notAfter: number | null = null): WitnessTime[] => [{ who, standing, detail, notAfter }];
   if (receipt.kind === "rfc3161") {
-    return say("an authority (RFC 3161)", "consistent", "not checked here: this program reads no certificates. `blockchaintracer verify --proof` does");
+    return say("an authority (RFC 3161)", "unknown", "not checked here, nor whether it is forged: this program reads no certificates. `blockchaintracer verify --proof` does");
   }
   try {
     if (receipt.kind === "opentimestamps") {

@@ -177,6 +177,11 @@ each("identities", (item) => {
   assert.deepEqual({ claim, account, group }, { claim: item.claim, account: item.account, group: item.group });
 });
 
+each("identity-pages", (item) => {
+  const { says, by } = sdk.namesClaim(utf8ToBytes(item.page), item, { chainId: BigInt(item.chainId), registry: item.registry });
+  assert.deepEqual({ says, by }, { says: item.says, by: item.by });
+});
+
 each("witnesses", (item) => {
   if (item.refused) return refuses(() => sdk.readReceiptOfWitness(item.receipt), item.refused);
   const receipt = sdk.readReceiptOfWitness(item.receipt);
@@ -184,6 +189,13 @@ each("witnesses", (item) => {
   const says = sdk.judgeReceipt(receipt, new Set(item.bitcoinBlocks)).map(({ standing, notAfter }) => ({ standing, notAfter }));
   says.sort((a, b) => (a.standing < b.standing ? -1 : 1));
   assert.deepEqual(says, item.says);
+});
+
+each("rfc3161", (item) => {
+  const receipt = sdk.readReceiptOfWitness(item.receipt);
+  assert.equal(receipt.stamped, item.stamped);
+  // this package reads no certificates, and says so of each
+  assert.deepEqual(sdk.judgeReceipt(receipt).map(({ standing, notAfter }) => ({ standing, notAfter })), [{ standing: "unknown", notAfter: null }]);
 });
 
 each("renewals", (item) => {
