@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import mmap
 import os
 import re
 import stat
@@ -513,7 +514,7 @@ def open_regular(path: str | os.PathLike[str], what: str = "a file", flags: int 
         os.close(descriptor)
 
 
-_idle_buffers: list[bytearray] = []
+_idle_buffers: list[mmap.mmap] = []
 """Blocks that nobody reads into now: making one zeroes it and faults its pages in, which takes as long as reading it
 and holds up all other threads. There are as many as files were read at once."""
 
@@ -523,7 +524,8 @@ def read_blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Ite
     try:
         buffer = _idle_buffers.pop()
     except IndexError:
-        buffer = bytearray(_BLOCK)
+        # aligned to a page, for a writer that goes past the page cache
+        buffer = mmap.mmap(-1, _BLOCK)
     try:
         block = memoryview(buffer)[: min(_BLOCK, size + 1)]
         file = BufferedReader(FileIO(descriptor, closefd=False))

@@ -1,6 +1,7 @@
 """The store: what comes out is what went in, or an error that says which object is not."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import resource
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.core.digest import digest_bytes, digest_folder, format_listing
+from blockchaintracer.core.digest import NO_CID, digest_bytes, digest_folder, format_listing
 from blockchaintracer.core.errors import InputError, NotVerified, SourceWarning, StoreError
 from blockchaintracer.lab.publish import _tree
 from blockchaintracer.lab.store.hashcache import HashCache
@@ -308,6 +309,30 @@ def test_a_hole_takes_no_disk(store: Store, tmp_path: Path):
 @pytest.fixture
 def cached(tmp_path: Path) -> Store:
     return Store(tmp_path / "store", cache=HashCache(tmp_path / "hashes.sqlite"))
+
+
+@pytest.mark.parametrize("taken", [1 << 20, 1 << 12, 0], ids=["whole", "in part", "not"])
+def test_whole_blocks_of_a_listed_file_go_past_the_page_cache(store: Store, tmp_path: Path, monkeypatch, taken: int):
+    """Whatever a file system takes so, all bytes arrive."""
+    data = os.urandom((3 << 20) + 5) + bytes(2 << 20)
+    (tmp_path / "file").write_bytes(data)
+    direct, write = [], os.write
+
+    def file_system(descriptor: int, block: memoryview) -> int:
+        if not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_DIRECT:
+            return write(descriptor, block)
+        direct.append(len(block))
+        if len(block) % (1 << 20) or not taken:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return write(descriptor, block[:taken])
+
+    monkeypatch.setattr(os, "write", file_system)
+    digest = store.put_file(tmp_path / "file", profile=NO_CID)
+    assert store.get_bytes(digest.sha256) == data
+    assert direct.count(1 << 20) == 4
+    direct.clear()
+    store.put_file(tmp_path / "file")
+    assert not direct
 
 
 def test_in_place_the_bytes_stay_where_they_are_and_come_out_whole_or_not_at_all(cached: Store, folder: Path, tmp_path):

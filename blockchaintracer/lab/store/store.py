@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -59,6 +60,7 @@ _HOLE = 1 << 16
 _ZEROS = bytes(_BLOCK)
 _FICLONE = 0x40049409
 """ioctl_ficlone(2); Python's fcntl has had a name for it since 3.12."""
+_DIRECT = getattr(os, "O_DIRECT", 0)
 _OBJECT = re.compile("[0-9a-f]{64}")
 _WRITERS = 4
 
@@ -138,12 +140,10 @@ class Store:
                 if file.clone(path):
                     digest = digest_file(file.path, profile, progress)
                 else:
-                    digest = digest_file(path, profile, progress, file.write)
+                    # what was recorded is not read soon: it must not take the memory of what is
+                    digest = digest_file(path, profile, progress, partial(file.write, past_cache=profile == NO_CID))
                 os.utime(file.descriptor, ns=(time.time_ns() - SETTLED_NS,) * 2)
                 keep(digest.sha256)
-                if profile == NO_CID and digest.size > _BLOCK and hasattr(os, "posix_fadvise"):
-                    # a copy that is not read soon must not take the memory of what is
-                    os.posix_fadvise(file.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
                 if self._cache:
                     self._cache.enter_copy(file.descriptor, digest)
                 return digest
@@ -446,10 +446,10 @@ class Store:
     def _incoming(self) -> Iterator[tuple[_NewFile, Callable[[str], None]]]:
         """A file to write to, and a function that names it when it is whole. A file without a name is removed."""
         # beside the objects of a published store, which holds nothing else
-        partial = self.folder / ("objects" if self._public else "incoming") / f".{secrets.token_hex(16)}"
+        incoming = self.folder / ("objects" if self._public else "incoming") / f".{secrets.token_hex(16)}"
         try:
-            self._make(partial.parent)
-            with _writing(partial, self._file_mode) as file:
+            self._make(incoming.parent)
+            with _writing(incoming, self._file_mode) as file:
 
                 def keep(digest: str) -> None:
                     os.fchmod(file.descriptor, self._file_mode)
@@ -458,7 +458,7 @@ class Store:
                     path = self.path_of(digest)
                     self._make(path.parent)
                     # an existing object is replaced too: it may be damaged
-                    partial.rename(path)
+                    incoming.rename(path)
                     if self._synced:
                         sync_folder(path.parent)
 
@@ -467,7 +467,7 @@ class Store:
             raise _unwritable(self.folder, error) from error
         finally:
             with suppress(OSError):
-                partial.unlink(missing_ok=True)
+                incoming.unlink(missing_ok=True)
 
     def _make(self, folder: Path) -> None:
         for part in () if folder.is_dir() else reversed((folder, *folder.parents)):
@@ -491,15 +491,27 @@ class _NewFile:
     path: Path
     descriptor: int
 
-    def write(self, data: bytes | memoryview) -> None:
-        """Write all of it."""
+    def write(self, data: bytes | memoryview, *, past_cache: bool = False) -> None:
+        """Write all of it; a whole block past the page cache if that is wanted and can be."""
         rest = memoryview(data)
         if len(rest) >= _HOLE and not rest[0] and _ZEROS.startswith(rest):
             # a hole takes no disk space
             os.ftruncate(self.descriptor, os.lseek(self.descriptor, len(rest), os.SEEK_CUR))
             return
+        if past_cache and len(rest) == _BLOCK:
+            rest = self._write_direct(rest)
         while rest:
             rest = rest[os.write(self.descriptor, rest) :]
+
+    def _write_direct(self, rest: memoryview) -> memoryview:
+        """Write past the page cache what the file system takes so. Return what is left."""
+        flags = fcntl.fcntl(self.descriptor, fcntl.F_GETFL)
+        with suppress(OSError):
+            fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags | _DIRECT)
+            while rest:
+                rest = rest[os.write(self.descriptor, rest) :]
+        fcntl.fcntl(self.descriptor, fcntl.F_SETFL, flags)
+        return rest
 
     def clone(self, source: str | os.PathLike[str]) -> bool:
         """Share the blocks of another file where the file system can (btrfs, XFS): then a copy takes no space."""
