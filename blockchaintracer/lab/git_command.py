@@ -89,7 +89,7 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
     git = top / _path_in(git).removeprefix("gitdir: ") if git.is_file() else git
     common = git / _path_in(git / "commondir") if (git / "commondir").is_file() else git
     for place in {git, common}:
-        yield from (os.path.join(at, name) for at, _, names in os.walk(place) for name in names)
+        yield from _no_plain_files(place)
     waiting, read = [common / "config", git / "config.worktree"], set[str]()
     while waiting:
         yield (file := waiting.pop())
@@ -103,6 +103,18 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
                 waiting += [path] if key.startswith("include") else []
     if whole:
         yield from _rules_below(top)
+
+
+def _no_plain_files(folder: Path) -> Iterator[str]:
+    """Yield what lies in a folder and below and is neither a folder nor a plain file."""
+    folders = [os.fspath(folder)]
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                elif not entry.is_file(follow_symlinks=False):
+                    yield entry.path
 
 
 def _rules_below(top: Path) -> Iterator[str | Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 
@@ -14,16 +15,15 @@ def find_program(name: str) -> str | None:
     """
     if os.path.dirname(name):
         return None
-    tree = working_tree()
-    places = []
-    for entry in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        place = Path(entry)
-        if not place.is_absolute():
-            continue
-        place = place.resolve()
-        if tree is None or not place.is_relative_to(tree):
-            places.append(entry)
-    return shutil.which(name, path=os.pathsep.join(places)) if places else None
+    places = _places(os.environ.get("PATH", os.defpath), working_tree())
+    return shutil.which(name, path=places) if places else None
+
+
+@cache
+def _places(path: str, tree: Path | None) -> str:
+    """Return the entries of PATH that are absolute and outside a working tree."""
+    entries = [entry for entry in path.split(os.pathsep) if Path(entry).is_absolute()]
+    return os.pathsep.join(it for it in entries if tree is None or not Path(it).resolve().is_relative_to(tree))
 
 
 def working_tree() -> Path | None:

@@ -104,8 +104,8 @@ class GitState:
 def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLike[str]] = ()) -> GitState | None:
     """Capture the state of the working tree that `path` lies in; None if it lies in none.
 
-    Nothing in it changes, but git may renew the times of objects that it has already. Ignored files don't count, and
-    what a filter of the user's keeps elsewhere (LFS) counts as its pointer.
+    Nothing in it changes, but git may renew the times of objects that it has already. What git ignores does not count,
+    a repository neither. What a filter of the user's keeps elsewhere (LFS) counts as its pointer.
 
     Args:
         exclude: files and folders to leave out, such as the lab's working folder (any named ``.blockchaintracer`` is).

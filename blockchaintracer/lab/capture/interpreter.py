@@ -120,10 +120,10 @@ def packages_in(folders: Iterable[str]) -> dict[str, tuple[str, Path]]:
             continue
         here: dict[str, list[tuple[str, Path]]] = {}
         for entry in entries:
+            if entry.startswith("~") or not entry.endswith((".dist-info", ".egg-info")):
+                continue
             name, _, version = entry.rpartition(".")[0].partition("-")
             info = Path(folder, entry)
-            if name.startswith("~") or not entry.endswith((".dist-info", ".egg-info")):
-                continue
             if entry.endswith(".egg-info"):
                 version = re.sub(r"-py\d.*", "", version) or _egg_version(info)
             if version and _has_metadata(info):

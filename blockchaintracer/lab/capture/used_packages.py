@@ -35,7 +35,8 @@ def loaded_packages(files: Iterable[str], installed: Mapping[str, Path], direct:
     for name, info in installed.items():
         # of what an old installer left no list of, the folder of its name
         paths = [row[0] for row in listed_files(info)] or [f"{info.name.split('-')[0].lower()}/__init__.py"]
-        places = (f"{info.parent}/{path}" for path in paths if ".dist-info/" not in path)
+        site = str(info.parent)
+        places = (f"{site}/{path}" for path in paths if ".dist-info/" not in path)
         own = f"{os.path.realpath(url2pathname(urlsplit(str(direct[name]['url'])).path))}/" if name in direct else ""
         is_here = own and any(it.startswith(own) for it in elsewhere)
         if is_here or not opened.isdisjoint(places):
