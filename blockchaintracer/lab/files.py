@@ -150,7 +150,11 @@ def locked(path: Path) -> Iterator[None]:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     with open(descriptor, "rb", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        finally:
+            # a process that was forked meanwhile has the file open, too: closing it here would leave it locked
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.lab.files import locked
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -50,6 +52,34 @@ def test_processes_that_need_a_key_first_get_the_same(tmp_path: Path) -> None:
     with pool() as processes:
         found = [done.result() for done in [processes.submit(addresses, tmp_path) for _ in range(PROCESSES)]]
     assert all(one == found[0] for one in found)
+
+
+def take(path: Path) -> None:
+    with locked(path):
+        pass
+
+
+def test_a_process_that_is_forked_while_a_thread_holds_a_lock_gets_it_in_turn(tmp_path: Path) -> None:
+    """It had the lock's file open, too, and so waited for itself: for ever."""
+    held, forked = Event(), Event()
+
+    def hold() -> None:
+        with locked(tmp_path / "lock"):
+            held.set()
+            forked.wait(60)
+
+    thread = Thread(target=hold)
+    thread.start()
+    held.wait(60)
+    process = get_context("fork").Process(target=take, args=(tmp_path / "lock",))
+    process.start()
+    forked.set()
+    thread.join()
+    process.join(60)
+    try:
+        assert process.exitcode == 0
+    finally:
+        process.kill()
 
 
 def test_a_key_that_was_not_made_to_the_end_is_made_again(tmp_path: Path) -> None:
