@@ -28,3 +28,12 @@ def test_a_change_of_the_last_of_many_values_is_named() -> None:
     assert same.verdict.value == "pass"
     [check] = comparison._metrics("0" * 64, snapshot([*points[:-1], Point("loss", LAST, 0, "0.9")]))
     assert check.detail == f"changed at step {LAST}: it was 0.5, is 0.9"
+
+
+def test_a_point_of_which_the_time_alone_changed_is_told_with_its_time() -> None:
+    recorded = snapshot([Point("loss", 1, 1_700_000_000_000, "0.5")]).history()
+    copies: Any = SimpleNamespace(read_bytes=lambda digest, limit: (recorded, SimpleNamespace(told=[])))
+    [check] = _Comparison(None, "", None, {}, copies)._metrics("0" * 64, snapshot([Point("loss", 1, 7, "0.5")]))
+    was, now = "2023-11-14T22:13:20+00:00", "1970-01-01T00:00:00.007000+00:00"
+    assert check.detail == f"changed at step 1: the time of 0.5 was {was}, is {now}"
+    assert check.values["times"] == [1_700_000_000_000, 7]

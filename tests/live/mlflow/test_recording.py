@@ -131,10 +131,14 @@ def test_a_gigabyte_of_artifacts_is_read_once_in_flat_memory(lab, home, store, m
 
 
 def test_a_run_is_recorded_with_all_of_it(lab, home, store):
+    import pandas
+
     tracer = MLflowBlockchainTracer(home=home, background=False)
     with tracer.start_run(run_name="fit") as run:
         run_id = run.info.run_id
-        mlflow.log_params({"lr": 0.1, "api_key": TOKEN})
+        mlflow.log_params({"lr": 0.1, "api_key": TOKEN, "extra": f"--password {TOKEN}"})
+        frame, signed = pandas.DataFrame({"a": [1]}), f"https://lab.blob.core.windows.net/x.csv?sv=1&sig={TOKEN}"
+        mlflow.log_input(mlflow.data.from_pandas(frame, source=signed, name="signed"))
         mlflow.log_metric("loss", 0.5, step=0)
         mlflow.log_metric("loss", 0.25, step=1)
         mlflow.log_metric("odd", math.nan)
@@ -154,7 +158,7 @@ def test_a_run_is_recorded_with_all_of_it(lab, home, store):
     said = predicate(lab, tracer.recorded)
     assert said.run_id.replace("-", "") == run_id
     assert (said.name, said.status) == ("fit", "completed")
-    assert said.parameters == {"lr": 0.1, "api_key": "***"}
+    assert said.parameters == {"lr": 0.1, "api_key": "***", "extra": "***"}
     assert said.metrics["loss"].value == 0.25
     assert math.isnan(said.metrics["odd"].value)
     assert said.environment.model_extra["packages"]["mlflow"] == mlflow.__version__
@@ -174,7 +178,7 @@ def test_a_run_is_recorded_with_all_of_it(lab, home, store):
     assert b'"mlflow.user":"hmac-sha256:' in everything
     report = sealed.verify_run(lab, run_id)
     assert report.verified, report.failed
-    assert not report.unknown
+    assert [check.name for check in report.unknown] == ["mlflow dataset signed"]
 
 
 def test_what_was_changed_since_is_named(lab, home, store):
@@ -446,13 +450,59 @@ def test_a_program_of_no_changed_line_is_recorded_at_its_end(lab, home, store):
     assert parse_manifest(lab.store.get_bytes(report.records[0].manifest)).predicate.code.entry_point == "python"
 
 
-def test_a_program_that_breaks_is_recorded_as_failed(lab, home, store):
-    done = run_program(f"anchor+{store}", home, "raise ValueError('no such thing')")
-    assert "no such thing" in done.stderr
+INTERRUPT = "import signal; signal.signal(2, signal.default_int_handler); signal.raise_signal(2)"
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [("raise ValueError('no such thing')", "ValueError: no such thing"), (INTERRUPT, "KeyboardInterrupt")],
+)
+def test_a_program_that_breaks_is_recorded_as_failed(lab, home, store, last, error):
+    done = run_program(f"anchor+{store}", home, last)
+    assert error in done.stderr
     run = waited_for(mlflow.MlflowClient(), "left open")
     assert run.info.status == "FAILED"
     said = run_of(lab, lab.registry.find_record(run.data.tags["blockchaintracer.record_id"]).key.manifest)
-    assert (said.status, said.error) == ("failed", "ValueError: no such thing")
+    assert (said.status, said.error) == ("failed", error)
+
+
+SEVERAL = """
+import multiprocessing, sys
+import mlflow
+
+def child(how, run_id):
+    mlflow.log_metric(f"of {how}", 1, run_id=run_id)
+    mlflow.log_text("hello", f"{how}.txt", run_id=run_id)
+
+if __name__ == "__main__":
+    with mlflow.start_run(run_name=sys.argv[1]) as run:
+        for how in ("fork", "spawn"):
+            process = multiprocessing.get_context(how).Process(target=child, args=(how, run.info.run_id))
+            process.start()
+            process.join(300)
+            assert process.exitcode == 0
+        mlflow.log_metric("after", 1)
+"""
+
+
+def test_several_processes_log_to_a_run_and_several_record(lab, home, store):
+    Path("several.py").write_text(SEVERAL)
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"anchor+{store}", "BLOCKCHAINTRACER_HOME": str(home)}
+    environment |= {"MLFLOW_EXPERIMENT_NAME": Path.cwd().name}
+    names = ("first", "second")
+    programs = [subprocess.Popen([sys.executable, "several.py", name], env=environment) for name in names]
+    assert [program.wait(900) for program in programs] == [0, 0]
+    client = mlflow.MlflowClient()
+    for name in names:
+        run = waited_for(client, name)
+        report = sealed.verify_run(lab, run.info.run_id)
+        assert report.verified, report.failed
+        assert len(report.records) == 1
+        said = run_of(lab, lab.registry.find_record(run.data.tags["blockchaintracer.record_id"]).key.manifest)
+        assert said.status == "completed"
+        assert {*said.metrics} == {"of fork", "of spawn", "after"}
+        listing = lab.store.get_bytes(output(said, "artifacts/SHA256SUMS"))
+        assert [path for path, _ in parse_listing(listing)] == ["fork.txt", "spawn.txt"]
 
 
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
