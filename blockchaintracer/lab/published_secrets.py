@@ -7,15 +7,16 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.lab.capture.git import restore_commit
+from blockchaintracer.lab.capture.git import restore_changed, restore_commit
 from blockchaintracer.lab.capture.secret_masking import SCANNED, SecretFinding, scan_secrets
 from blockchaintracer.lab.store.store import Store
 
@@ -58,12 +59,17 @@ def require_no_secrets(
         InputError: if something is hidden, or naming path, line and kind of what looks like a secret.
     """
     findings, skipped, room = list[tuple[str, SecretFinding]](), list[str](), TOTAL
-    for entry in dict.fromkeys(entry for entry in found if entry[0] not in _MADE):
+    entries = dict.fromkeys(entry for entry in found if entry[0] not in _MADE)
+    commits = [(store.where(digest), _commit(name)) for what, name, digest in entries if what == "code"]
+    for entry in entries:
         # an object of a digest is always the same
         if entry not in _searched or _searched[entry].room > room:
             _searched[entry] = _search(store, *entry, room)
         searched = _searched[entry]
-        if shown := sorted(name for name, digest in searched.digests.items() if digest in hidden):
+        digests = searched.digests
+        if entry[0] == "diff" and hidden:
+            digests = digests | _changed(store, entry[2], commits)
+        if shown := sorted(name for name, digest in digests.items() if digest in hidden):
             raise InputError(
                 f"what is to be published was hidden before: {', '.join(shown[:_NAMED])}. Nothing was published.",
                 hint="It was encrypted, decrypted or private. `record --in-the-open` shows it for good.",
@@ -118,9 +124,25 @@ def _files(store: Store, what: str, name: str, digest: str) -> Iterator[tuple[st
         yield name, store.where(digest)
         return
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
-        root = restore_commit(store.where(digest), name.removeprefix("commit "), Path(scratch, "files"))
-        for folder, folders, files in os.walk(root):
-            folders[:] = sorted(inner for inner in folders if inner != ".git")
-            for file in (Path(folder, entry) for entry in sorted(files)):
-                if not file.is_symlink():
-                    yield file.relative_to(root).as_posix(), file
+        yield from _files_of(restore_commit(store.where(digest), _commit(name), Path(scratch, "files")))
+
+
+def _commit(name: str) -> str:
+    return name.removeprefix("commit ")
+
+
+def _files_of(root: Path) -> Iterator[tuple[str, Path]]:
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(inner for inner in folders if inner != ".git")
+        for file in (Path(folder, entry) for entry in sorted(files)):
+            if not file.is_symlink():
+                yield file.relative_to(root).as_posix(), file
+
+
+def _changed(store: Store, diff: str, commits: Sequence[tuple[Path, str]]) -> dict[str, str]:
+    """Return the digest of each file after a difference. What is kept whole beside it is no difference."""
+    data = store.get_bytes(diff)
+    if not data.startswith(b"diff --git "):
+        return {}
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        return {name: sha256_file(file) for name, file in _files_of(restore_changed(data, commits, Path(scratch)))}

@@ -101,6 +101,28 @@ def test_what_is_hidden_later_is_not_published(lab: Lab, reader: Any, code: Path
     assert not (tmp_path / "published").exists()
 
 
+@pytest.mark.parametrize("how", ["new", "changed"])
+def test_a_difference_that_holds_what_was_hidden_later_is_not_published(
+    lab: Lab, reader: Any, code: Path, tmp_path: Path, how: str
+) -> None:
+    data = secret_file(code)
+    if how == "changed":
+        content = data.read_bytes()
+        data.write_bytes(content.partition(b"\n")[2])
+        git(code, "add", ".")
+        git(code, "commit", "-q", "-m", "second")
+        data.write_bytes(content)
+    run = recorded(lab, code)
+    (tmp_path / "copy.csv").write_bytes(data.read_bytes())
+    keep_encrypted(lab, tmp_path / "copy.csv", [reader[1]])
+    with pytest.raises(InputError, match=r"was hidden before: patients\.csv"):
+        publish(lab, run.id, tmp_path / "published", with_diff=True)
+    with pytest.raises(InputError, match="was hidden before"):
+        export_registry(lab, tmp_path / "all.tar", with_diffs=True)
+    assert not (tmp_path / "published").exists()
+    assert publish(lab, run.id, tmp_path / "published").objects
+
+
 def test_a_folder_with_a_hidden_file_is_refused(lab: Lab, reader: Any, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     data = secret_file(tmp_path / "data")

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import file_digest, sha256
@@ -314,14 +314,36 @@ def without_new_files(diff: bytes, names: Collection[str]) -> bytes:
     """Take new files out of what `capture_git` found changed."""
     start = b"diff --git "
     kept = []
-    # no line of a difference begins so but the first of each file's
-    for part in re.split(rb"^(?=diff --git )", diff, flags=re.MULTILINE):
+    for part in _parts(diff):
         line, _, rest = part.removeprefix(start).partition(b"\n")
         name = line[: len(line) // 2]
         name = name[1:-1].decode("unicode_escape").encode("latin-1") if name.startswith(b'"') else name
         if os.fsdecode(name.removeprefix(b"a/")) not in names or not rest.startswith(b"new file mode "):
             kept.append(part)
     return b"".join(kept)
+
+
+def _parts(diff: bytes) -> list[bytes]:
+    # no line of a difference begins so but the first of each file's
+    return re.split(rb"^(?=diff --git )", diff, flags=re.MULTILINE)
+
+
+def restore_changed(diff: bytes, commits: Iterable[tuple[Path, str]], scratch: Path) -> Path:
+    """Restore the files of the first commit that a difference applies to, changed by it; else its new files alone.
+
+    Args:
+        commits: the pack and the name of each.
+        scratch: an empty folder.
+    """
+    for number, (pack_path, commit) in enumerate(commits):
+        with suppress(NotVerified):
+            root = restore_commit(pack_path, commit, scratch / str(number))
+            apply_diff(diff, root)
+            return root
+    root = scratch / "new"
+    root.mkdir()
+    apply_diff(b"".join(part for part in _parts(diff) if part.partition(b"\n")[2].startswith(b"new file mode ")), root)
+    return root
 
 
 def apply_diff(diff: bytes, target: str | os.PathLike[str]) -> None:
