@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +16,13 @@ import pytest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.capture.environment import find_uv
 from blockchaintracer.lab.capture.secret_masking import mask_lock
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
+from tests.findings.test_versions_that_a_lock_leaves_open import wheel
 from tests.support.labs import holding
 
 pytestmark = pytest.mark.node
@@ -107,6 +112,25 @@ def test_a_lock_with_a_password_is_recorded_without_it(lab: Lab, tmp_path: Path)
         "wheel @ https://pypi.example.org/wheel-1.0-py3-none-any.whl#sha256=4721f391",
     ]
     assert not holding(lab.store.folder, PASSWORD.encode())
+
+
+def test_a_lock_still_resolves_without_its_credentials(tmp_path: Path) -> None:
+    index = tmp_path / "simple" / "study"
+    index.mkdir(parents=True)
+    wheel(index, "study", "1.0")
+    (index / "index.html").write_text('<a href="study-1.0-py3-none-any.whl">study-1.0-py3-none-any.whl</a>')
+    digest = hashlib.sha256((index / "study-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"me:{PASSWORD}@127.0.0.1:{server.server_port}/simple"
+        lock = tmp_path / "requirements.txt"
+        lock.write_text(mask_lock(f"--index-url http://{address}\nstudy==1.0 --hash=sha256:{digest}\n"))
+        assert PASSWORD not in lock.read_text()
+        options = ("--dry-run", "--no-deps", "--no-cache", "--require-hashes", "--target", str(tmp_path / "target"))
+        command = [str(find_uv()), "pip", "install", *options, "--requirement", str(lock)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        server.shutdown()
+    assert " + study==1.0" in told.stderr
 
 
 def test_a_lock_without_credentials_is_kept_as_it_is() -> None:
