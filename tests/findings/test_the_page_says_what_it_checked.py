@@ -76,7 +76,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     honest, retracted = Forged().data(), Forged(word=RETRACTED).data()
     [record] = json.loads(of_folder)["records"]
     evident = rfc8785.dumps(with_evidence(Forged(author=AUTHOR).plain()))
-    history = json.dumps([0.5] * 20_001 + [99.0] + [0.5] * 20_000 + ["NaN"]).encode()
+    history = json.dumps([0.5] * 20_002 + [99.0] + [0.5] * 20_000 + ["NaN"]).encode()
     wide = ("value," + ",".join(f"c{i}" for i in range(200_000)) + "".join(f"\n{i}" for i in range(20_000))).encode()
     good, trusted = put("good.proof", honest), {"block": " ".join(blocks_of(honest))}
     checked = {"files": [good], "fields": trusted, "press": True, "expects": "Every check passed"}
@@ -99,13 +99,20 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         "linked": {**checked, "then": [{"link": f"#id={record['id']}", "expects": "To look this up"}]},
         "another record": {**checked, "fragment": f"#id={record['id']}", "expects": "No proof here is of"},
         "its record": {**checked, "fragment": f"#id={json.loads(honest)['records'][0]['id']}"},
-        "one name": {**checked, "files": [put("x/one.proof", retracted), put("y/one.proof", honest)]},
+        "one name": {
+            **checked,
+            "files": [put("x/one.proof", retracted), put("y/one.proof", honest)],
+            "fields": {"block": " ".join([*blocks_of(honest), *blocks_of(retracted)])},
+        },
         "stale": {**checked, "then": [wrong]},
         "beside another": {
             **checked,
             "files": [good, put("fake.proof", of_content(file, SubjectType.FILE)), put("file.txt", file)],
             "then": [{"expects": "fake.proof: It fits together"}],
         },
+        "forged retraction": {"files": [put("retracted.proof", retracted)], "expects": "It fits together"},
+        "edited": {**checked, "then": [{"fill": {"block": "0x"}, "expects": "press Check"}]},
+        "again": {**checked, "then": [{"click": "text=Start again", "expects": "Check a record"}]},
         "evidence": {
             "files": [put("evidence.proof", evident)],
             "fields": {"block": " ".join(blocks_of(evident))},
@@ -158,6 +165,16 @@ def test_a_proof_of_another_record_is_no_answer(seen: dict[str, Any]) -> None:
     assert "Verified" in lines_of(seen["its record"])
 
 
+def test_an_answer_of_before_is_marked(seen: dict[str, Any]) -> None:
+    assert "You changed what you rely on. What stands below is of before: press Check." in lines_of(seen["edited"])
+    assert "erified" not in seen["again"]["text"]
+
+
+def test_a_forged_file_retracts_nothing(seen: dict[str, Any]) -> None:
+    assert "Retracted on" not in seen["forged retraction"]["text"]
+    assert "Unknown. The file says yes, on 2" in seen["forged retraction"]["text"]
+
+
 def test_no_proof_hides_another(seen: dict[str, Any]) -> None:
     assert "Retracted on" in seen["one name"]["text"]
     assert "Every check passed" in seen["one name"]["text"]
@@ -170,7 +187,10 @@ def test_a_file_is_not_verified_by_the_proof_of_another(seen: dict[str, Any]) ->
 
 def test_what_was_checked_is_not_called_unchecked(seen: dict[str, Any]) -> None:
     assert "not checked here" not in seen["evidence"]["text"]
-    assert "The account says to be ORCID 0000-0002-1825-0097. The claim is signed. Neither" in seen["evidence"]["text"]
+    assert (
+        "ORCID 0000-0002-1825-0097, not confirmed\nThe account signed that it is this. Neither"
+        in seen["evidence"]["text"]
+    )
 
 
 def test_a_retraction_is_asked_as_far_as_it_is_known(seen: dict[str, Any]) -> None:
@@ -185,8 +205,8 @@ def test_a_retraction_is_asked_as_far_as_it_is_known(seen: dict[str, Any]) -> No
 
 
 def test_figures_are_of_every_value(seen: dict[str, Any]) -> None:
-    assert "40,002" not in seen["peak"]["text"]
-    assert "40002, and 1 that is no number\t0.5\t0.5\t0.5\t99" in seen["peak"]["text"]
+    assert "40,003" not in seen["peak"]["text"]
+    assert "40003, and 1 that is no number\t0.5\t0.5\t0.5\t99" in seen["peak"]["text"]
 
 
 def test_a_table_of_many_columns_is_read(seen: dict[str, Any]) -> None:

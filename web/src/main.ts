@@ -20,7 +20,7 @@ import { groupNames, namesOf } from "./people.ts";
 import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
 import { NETWORKS, T } from "./texts.ts";
-import { checks, evidence, files, folderName, notProven, outcomeCard, plainWords, said as othersWords, timeLine } from "./view.ts";
+import { checks, evidence, files, folderName, notProven, outcomeCard, people, plainWords, said as othersWords, timeLine } from "./view.ts";
 import type { Plain, Said, Shown } from "./view.ts";
 
 let question: Question = { ...fromLink(location.hash), ...kept() };
@@ -143,16 +143,27 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
 
 // -- what it rests on
 
+/** Say that an answer is of before. */
+function changed(): void {
+  if (!result.hasChildNodes() || document.getElementById("changed")) return;
+  for (const card of result.querySelectorAll(".outcome")) card.className = "outcome unknown";
+  result.prepend(h("p", { class: "problem", id: "changed" }, T.changedSince));
+}
+
 function drawForm(): void {
   const known = NETWORKS.some(({ chainId }) => String(chainId) === question.chain);
   const field = (name: keyof Question, label: string, note = ""): HTMLElement[] => {
-    const set = (event: Event): void => void (question = { ...question, [name]: (event.target as HTMLInputElement).value.trim() });
+    const set = (event: Event): void => {
+      question = { ...question, [name]: (event.target as HTMLInputElement).value.trim() };
+      if (name !== "server") changed();
+    };
     const input = h("input", { id: name, value: question[name], input: set, autocomplete: "off", spellcheck: "false", ...(note && { "aria-describedby": `${name}-note` }) });
     return [h("div", {}, h("label", { for: name }, label), input, note ? h("p", { class: "note", id: `${name}-note` }, note) : null)];
   };
   const chosen = (event: Event): void => {
     const value = (event.target as HTMLSelectElement).value;
     question = { ...question, chain: value === "other" ? "" : value };
+    changed();
     number.classList.toggle("hidden", value !== "other");
   };
   const option = (value: string, text: string, on: boolean): HTMLElement => h("option", { value, selected: on }, text);
@@ -258,6 +269,7 @@ function look(id: string, place?: { chain: string; registry: string }): void {
 /** Give up what is still read. */
 function stop(): void {
   drops++;
+  running++;
   isReading = false;
 }
 
@@ -278,6 +290,7 @@ async function show(): Promise<void> {
     return copies && drawHomes(await ofFolder(copies));
   }
   history.replaceState(null, "", toLink(question));
+  const asked = question;
   const chosen = isChosen ? question : EMPTY;
   const trust = trustOf(chosen);
   const urls = [chosen.node, chosen.other].filter(Boolean).map(nodeUrl);
@@ -308,6 +321,7 @@ async function show(): Promise<void> {
     ...judgedParts.flatMap(({ said, name }) => said.map((it) => checks(it, judgedParts.length > 1 ? name : ""))),
     ...(all.length ? [evidence(all)] : []),
   );
+  if (asked !== question) changed();
   if (parts.every((part) => part.isDecided)) more.after(form);
   else more.before(form);
   void attempt(() => surroundings(parts.flatMap((part) => part.records ?? []), round));
@@ -367,14 +381,14 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
       return data && bytesToHex(sha256(data)) === digest ? data : null;
     };
     const called = registry && (await groupNames(roots.map(({ key }) => key.group), registry, read));
-    for (const { record, plain, identities, kept: evidence } of its.slice(0, MOST_ROOTS)) {
+    for (const { record, plain, identities, kept: evidence, isWordOfFile } of its.slice(0, MOST_ROOTS)) {
       const verdicts = await verdictsOf(record, registry);
       if (registry) plain.others.replaceChildren(...h("div", {}, othersWords(record, verdicts, near)).childNodes);
       const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry);
-      plain.who.replaceChildren(...names.map(({ words, isRefused }) => h("div", { class: isRefused ? "retracted" : "unknown" }, words.map((it) => h("p", {}, it)))), ...(names.length ? [] : [h("p", { class: "unknown" }, T.noClaims)]));
+      plain.who.replaceChildren(...h("div", {}, people(names)).childNodes);
       const name = called?.get(record.key.group);
       plain.group.replaceChildren(h("p", { class: "dim" }, name === undefined ? T.groupUnnamed : T.groupCalled(name)));
-      const line = timeLine(record, await moments(record, near, verdicts), by, evidence);
+      const line = timeLine(record, await moments(record, near, verdicts), by, evidence, isWordOfFile);
       const { group, author } = record.key;
       const made = registry && (await seals(registry, group, author));
       if (made?.made) line.append(h("p", { class: made.unrevealed ? "unknown" : "" }, [T.sealsMade(made.made, made.unrevealed), near.isWhole ? "" : ` ${T.sealsAsFar}`]));
@@ -488,15 +502,16 @@ function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
   const summary = ({ outcome, records }: Said): string => JSON.stringify([outcome, records.map(({ id, standing }) => [id, standing])]);
   const differ = said.some((it) => summary(it) !== summary(first));
   const worst = worstOf(said);
+  const isRetracted = ({ standing }: Shown): boolean => !!standing?.retractedAt;
   const head = h(
     "section",
     { "aria-label": `${T.outcome[worst.outcome] ?? worst.outcome}: ${name}` },
     h("p", { class: "dim hash" }, name),
     differ && h("p", { class: "problem" }, T.differ),
-    said.map(outcomeCard),
-    actions(summed(said, worst, differ)),
+    said.map((it) => outcomeCard(it, place.isWordOfFile)),
+    actions(summed(said, worst, differ, place.isWordOfFile)),
   );
-  const plain = first.records.map((record) => plainWords(record, place.isWordOfFile));
+  const plain = first.records.map((record) => plainWords(record, place.isWordOfFile, said.flatMap(({ records }) => records).find((it) => it.id === record.id && isRetracted(it))));
   const records = first.records.map((record, i): Placed => ({ record, plain: plain[i]!, ...place }));
   return { head, plain, records, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
 }
@@ -506,8 +521,8 @@ function refusedCard(title: string, more: string): HTMLElement {
 }
 
 /** What a badge says of all that was asked, in a few words and a colour. A retraction stands above everything. */
-function summed(said: readonly Said[], worst: Said, differ: boolean): [text: string, tone: string] {
-  if (said.some(({ records }) => records.some(({ standing }) => standing?.retractedAt))) return ["retracted", "fail"];
+function summed(said: readonly Said[], worst: Said, differ: boolean, isWordOfFile: boolean): [text: string, tone: string] {
+  if (!isWordOfFile && said.some(({ records }) => records.some(({ standing }) => standing?.retractedAt))) return ["retracted", "fail"];
   if (worst.outcome === "not verified") return [worst.outcome, "fail"];
   if (differ) return ["two nodes differ", "unknown"];
   if (worst.isPrivate) return [`${worst.outcome} on a private test chain`, "unknown"];

@@ -13,10 +13,12 @@ const MOST_FILES = 20;
 const CLOCKS = 300;
 const topicOf = (eventName: "GroupCreated" | "GroupDescribed" | "Recorded"): Hex => encodeEventTopics({ abi: labRegistryAbi, eventName } as never)[0]! as Hex;
 
-/** A claim about the author or the group of a record, in words. `isRefused`: it is forged or withdrawn. */
+/** A claim about the author or the group of a record, in words. `counts`: it is neither forged nor withdrawn. */
 export interface Name {
-  words: string[];
-  isRefused: boolean;
+  title: string;
+  state: string;
+  details: string[];
+  counts: boolean;
 }
 
 /** Judge the claims in files of identities that are about a record's author or group: by themselves and, with a node, by the registry's state. */
@@ -33,22 +35,22 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
       claim = checkIdentityClaim(entry.manifest, entry.key, domain);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      names.push({ words: [T.claim.refused(error.message)], isRefused: true });
+      names.push({ title: T.claim.one, state: T.claim.refused, details: [`${error.message}.`], counts: false });
       continue;
     }
     const title = T.claim.of(claim.group, identityTitle(claim)) + (claim.unknown ? ` (${claim.unknown})` : "");
-    if (!registry) names.push({ words: [`${title}. ${T.claim.signed}`], isRefused: false });
+    if (!registry) names.push({ title, state: T.claim.unconfirmed, details: [T.claim.signed], counts: true });
     else names.push(await judged(entry, claim, title, [...entries.values()], registry));
   }
-  return names;
+  return names.sort((a, b) => Number(b.counts) - Number(a.counts));
 }
 
 async function judged(entry: IdentityEntry, claim: IdentityClaim, title: string, entries: readonly IdentityEntry[], registry: Registry): Promise<Name> {
-  const no = (why: string): Name => ({ words: [`${title}. ${why}`], isRefused: true });
+  const no = (state: string, why: string): Name => ({ title, state, details: [why], counts: false });
   const { recordedAt, retractedAt } = await registry.statusOf(entry.id);
-  if (!recordedAt) return no(T.claim.refused(T.claim.notStored));
+  if (!recordedAt) return no(T.claim.refused, T.claim.notStored);
   const { signedAt } = entry.manifest.predicate["statement"] as { signedAt: string };
-  if (Number(signedAt) > recordedAt + CLOCKS) return no(T.claim.refused(T.claim.signedLater));
+  if (Number(signedAt) > recordedAt + CLOCKS) return no(T.claim.refused, T.claim.signedLater);
   // an equal statement that was retracted ends this one, too
   const logs = await registry.chain.logs(registry.address, [topicOf("Recorded"), null, `0x${entry.key.subject}`]).catch(() => undefined);
   const equal = (logs ?? []).filter((log) => {
@@ -57,8 +59,8 @@ async function judged(entry: IdentityEntry, claim: IdentityClaim, title: string,
   });
   const ends = (await registry.statusesOf(equal.slice(0, MOST_FILES).map(({ topics }) => topics[1]!))).map((status) => status.retractedAt);
   const ended = [retractedAt, ...ends].filter(Boolean);
-  if (ended.length) return no(T.claim.revoked(date(Math.min(...ended))));
-  if (claim.group && !(await speaksFor(registry, claim.group, claim.account))) return no(T.claim.refused(T.claim.noMaintainer(claim.account, claim.group)));
+  if (ended.length) return no(T.claim.withdrawn, T.claim.withdrawnOn(date(Math.min(...ended))));
+  if (claim.group && !(await speaksFor(registry, claim.group, claim.account))) return no(T.claim.refused, T.claim.noMaintainer(claim.account, claim.group));
   const checks = entries.filter(({ key, manifest }) => {
     const told = (manifest.predicate["values"] as JsonObject | undefined)?.["identityCheck"];
     return key.kind === kinds.document && typeof told === "object" && key.parents.some(({ parent, relation }) => parent === entry.id && relation === relations.confirms);
@@ -68,7 +70,7 @@ async function judged(entry: IdentityEntry, claim: IdentityClaim, title: string,
     const { recordedAt: at, retractedAt: end } = statuses[i]!;
     return at && !end ? [T.claim.seen(key.group, date(at), key.group === entry.key.group)] : [];
   });
-  return { words: [`${title}. ${T.claim.recorded(date(recordedAt))}`, ...seen, T.claim.unconfirmed + (logs ? "" : ` ${T.claim.maybeEnded}`)], isRefused: false };
+  return { title, state: T.claim.unconfirmed, details: [T.claim.recorded(date(recordedAt)), ...seen, ...(logs ? [] : [T.claim.maybeEnded])], counts: true };
 }
 
 async function speaksFor(registry: Registry, group: number, account: Hex): Promise<boolean> {

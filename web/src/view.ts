@@ -8,6 +8,7 @@ import type { Child } from "./dom.ts";
 import { foldersOf } from "./given.ts";
 import type { Digested, Folder } from "./given.ts";
 import { relationName } from "./lineage.ts";
+import type { Name } from "./people.ts";
 import { T, kindTitle } from "./texts.ts";
 
 /** A record as it is shown, whichever way it was found. `standing` is what the newest state that was read says. */
@@ -38,8 +39,9 @@ const tone = (outcome: string, isPrivate: boolean): string =>
   outcome === "verified" && !isPrivate ? "pass" : outcome === "not verified" ? "fail" : "unknown";
 
 /** The outcome in one card. What was retracted stands above everything. */
-export function outcomeCard(said: Said): HTMLElement {
-  const retracted = said.records.find((record) => record.standing?.retractedAt);
+export function outcomeCard(said: Said, isWordOfFile: boolean): HTMLElement {
+  // a forged file can say so of an honest record
+  const retracted = !isWordOfFile && said.records.find((record) => record.standing?.retractedAt);
   const restsOn = said.checks.some((check) => check.name === "lineage" && check.verdict === "fail");
   const heading = T.outcome[said.outcome] ?? said.outcome;
   return h(
@@ -63,15 +65,15 @@ export interface Plain {
   others: HTMLElement;
 }
 
-/** Who, for whom, when, from what, and what others say. */
-export function plainWords(record: Shown, isWordOfFile: boolean): Plain {
+/** Who, for whom, when, from what, and what others say. `retracted` is the record as the source has it that tells of a retraction. */
+export function plainWords(record: Shown, isWordOfFile: boolean, retracted: Shown = record): Plain {
   const [who, group, others] = [h("div", {}), h("div", {}), h("div", {}, said(record))];
   const title = kindTitle(kindName(record.key.kind));
   const name = record.manifest?.name;
   const rows: [string, (Node | string)[]][] = [
-    [T.wasRetracted, [retraction(record, isWordOfFile)]],
+    [T.wasRetracted, [retraction(retracted, isWordOfFile)]],
     [T.what, [name ? T.calls(title, name) : T.unnamed(title)]],
-    [T.whoCommitted, [`${T.account} `, code(record.key.author), who, h("p", { class: "dim" }, T.accountMore)]],
+    [T.whoCommitted, [`${T.account} `, code(record.key.author), who]],
     [T.forGroup, [T.group(record.key.group), group]],
     [T.when, when(record)],
     [T.from, parents(record)],
@@ -92,6 +94,7 @@ export function plainWords(record: Shown, isWordOfFile: boolean): Plain {
 function retraction({ standing, asOf }: Shown, isWordOfFile: boolean): HTMLElement {
   const at = standing?.retractedAt;
   const by = "node" in asOf ? asOf.node : undefined;
+  if (at && isWordOfFile) return h("span", { class: "unknown" }, T.retraction.wordYes(date(at)));
   if (at) return h("strong", { class: "retracted" }, T.retraction.yes(date(at), by));
   const [text, isOpen] = isWordOfFile ? [T.retraction.word, true] : !standing?.recordedAt ? [T.retraction.batched, true] : by ? [T.retraction.no(by), false] : [T.retraction.notUntil(date((asOf as { time: number }).time)), true];
   return h("span", { class: isOpen ? "unknown" : "" }, text);
@@ -114,6 +117,15 @@ function parents(record: Shown): (Node | string)[] {
     h("li", {}, `${relationName(link.relation)} `, code(link.parent)),
   );
   return [h("ul", { class: "plain" }, items)];
+}
+
+/** Who the account and the group say to be. */
+export function people(names: readonly Name[]): Child[] {
+  if (!names.length) return [h("p", { class: "unknown" }, T.noClaims)];
+  const claims = names.map(({ title, state, details, counts }) =>
+    h("li", {}, h("strong", {}, title), ", ", h("span", { class: counts ? "affected" : "retracted" }, state), details.map((it) => h("div", { class: "dim" }, it))),
+  );
+  return [h("ul", { class: "plain" }, claims), names.some(({ counts }) => counts) && h("p", { class: "dim" }, T.claim.more)];
 }
 
 /** What others say. `given` is what each group says by a node, and `near` has the runs that they name, where these are known. */
@@ -339,7 +351,7 @@ const titleOf = (name: string): string => T.field[name] ?? name.replace(/([a-z0-
 const titled = ({ manifest, id }: Shown): string => (manifest?.name ? `${manifest.name}, ${short(id)}` : short(id));
 
 /** The life of a record, in the order of time. */
-export function timeLine(record: Shown, moments: readonly Moment[], by: string | undefined, kept: readonly string[]): HTMLElement {
+export function timeLine(record: Shown, moments: readonly Moment[], by: string | undefined, kept: readonly string[], isWordOfFile: boolean): HTMLElement {
   return h(
     "section",
     { "aria-label": `${T.timeTitle}: ${titled(record)}` },
@@ -353,6 +365,6 @@ export function timeLine(record: Shown, moments: readonly Moment[], by: string |
       ),
     ),
     kept.map((it) => h("p", { class: "unknown" }, it)),
-    h("p", { class: "dim" }, by ? T.timeBy(by) : T.timeHere),
+    h("p", { class: "dim" }, by ? T.timeBy(by) : isWordOfFile ? T.wordOfFile : T.timeHere),
   );
 }

@@ -28,7 +28,7 @@ from tests.findings.test_reports_of_hostile_records import HOSTILE
 from tests.live.browser.chromium import drive
 from tests.support.forged_bundles import Forged, blocks_of
 from tests.support.labs import ROOT
-from tests.support.memory_node import MODES, Answer, RpcError, forgetful
+from tests.support.memory_node import MODES, Answer, RpcError, answering, forgetful
 from tests.support.registry_life import Life, live
 from tests.support.served import Served
 
@@ -239,7 +239,14 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
     def refuses(method: str, params: list[Any]) -> Any:
         raise RpcError(-32000, "no answer")
 
-    nodes.answers["silent"] = refuses
+    with answering(full=life.node.answer):
+        retracted_at = life.lab.registry.status(life.ids["wrong"]).retracted_at
+
+    def forgives(method: str, params: list[Any]) -> Any:
+        found = life.node.answer(method, params)
+        return found.replace(f"{retracted_at:064x}", "0" * 64) if method == "eth_call" else found
+
+    nodes.answers |= {"silent": refuses, "forgiving": forgives}
 
     def asks(target: str, *names: str) -> dict[str, Any]:
         chosen = {"network": "other", "chain": chain, "registry": registry, "node": nodes.url(names[0])}
@@ -267,6 +274,7 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
         "retracted by a node": {**asks(life.ids["wrong"], "full"), "expects": "Its life"},
         "rests on it": asks(life.ids["child"], "full"),
         "two nodes": asks(life.ids["data"], "full", "lying"),
+        "one forgives": asks(life.ids["wrong"], "forgiving", "full"),
         "a link": {"fragment": f"#id={life.ids['data']}&chain={chain}&registry={registry}&node={nodes.url('full')}",
                    "expects": "Check a record"},
         "runs": {"files": [*histories, "run 1.proof", "run 2.proof"], "expects": "loss, step by step"},
@@ -326,6 +334,7 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "retracted by a node": "Not verified",
         "rests on it": "Not verified",
         "two nodes": "Verified",
+        "one forgives": "Verified",
         "a link": "nothing",
         "a link, and a proof": "It fits together",
         "a link, pressed": "Verified",
@@ -372,12 +381,14 @@ def test_a_file_is_not_believed_before_its_blocks_stand(seen: dict[str, Seen]) -
 
 
 def test_two_nodes_that_differ_are_told_apart(seen: dict[str, Seen]) -> None:
-    assert "The two nodes do not say the same." in seen["two nodes"].text
+    for name in ("two nodes", "one forgives"):
+        assert "The two nodes do not say the same." in seen[name].text
+    assert "Was it retracted?\nYes, on 2" in seen["one forgives"].text
 
 
 def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes, server: str) -> None:
     for name, it in seen.items():
-        wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes")
+        wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes", "one forgives")
         wanted = wanted or name in ("lineage", "stands on a mistake", "sealed", "registry", "server", "beside", "kept")
         wanted = wanted or name.startswith("pruned") or name in ("a link, pressed", "silent")
         assert bool(it.asked) == wanted, name
