@@ -124,6 +124,8 @@ export const T = {
   closenessHeads: ["Metric", "Recorded", "Found again", "Apart by", "Allowed by its author"],
   within: (width: string, isWithin: boolean) => `${width}: ${isWithin ? "within" : "not within"}`,
   noTolerance: "nothing named",
+  metricValue: (value: string, isDeclared: boolean) => (isDeclared ? `${value}, declared by a person` : value),
+  sameAccount: "The run that it names is of the same account as this record.",
   noEvidence: "How closely: unknown. It names no run of its own.",
   evidenceUnknown: "How closely: unknown. The content of the run that it names is not here: drop the folder that this group published.",
   noCommonMetrics: "How closely: unknown. The two runs have no metric in common.",

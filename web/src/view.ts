@@ -164,9 +164,11 @@ function closeness(record: Shown, group: number, { evidence }: Attestation, near
     const apart = isNumbers ? Math.abs(after - before) : undefined;
     const width = absolute + relative * Math.abs(Number(before));
     const isWithin = apart === undefined ? before === after : apart <= width;
-    return [name, String(before), String(after), apart === undefined ? "–" : String(Number(apart.toPrecision(6))), metric["tolerance"] ? T.within(String(width), isWithin) : T.noTolerance];
+    const cell = (it: JsonObject): string => T.metricValue(String(it["value"]), (it["source"] as JsonObject | undefined)?.["kind"] === "declared");
+    return [name, cell(metric), cell(again![name]!), apart === undefined ? "–" : String(Number(apart.toPrecision(6))), metric["tolerance"] ? T.within(String(width), isWithin) : T.noTolerance];
   });
-  return rows.length ? table(T.howClosely(group), T.closenessHeads, rows) : open(T.noCommonMetrics);
+  const found = rows.length ? table(T.howClosely(group), T.closenessHeads, rows) : open(T.noCommonMetrics);
+  return h("div", {}, run.key?.author === record.key.author && open(T.sameAccount), found);
 }
 
 function metricsOf(manifest: Manifest | null): Node | undefined {
