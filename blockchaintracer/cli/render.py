@@ -76,7 +76,7 @@ class Answer:
                 else:
                     part()
         for note in self.notes:
-            click.echo(note, err=True)
+            click.echo(folded(note, err=True), err=True)
 
 
 def wants_json() -> bool:

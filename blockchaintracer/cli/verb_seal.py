@@ -9,7 +9,16 @@ import click
 
 from blockchaintracer.cli.options import VERDICTS, VerbGroup, record_options
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, progress_bar, record_lines, state_line, table, unrevealed_line, when
+from blockchaintracer.cli.render import (
+    Answer,
+    folded,
+    progress_bar,
+    record_lines,
+    state_line,
+    table,
+    unrevealed_line,
+    when,
+)
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded
@@ -68,9 +77,9 @@ def _lines(seal: Recorded) -> Iterator[str]:
         yield from record_lines(seal, f"is recorded already, {when(seal.time)}: there is nothing to seal")
         return
     yield f"{titled(seal.kind, seal.name)}: sealed as {seal.commitment}"
-    yield f"  {state_line(seal, 'sealed')}"
+    yield folded(f"  {state_line(seal, 'sealed')}")
     if seal.state != "stored":
-        yield f"  for you alone until it is revealed: its id will be {seal.id}"
+        yield folded(f"  for you alone until it is revealed: its id will be {seal.id}")
 
 
 @command.lab_verb(writes=True)
@@ -95,7 +104,7 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
     return Answer(
         as_json(sealed) | {"programExitCode": code},
         f"A verdict on {sealed.record_id} is sealed as {sealed.commitment}.",
-        f"  {state_line(sealed, 'sealed')}",
+        folded(f"  {state_line(sealed, 'sealed')}"),
         exit_code=3 if sealed.state == "stored" else 0,
     )
 
