@@ -21,6 +21,7 @@ from blockchaintracer.core.record import (
 )
 
 SCHEMA = "https://eips.ethereum.org/assets/eip-7730/erc7730-v1.schema.json"
+SCHEMA_2 = "https://eips.ethereum.org/assets/eip-7730/erc7730-v2.schema.json"
 SIGNED = ("RecordAuthorization", "AttestationAuthorization", "Invitation", "IdentityClaim")
 INTENTS = {
     "RecordAuthorization": "Let anybody record this for you",
@@ -50,6 +51,31 @@ def calls(abi: list[dict[str, Any]], factory: str, deploy_event: str) -> dict[st
     context = {"abi": writing, "factory": {"deployments": deployments, "deployEvent": deploy_event}}
     formats = {_signature(entry): _shown(_words(entry["name"]), _of_inputs(entry["inputs"], ())) for entry in writing}
     return _descriptor({"contract": context}, formats)
+
+
+def of_version_2(descriptor: dict[str, Any]) -> dict[str, Any]:
+    """The same for version 2: formats have the names that ABI and types had beside them, and each field says itself
+    that it is always shown."""
+    [(kind, binding)] = descriptor["context"].items()
+    bound = {name: value for name, value in binding.items() if name not in ("abi", "schemas")}
+    functions = {_signature(entry): _signature(entry, "tuple") for entry in binding.get("abi", ())}
+    formats = {
+        functions.get(name) or _encoded(name): {
+            "intent": shown["intent"],
+            "fields": [field | {"visible": "always"} for field in shown["fields"]],
+        }
+        for name, shown in descriptor["display"]["formats"].items()
+    }
+    made = {"$schema": SCHEMA_2, "context": {kind: bound}, "display": {"formats": formats}}
+    return descriptor | made
+
+
+def _encoded(name: str) -> str:
+    """A type as EIP-712's encodeType writes it: the types that it refers to follow, sorted."""
+    first, *others = _types(name)
+    types = (first, *sorted({*others}))
+    parts = (",".join(f"{field['type']} {field['name']}" for field in TYPES[each]) for each in types)
+    return "".join(f"{each}({part})" for each, part in zip(types, parts, strict=True))
 
 
 def _descriptor(context: dict[str, Any], formats: dict[str, Any]) -> dict[str, Any]:
@@ -101,11 +127,13 @@ def _types(name: str) -> list[str]:
     return found
 
 
-def _signature(entry: dict[str, Any]) -> str:
-    """A function with the names of its parameters, as ERC-7730 names a format."""
+def _signature(entry: dict[str, Any], structure: str = "") -> str:
+    """A function with the names of its parameters, as ERC-7730 names a format; version 2 has a word before the parts of
+    a structure."""
 
     def written(item: dict[str, Any]) -> str:
         inner = f"({','.join(map(written, item['components']))})" if "components" in item else ""
+        inner = inner and structure + inner
         return f"{inner + item['type'].removeprefix('tuple') if inner else item['type']} {item['name']}".strip()
 
     return f"{entry['name']}({','.join(map(written, entry['inputs']))})"

@@ -100,7 +100,8 @@ def files(compiled: dict[str, Any], shipped: dict[str, str]) -> dict[Path, str]:
         "calldata-LabRegistry": clear_signing.calls(abis["LabRegistry"], factory, deployed),
     }
     for name, descriptor in descriptors.items():
-        texts[FOLDER / "erc7730" / f"{name}.json"] = json.dumps(descriptor, indent=1) + "\n"
+        for folder, written in (("", descriptor), ("v2", clear_signing.of_version_2(descriptor))):
+            texts[FOLDER / "erc7730" / folder / f"{name}.json"] = json.dumps(written, indent=1) + "\n"
     texts |= _module("index", constants)
     return texts | _module("code", {"labRegistryCode": (known, described)}, exact=False)
 
