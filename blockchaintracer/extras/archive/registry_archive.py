@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
@@ -219,12 +220,13 @@ def _on_chain(lab: Lab, registry: Registry) -> _Told:
         deployment=Deployment(owner=made[0], open_group_creation=made[1], salt=made[2]) if made else None,
     )
     logs = _decode(events, blocks)
-    proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
+    transactions = _transactions(logs)
+    proofs = [proof for proof in kept_proofs(lab) if _named_in_event(proof) in transactions]
     members: dict[str, Member] = {
         HEAD: head.to_bytes(),
         EVENTS: b"".join(event_lines(events)),
         BLOCKS: b"".join(block_lines(blocks)),
-        **dict(_key_files(lab, _keys(logs), proofs, logs)),
+        **dict(_key_files(lab, _keys(logs), proofs, transactions)),
     }
     return _Told(head, members, logs, proofs)
 
@@ -278,7 +280,8 @@ def import_registry(
         with refusing(BLOCKS):
             blocks = parse_blocks(archive.read(BLOCKS))
         logs = _checked_logs(head, events, blocks)
-        files = [_checked_file(archive, name, logs, blocks) for name in archive.proofs]
+        told = _transactions(logs), {block.hash for block in blocks}
+        files = [_checked_file(archive, name, *told) for name in archive.proofs]
         proofs = [file for file in files if isinstance(file, Proof)]
         for name in archive.evidence:
             with refusing(name):
@@ -423,10 +426,9 @@ def _spans(logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> Iterator[Spa
 
 
 def _key_files(
-    lab: Lab, keys: Mapping[str, RecordKey], proofs: Sequence[Proof], logs: Sequence[Log]
+    lab: Lab, keys: Mapping[str, RecordKey], proofs: Sequence[Proof], transactions: Mapping[Any, str]
 ) -> Iterator[tuple[str, Member]]:
     """The key of each record with what proves that a block holds it; of a batched one for each of its batches."""
-    stored = {to_hex(log.values[0]): to_hex(log.transaction) for log in logs if log.event == "Recorded"}
     where = lab.chain_id, lab.domain.registry
     blocks: dict[str, BlockReceipts] = {}
 
@@ -444,10 +446,8 @@ def _key_files(
         by_id.setdefault(record_id, []).append(KeyFile(*where, key))
     for record_id, files in sorted(by_id.items()):
         for number, file in enumerate(files):
-            transactions = [stored.get(record_id)]
-            if isinstance(file, Proof):
-                transactions.append(_transaction_of(file, logs))
-            receipts = tuple(filter(None, map(included, filter(None, transactions))))
+            names = dict.fromkeys((record_id, _named_in_event(file)))
+            receipts = tuple(filter(None, (included(transactions[name]) for name in names if name in transactions)))
             yield proof_name(record_id, number), partial(_to_bytes, replace(file, receipts=receipts))
 
 
@@ -456,9 +456,17 @@ def _to_bytes(file: KeyFile) -> bytes:
     return data if len(data) <= MAX_KEY_FILE_BYTES else replace(file, receipts=()).to_bytes()
 
 
-def _transaction_of(proof: Proof, logs: Sequence[Log]) -> str | None:
-    """The transaction that anchored the batch of a proof."""
-    return next((to_hex(log.transaction) for log in logs if _anchors(log, proof)), None)
+def _transactions(logs: Sequence[Log]) -> dict[Any, str]:
+    """The transaction that stored each record, and the first that anchored each batch, by `_named_in_event`."""
+    named: dict[str, Callable[[Log], Any]] = {"Recorded": lambda log: to_hex(log.values[0])}
+    named |= dict.fromkeys(("Anchored", "LeavesAnchored"), lambda log: tuple(log.values[:3]))
+    return {named[log.event](log): to_hex(log.transaction) for log in reversed(logs) if log.event in named}
+
+
+def _named_in_event(file: KeyFile) -> Any:
+    if isinstance(file, Proof):
+        return bytes.fromhex(file.key.author[2:]), from_hex(file.root), file.key.group
+    return file.id
 
 
 # -- objects
@@ -569,7 +577,7 @@ class _Objects:
         self.files += [("listed", name, digest) for name, digest in files if self.add(digest)]
 
 
-def _checked_file(archive: Archive, name: str, logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> KeyFile | Proof:
+def _checked_file(archive: Archive, name: str, transactions: Mapping[Any, str], blocks: set[str]) -> KeyFile | Proof:
     with refusing(name):
         data = archive.read(name, MAX_KEY_FILE_BYTES)
         file = parse_key_file(data, name)
@@ -578,26 +586,15 @@ def _checked_file(archive: Archive, name: str, logs: Sequence[Log], blocks: Sequ
             raise ValueError("expected a proof of this registry, got one of another")
         if not name.startswith(f"proofs/{file.id}"):
             raise ValueError(f"expected the key of the record that it is named by, got that of {file.id}")
-        if isinstance(file, Proof):
-            if not _is_anchored(file, logs):
+        if _named_in_event(file) not in transactions:
+            if isinstance(file, Proof):
                 raise ValueError(f"expected a batch that an event of the archive anchored, got {file.root}")
-        elif not any(log.event == "Recorded" and to_hex(log.values[0]) == file.id for log in logs):
             raise ValueError(f"expected the key of a record that an event of the archive stored, got {file.id}")
-        known = {block.hash for block in blocks}
-        if wrong := [it for it in file.receipts if it.receipt().block_hash not in known]:
+        if wrong := [it for it in file.receipts if it.receipt().block_hash not in blocks]:
             raise ValueError(f"expected receipts of the archive's blocks, got one of {wrong[0].receipt().block_hash}")
         if file.to_bytes() != data:
             raise ValueError("expected the one form of a key file")
     return file
-
-
-def _is_anchored(proof: Proof, logs: Sequence[Log]) -> bool:
-    return any(_anchors(log, proof) for log in logs)
-
-
-def _anchors(log: Log, proof: Proof) -> bool:
-    batch = (bytes.fromhex(proof.key.author[2:]), from_hex(proof.root), proof.key.group)
-    return log.event in ("Anchored", "LeavesAnchored") and tuple(log.values[:3]) == batch
 
 
 # -- the chain
