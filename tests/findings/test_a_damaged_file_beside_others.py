@@ -18,15 +18,16 @@ SUBJECT = StampedSubject.of_text("it")
 NAME = receipts_name(SUBJECT)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 99, b"<html>not found</html>"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 99, b"<html>not found</html>", WITNESSES.prefix.encode()])
 def test_it_is_named(tmp_path: Path, content: bytes) -> None:
     assert not found_receipts(Home(tmp_path / "home"), SUBJECT, [str(tmp_path)]).any
     path = tmp_path / NAME
     path.parent.mkdir()
     path.write_bytes(content)
     found = found_receipts(Home(tmp_path / "home"), SUBJECT, [str(tmp_path)])
-    [damaged] = found.damaged
-    assert str(path) in damaged
+    [problem] = [*found.problems, *found.damaged]
+    assert str(path) in problem
+    assert bool(found.damaged) is (WITNESSES.prefix.encode() in content), "what a server answered decides nothing"
 
 
 def test_one_that_is_too_large_is_named(tmp_path: Path) -> None:

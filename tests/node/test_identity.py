@@ -291,7 +291,9 @@ def test_what_is_no_file_of_identities_says_nothing(lab: Lab, run: Any, record: 
     for data in (b"{}", b"<!doctype html><title>Not found</title>"):
         (folder / file_name(holder_name(lab.domain, account=lab.signer.address))).write_bytes(data)
         done = stranger(lab, tmp_path / "nobody", "verify", record, "--from", str(folder), "--json")
-        assert json.loads(done.stdout)["outcome"] == "verified"
+        told = json.loads(done.stdout)
+        assert told["outcome"] == "verified"
+        assert [name for it in told["holders"] if (name := str(folder / "identities")) in it["reason"]], told["holders"]
 
 
 def test_forged_evidence_that_was_handed_in_fails(lab: Lab, run: Any, record: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.formats import IDENTITIES, read_limited
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement, RecordPredicate
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import fields_json
@@ -206,17 +206,19 @@ def of_names(
                 path = f"{where or lab.home.path}/{file_name(name)}"
                 evidence.append((where, IdentityEvidence.parse(data, path)))
             except InputError as error:
-                given.append(_damaged(name, where, error))
+                # a file of another form may be what a server answered for a name that it does not have
+                is_forged = IDENTITIES.prefix.encode() in data
+                given.append(_damaged(name, where, error, is_forged))
         given += _holders(lab, name, evidence, frozenset(groups), sources, asking, wanted)
     return tuple(given)
 
 
-def _damaged(name: str, where: str, error: InputError) -> Holder:
+def _damaged(name: str, where: str, error: InputError, is_forged: bool) -> Holder:
     kind, _, tail = name.rpartition("/")
     group = int(tail) if kind.endswith("group") else None
     account = tail if group is None else "0x" + "00" * 20
     about = ("", "", "a file of identities", REFUSED, account, group, "", "")
-    return Holder(*about, reason=error.message, where=where, forged=True)
+    return Holder(*about, reason=error.message, where=where, forged=is_forged)
 
 
 def _holders(

@@ -101,13 +101,15 @@ def found_receipts(home: Home, subject: StampedSubject, sources: Sequence[str] =
     except InputError as error:
         found.problems.append(error.message)
     for source in sources:
-        name = receipts_name(subject)
+        name, data = receipts_name(subject), None
         try:
             if (data := read_page(source, name, MAX_FILE, WITNESSES)) is not None:
                 given |= dict.fromkeys(read_receipts_file(data, f"{public_name(source)}/{name}", subject))
         except (UnknownVersion, ChainUnavailable) as error:
             found.problems.append(error.message)
         except InputError as error:
-            found.damaged.append(error.message)
+            # a file of another form may be what a server answered for a name that it does not have
+            is_damaged = data is not None and WITNESSES.prefix.encode() in data
+            (found.damaged if is_damaged else found.problems).append(error.message)
     found.given = tuple(it for it in given if it not in found.kept)
     return found
