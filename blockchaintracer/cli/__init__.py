@@ -127,7 +127,9 @@ def _load_keccak() -> None:
     if not {"cffi", "Crypto.Util._raw_api"} & sys.modules.keys():
         sys.modules["cffi"] = None  # type: ignore[assignment]
         try:
-            import_module("Crypto.Util._raw_api")
+            library = import_module("Crypto.Util._raw_api")
+            # it would start the program `file` for what it needs for a name without a path alone
+            getattr(library, "cached_architecture", [])[:] = "", ""
         finally:
             del sys.modules["cffi"]
 

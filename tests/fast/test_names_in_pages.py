@@ -21,8 +21,8 @@ PAGES = sorted(
 _TYPED = re.compile(r"(?:blockchaintracer|ape run) ([a-z][a-z-]*)((?: [^\n`|;#]*)?)")
 _FOLDERS = "tests|blockchaintracer|examples|tools|benchmarks|contracts|interfaces|docs|conformance|locks"
 _PATH = re.compile(rf"(?<![\w./…@-])((?:{_FOLDERS})/[\w./-]*\w)(?![\w*])")
-OTHERS = {"tests/tracking", "examples/dapp/app.built.js", "tests/results/mutate-core.jsonl"}
-"""A folder of MLflow's own tests, and files that a command of the page makes."""
+OTHERS = {"tests/tracking", "tests/store/artifact", "examples/dapp/app.built.js", "tests/results/mutate-core.jsonl"}
+"""Folders of MLflow's own tests, and files that a command of the page makes."""
 APE = {"--account", "--verify"}
 
 

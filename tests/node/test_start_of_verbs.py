@@ -18,7 +18,9 @@ OF_OTHER_TARGETS = {f"blockchaintracer.{it}" for it in ("core.verify.bundle", "l
 """What no record needs: proof files, seals and what is encrypted."""
 PROGRAM = """
 import atexit, gc, runpy, sys
-atexit.register(lambda: print(gc.get_freeze_count(), *sys.modules, file=sys.stderr))
+started = []
+sys.addaudithook(lambda event, arguments: started.append(arguments[0]) if event == "subprocess.Popen" else None)
+atexit.register(lambda: print(gc.get_freeze_count(), len(started), *sys.modules, file=sys.stderr))
 runpy.run_module("blockchaintracer", run_name="__main__")
 """
 
@@ -44,8 +46,9 @@ def test_a_verb_that_reads_imports_what_it_uses(lab: Lab, record: str, verb: str
     environment = {**os.environ, "BLOCKCHAINTRACER_HOME": str(lab.home.path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    frozen, *modules = done.stderr.splitlines()[-1].split()
+    frozen, started, *modules = done.stderr.splitlines()[-1].split()
     assert int(frozen) > 10_000, "no garbage is looked for among what the modules made"
+    assert int(started) == 0, "reading starts no program"
     assert "requests" in modules, "it asked the node"
     assert not_used.intersection(modules) == set()
 
