@@ -19,6 +19,7 @@ def outputs(cell, kind):
 
 def test_the_notebook_runs_in_a_kernel_and_shows_its_record(traced, tmp_path, monkeypatch):
     monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(traced.lab.home.path))
+    monkeypatch.setenv("BLOCKCHAINTRACER_FILES_IN", str(tmp_path))
     # Jupyter's own files, too
     monkeypatch.setenv("HOME", str(tmp_path))
     notebook = nbformat.read(EXAMPLE, as_version=4)

@@ -2,11 +2,13 @@
 
 import hashlib
 import io
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
@@ -110,13 +112,25 @@ def test_a_pipeline_in_a_run(traced):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: GradientBoostingClassifier(n_estimators=2),
-        lambda: HistGradientBoostingClassifier(max_iter=2),
+        lambda: GradientBoostingClassifier(n_estimators=2, random_state=0),
+        lambda: HistGradientBoostingClassifier(max_iter=2, random_state=0),
         KNeighborsClassifier,
     ],
 )
-def test_without_a_defined_state_the_file_alone_is_recorded(traced, make):
+def test_ensembles_and_neighbours_have_a_state(make):
+    assert digest_fitted(make().fit(X, Y)).sha256 == digest_fitted(make().fit(X, Y)).sha256
+
+
+class Odd(BaseEstimator):
+    """An estimator whose state is an object of no known kind."""
+
+    def fit(self, *_):
+        self.inner_ = Path("model")
+        return self
+
+
+def test_without_a_defined_state_the_file_alone_is_recorded(traced):
     with traced.tracer.start_run("fit") as run:
-        assert log_estimator(run, make().fit(X, Y)) is None
+        assert log_estimator(run, Odd().fit(X, Y)) is None
     assert "state." in traced.said(run).parameters["model.stateNotDigested"]
     assert [*traced.outputs(run)] == ["model.joblib"]
