@@ -209,7 +209,7 @@ def test_a_model_and_a_checkpoint_in_a_run(traced):
     with pytest.raises(NotVerified, match=r"3\.bias") as changed:
         check_state(model, document)
     assert changed.value.values["names"] == ["3.bias"]
-    with pytest.raises(InputError, match="document"):
+    with pytest.raises(InputError, match="expected urn:blockchaintracer:training-state:v1"):
         check_state(model.state_dict() | {"n": 1}, b"{}")
 
 
