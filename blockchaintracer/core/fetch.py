@@ -21,6 +21,7 @@ from typing_extensions import override
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
 
 _CONNECT_S = 10
 _PIECE = 1 << 16
@@ -267,7 +268,13 @@ class _Plain(HTTPConnection):
 
 
 class _Tls(_Plain, HTTPSConnection):
-    pass
+    @override
+    def connect(self) -> None:
+        if self.ssl_context is None:
+            # the machine's own certificates, also those that an organisation adds, beside the list of requests
+            self.ssl_context = create_urllib3_context()
+            self.ssl_context.load_default_certs()
+        super().connect()
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -1,10 +1,11 @@
-"""Where a machine names its certificates as uv takes them, the source of a package is fetched with them, too."""
+"""Certificates of the machine count, also those that an organisation adds; uv and requests have lists of their own."""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
 import subprocess
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,14 +13,16 @@ from threading import Thread
 
 import pytest
 
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.lab.capture.environment import _install
 from blockchaintracer.lab.capture.source_packages import _downloaded
 
 pytestmark = pytest.mark.node
 
 
-def test_a_source_is_fetched_with_the_certificates_of_uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """uv found a source behind a company's proxy, and it could not be fetched: each verdict was refused."""
+def test_a_source_is_fetched_with_the_machines_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv found a source behind a company's proxy, and it could not be fetched: each verdict was refused. OpenSSL looks
+    for the machine's certificates in SSL_CERT_FILE, if that is set."""
     data, certificate = b"a source", tmp_path / "own.pem"
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "a.tar.gz").write_bytes(data)
@@ -40,3 +43,10 @@ def test_a_source_is_fetched_with_the_certificates_of_uv(tmp_path: Path, monkeyp
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert _downloaded(place, tmp_path / "a", [digest]).read_bytes() == data
         server.shutdown()
+
+
+def test_uv_takes_the_machines_certificates(tmp_path: Path) -> None:
+    """`make record` ended with "invalid peer certificate: UnknownIssuer" where no variable named a file of them."""
+    tells = "import os, sys; sys.exit('certificates: ' + os.environ.get('UV_SYSTEM_CERTS', 'of uv'))"
+    with pytest.raises(InputError, match="certificates: true"):
+        _install([sys.executable, "-c", tells], str(tmp_path))

@@ -49,6 +49,8 @@ _HINT = (
 _LIMIT_S = 60
 _INSTALL_UV = "Install it: pip install uv"
 _INDEX = re.compile(r"--(?:extra-)?index-url[ =]https?://\S+|--only-binary[ =]\S+")
+CERTIFICATES = {"UV_SYSTEM_CERTS": "true"}
+"""The machine's own, also those that an organisation adds: uv carries a list of its own."""
 _INSTALLERS_NEED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|(?:PIP|UV|SSL|REQUESTS|CURL)_\w+|(?i:https?|all|no)_(?i:proxy)"
 )
@@ -341,7 +343,7 @@ def find_python(minor: str) -> str | None:
 
 def _install(command: list[str], folder: str, say: Callable[[str], None] = lambda text: None) -> None:
     # building a stranger's package runs its code, which needs no secret of this process
-    environment = {name: value for name, value in os.environ.items() if _INSTALLERS_NEED.fullmatch(name)}
+    environment = CERTIFICATES | {it: value for it, value in os.environ.items() if _INSTALLERS_NEED.fullmatch(it)}
     try:
         more: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "errors": "replace"}
         with subprocess.Popen(command, cwd=folder, env=environment, text=True, **more) as done:  # noqa: S603

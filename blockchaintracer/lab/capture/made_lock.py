@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.lab.capture.environment import find_uv
+from blockchaintracer.lab.capture.environment import CERTIFICATES, find_uv
 from blockchaintracer.lab.capture.git import capture_git
 from blockchaintracer.lab.capture.local_packages import folder_line
 from blockchaintracer.lab.capture.locks import COMPLETE, git_line, requirement_lines
@@ -142,7 +142,7 @@ def _hashes(pins: Sequence[str], python: str, look_up: bool) -> dict[str, list[s
                 done = subprocess.run(  # noqa: S603 -- uv
                     [*command, *more],
                     cwd=empty,
-                    env=without_secrets(os.environ),
+                    env=CERTIFICATES | without_secrets(os.environ),
                     input="\n".join(left),
                     capture_output=True,
                     text=True,
