@@ -1,10 +1,11 @@
-"""Of several files about a record the last one counted: that of an ended batch, or with a receipt of no block, hid one
-that was good."""
+"""Of several files about a record the last one counted: that of an ended batch, of a batch that nobody anchored, or
+with a receipt of no block, hid one that was good. A file of 1 MiB had a node asked 2,600 times."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rlp
@@ -43,7 +44,7 @@ def test_an_ended_batch_beside_one_that_stands(life: Life, tmp_path: Path, order
     good, author = kept(life, "batched"), life.lab.signer.address
     tree = MerkleTree([good.id, "0x" + "11" * 32])
     root = bytes.fromhex(tree.root[2:])
-    calls = [("anchor", 1, root, 2, bytes(32)), ("endBatch", 1, author, root)]
+    calls: list[tuple[Any, ...]] = [("anchor", 1, root, 2, bytes(32)), ("endBatch", 1, author, root)]
     for name, *arguments in calls:
         call = interface().call(name, *arguments)
         assert life.node.send(author, life.lab.registry.address, bytes.fromhex(call[2:]))
@@ -78,3 +79,29 @@ def test_a_file_with_less_beside_one_with_the_receipt(life: Life, tmp_path: Path
     assert life.transactions["data"] in told["recorded"]
     for name in ("recorded", "time", "author", "role"):
         assert told[name] == expected[name]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_batch_that_nobody_anchored_beside_the_receipt(life: Life, tmp_path: Path, order: int) -> None:
+    good = kept(life, "data")
+    tree = MerkleTree([good.id, "0x" + "77" * 32])
+    made_up = Proof(good.chain_id, good.registry, good.key, tree.root, tuple(tree.proof(good.id)))
+    folders = [published(tmp_path / "good", good), published(tmp_path / "made-up", made_up)]
+    with answering(full=forgetful(life.node, "4444", 20)):
+        report = verify(life.open_lab(tmp_path / "home", FULL), good.id, sources=folders[::order])
+    told = {it.name: it for it in report.checks}
+    assert life.transactions["data"] in told["recorded"].detail
+    assert (str(report.conclusion), str(told["author"].verdict)) == ("verified", "pass")
+
+
+def test_a_file_with_hundreds_of_receipts_costs_no_more_questions(life: Life, tmp_path: Path) -> None:
+    good = kept(life, "data")
+    [real] = good.receipts
+    fields = rlp.decode(bytes.fromhex(real.header[2:]))
+    headers = [rlp.encode([*fields[:8], bytes([1, number]), *fields[9:]]) for number in range(256)]
+    forged = replace(good, receipts=tuple(replace(real, header="0x" + it.hex(), raw="") for it in headers))
+    folder = published(tmp_path / "forged", forged)
+    before = life.node.asked.total()
+    with answering(full=forgetful(life.node, "4444", 20)):
+        assert str(verify(life.open_lab(tmp_path / "home", FULL), good.id, sources=[folder]).conclusion) == "verified"
+    assert life.node.asked.total() - before < 150

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -436,20 +436,26 @@ class Registry:
         return [*(record for record, status in stored if status.exists), *records.values()]
 
     def _known_records(self, digest: str) -> list[RecordView]:
-        """List what is kept of a record id, or of the records of a digest, what has a place last. A key is of the
-        record whose id it has. A place in a block that the chain does not have is left out."""
-        known = []
+        """List the records whose keys are kept under an id or a digest, with place and batch: what one file has hides
+        nothing of another. A block that the chain does not have, and a batch that is not anchored, are left out."""
+        known: dict[str, RecordView] = {}
         for it in self._kept(digest):
-            if isinstance(it, RecordView) and self.domain.record_id(it.key) == it.id:
-                block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
-                is_lost = block is not None and block.hash != it.block_hash
-                known.append(RecordView(id=it.id, key=it.key, batch=it.batch, path=it.path) if is_lost else it)
-        return sorted(known, key=lambda it: bool(it.transaction or it.batch))
+            if not isinstance(it, RecordView) or self.domain.record_id(it.key) != it.id:
+                continue
+            seen = known.setdefault(it.id, RecordView(id=it.id, key=it.key))
+            block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
+            # a place in a block that the node has forgotten is what somebody says
+            if it.transaction and (block.hash == it.block_hash if block else not seen.transaction):
+                seen = replace(seen, transaction=it.transaction, position=it.position, block_hash=it.block_hash)
+            if it.batch and not seen.batch and self.batch(it.group, it.author, it.batch).exists:
+                seen = replace(seen, batch=it.batch, path=it.path)
+            known[it.id] = seen
+        return [*known.values()]
 
     def kept_path(self, record_id: str, root: str) -> tuple[str, ...]:
         """Return the Merkle path that is kept of a record in a batch, or nothing."""
-        known = (it for it in self._known_records(record_id) if it.id == record_id and it.batch == root)
-        return next((it.path for it in known), ())
+        views = (it for it in self._kept(record_id) if isinstance(it, RecordView))
+        return next((it.path for it in views if (it.id, it.batch) == (record_id, root)), ())
 
     def require_id(self, record: RecordView, record_id: str) -> RecordView:
         """Return the record itself if its key has this id."""

@@ -50,7 +50,9 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
     if status.is_batched:
         stored = next(registry.events("Materialized", id=from_hex(record.id)), None)
         root = to_hex(stored.args["root"]) if stored else record.batch
-        if root and (anchoring := anchored(registry, record.key.group, record.key.author, root)):
+        anchoring = anchored(registry, record.key.group, record.key.author, root) if root else None
+        # of a proof that is kept, the state tells whether it is of that batch
+        if anchoring and (stored or anchoring.time == status.recorded_at):
             return anchoring
     return Commitment(record.position, block_of(registry, record), record.transaction, status.recorded_at)
 

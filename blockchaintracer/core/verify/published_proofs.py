@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from blockchaintracer.core.verify.verifier import Verifier
 
 FOLDER = "proofs"
+_RECEIPTS = 4
+"""Read of a key file: of the record's own transaction and of its batch's. A node is asked about the block of each."""
 Sources = Sequence[str | os.PathLike[str]]
 Reader = Callable[[str, str], Iterator[tuple[str, Callable[[], bytes | None]]]]
 """Lists the key files of a source that may be about a digest, and reads each: None if it is not there."""
@@ -74,7 +76,8 @@ def published_proofs(domain: Domain, sources: Sources, digest: str, reader: Read
                 if is_one_of(digest, file.id, file.key.subject):
                     place = f"{file.id} {getattr(file, 'root', '')}"
                     # what one source has of it hides nothing of another
-                    receipts = dict.fromkeys((*(files[place].receipts if place in files else ()), *file.receipts))
+                    others = files[place].receipts if place in files else ()
+                    receipts = dict.fromkeys((*others, *file.receipts[:_RECEIPTS]))
                     files[place] = replace(file, receipts=(*receipts,))
                 elif name in names:
                     problems.append(f"the proof {where} is of another record, {file.id}")
