@@ -416,7 +416,8 @@ _request_options = _bundle(
         multiple=True,
         metavar="FILE",
         help="A file in which the program writes metrics: JSON, YAML, TOML, CSV, dvc.yaml, MLflow's mlruns or "
-        "database; or a pattern such as 'lightning_logs/*/metrics.csv'. All but MLflow's become outputs of the run.",
+        "database; or a pattern such as 'lightning_logs/*/metrics.csv'. All but MLflow's become outputs of "
+        "the run, unless it has private values.",
     ),
     click.option(
         "--metric-from",

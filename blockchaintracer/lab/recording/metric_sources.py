@@ -40,7 +40,7 @@ class MetricReader:
 
     Attributes:
         missing: why there is no number for a metric, or for a file of metrics, once it was read.
-        files: the files of metrics that the program wrote, once they were read; none of MLflow's.
+        files: the files of `tables` that the program wrote, once they were read; none of MLflow's.
     """
 
     folder: Path
@@ -91,7 +91,8 @@ class MetricReader:
         tables = {
             pattern: _merged(files) for pattern, files in zip(self._question["files"], answer["tables"], strict=True)
         }
-        paths = {path for files in tables.values() for path, values in files.items() if isinstance(values, dict)}
+        wanted = [tables[pattern] for pattern in self.tables]
+        paths = {path for files in wanted for path, values in files.items() if isinstance(values, dict)}
         self.files = [self.folder / path for path in sorted(paths) if os.path.splitext(path)[1] in TABLES]
         told: dict[str, tuple[float, MetricSource]] = {}
         missing = self.missing

@@ -172,7 +172,7 @@ def _record_request(
     try:
         document = _with_tolerances(lab, document, tolerances, reader.missing, code)
         if not code:
-            request = _with_written(lab, request, reader.files, start.started_at.timestamp())
+            request = _with_written(lab, request, reader.files, document.private, start.started_at.timestamp())
             hidden = request.paths if keeping.recipients else ()
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
         document.recorded_metrics()
@@ -266,8 +266,13 @@ def _of_workflow(lab: Lab, request: Request) -> tuple[Request, WorkflowFiles]:
     return request, flow
 
 
-def _with_written(lab: Lab, request: Request, metrics: Sequence[Path], since: float) -> Request:
+def _with_written(
+    lab: Lab, request: Request, metrics: Sequence[Path], private: PrivateDocument, since: float
+) -> Request:
     """Add the files of metrics, and the inputs and outputs that a workflow's tool names after the run."""
+    if metrics and private.fields() and not request.encrypt_to:
+        lab.say("the files of metrics are not kept: they may show what is private (--encrypt-to keeps them)")
+        metrics = []
     given = {path.resolve() for path in request.paths}
     request = replace(request, artifacts=(*request.artifacts, *(it for it in metrics if it.resolve() not in given)))
     try:
@@ -360,6 +365,9 @@ def _run_program(
         if name in told:
             lab.say(f"the metric {name} is what the program tells, {told[name].value!r}, not what --metric says")
     document = parameters.add_to(_merged(written, request) if written else document)
+    if shown := sorted(told.keys() & document.private.metrics.keys()):
+        told = {name: metric for name, metric in told.items() if name not in shown}
+        lab.say(f"the program tells metrics that are private, and so not shown: {', '.join(shown)}")
     return code, document.model_copy(update={"metrics": {**document.metrics, **told}}), seen
 
 
