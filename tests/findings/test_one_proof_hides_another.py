@@ -36,7 +36,7 @@ def published(folder: Path, file: KeyFile) -> Path:
 
 def kept(life: Life, name: str) -> KeyFile:
     file = life.published / proof_name(life.ids[name])
-    return (Proof if name == "batched" else KeyFile).read_file(file)
+    return (Proof if name in ("batched", "stored") else KeyFile).read_file(file)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -105,3 +105,18 @@ def test_a_file_with_hundreds_of_receipts_costs_no_more_questions(life: Life, tm
     with answering(full=forgetful(life.node, "4444", 20)):
         assert str(verify(life.open_lab(tmp_path / "home", FULL), good.id, sources=[folder]).conclusion) == "verified"
     assert life.node.asked.total() - before < 150
+
+
+def test_a_proof_of_another_batch_of_the_author_changes_no_time(life: Life, tmp_path: Path) -> None:
+    key, author = kept(life, "stored"), life.lab.signer.address
+    tree = MerkleTree([key.id, "0x" + "55" * 32])
+    call = interface().call("anchor", 1, bytes.fromhex(tree.root[2:]), 2, bytes(32))
+    assert life.node.send(author, life.lab.registry.address, bytes.fromhex(call[2:]))
+    later = Proof(key.chain_id, key.registry, key.key, tree.root, tuple(tree.proof(key.id)))
+    folder = published(tmp_path / "later", later)
+    with answering(full=forgetful(life.node, "4444", life.node.head)):
+        lab = life.open_lab(tmp_path / "home", FULL)
+        recorded_at = lab.registry.status(key.id).recorded_at
+        report = verify(lab, key.id, sources=[folder])
+    [time] = [it for it in report.checks if it.name == "time"]
+    assert time.values["time"] == recorded_at
