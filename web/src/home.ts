@@ -37,8 +37,8 @@ export interface Home {
   find(words: string, after: string | undefined): Promise<{ records: Listed[]; next: string | undefined }>;
 }
 
-/** The section of a registry. `look` gets the id of a record that is to be looked up. */
-export function homeSection(home: Home, look: (id: string) => void, failed: (error: unknown) => void): HTMLElement {
+/** The section of a registry. `look` gets the id of a record that is to be looked up; `attempt` shows what goes wrong. */
+export function homeSection(home: Home, look: (id: string) => void, attempt: (work: () => Promise<void>) => Promise<void>): HTMLElement {
   const list = h("div", { "aria-live": "polite" });
   const words = h("input", { id: "words", type: "search", autocomplete: "off" });
   let shown: Listed[] = [];
@@ -49,16 +49,13 @@ export function homeSection(home: Home, look: (id: string) => void, failed: (err
     at === undefined ? "–" : date(at),
     isRetracted === undefined ? T.state["unknown"]! : h("span", { class: isRetracted ? "retracted" : "" }, isRetracted ? T.state["retracted"]! : T.state["recorded"]!),
   ];
-  const find = async (after?: string): Promise<void> => {
-    try {
+  const find = (after?: string): Promise<void> =>
+    attempt(async () => {
       const found = await home.find(words.value.trim(), after);
       shown = after === undefined ? found.records : [...shown, ...found.records];
       const more = found.next && h("button", { type: "button", click: () => void find(found.next) }, T.showMore);
       list.replaceChildren(...(shown.length ? [table(T.latest, T.listHeads, shown.map(row))] : [h("p", {}, T.lookup.none)]), ...(more ? [h("div", { class: "row" }, more)] : []));
-    } catch (error) {
-      failed(error);
-    }
-  };
+    });
   const submit = (event: Event): void => (event.preventDefault(), void find());
   void find();
   return h(

@@ -249,8 +249,7 @@ async function browseBeside(): Promise<void> {
 
 function drawHomes(found: readonly Home[]): void {
   status.replaceChildren();
-  const failed = (error: unknown): void => void attempt(() => Promise.reject(error));
-  homes.replaceChildren(...found.map((home) => homeSection(home, (id) => look(id, home), failed)));
+  homes.replaceChildren(...found.map((home) => homeSection(home, (id) => look(id, home), attempt)));
   homes.scrollIntoView({ block: "start" });
 }
 
@@ -550,8 +549,11 @@ function actions([text, tone]: [text: string, tone: string]): HTMLElement {
   return h("div", { class: "row noprint" }, buttons.map(([text, click]) => h("button", { type: "button", click }, text)));
 }
 
+let pending = 0;
+
 async function attempt(work: () => Promise<void> | void): Promise<void> {
   try {
+    document.body.ariaBusy = String(++pending > 0);
     await work();
   } catch (error) {
     if (!(error instanceof InputError || error instanceof NodeProblem || error instanceof Unavailable)) console.error(error);
@@ -560,6 +562,8 @@ async function attempt(work: () => Promise<void> | void): Promise<void> {
     const reload = h("button", { type: "button", click: () => location.reload() }, T.reload);
     status.replaceChildren(...((error as Error).message === T.otherNode ? [problem, reload] : [problem]));
     status.scrollIntoView({ block: "nearest" });
+  } finally {
+    document.body.ariaBusy = String(--pending > 0);
   }
 }
 

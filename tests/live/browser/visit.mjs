@@ -45,6 +45,8 @@ for (const visit of visits) {
     if (click) await page.click(click);
     if (expects) await page.waitForFunction((text) => document.body.innerText.includes(text), expects, { timeout: 30_000 }).catch(() => messages.push(`error: "${expects}" did not come`));
   }
+  // what is expected may come before the rest does
+  await page.waitForFunction(() => document.body.ariaBusy !== "true", undefined, { timeout: 120_000 }).catch(() => messages.push("error: it did not end"));
   const overflowing = [];
   for (const width of visit.widths ?? []) {
     await page.setViewportSize({ width, height: 900 });
