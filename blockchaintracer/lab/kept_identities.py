@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import IDENTITIES, read_limited
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
-from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, checksummed, unsigned
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, checksummed, from_hex, unsigned
+from blockchaintracer.core.verify.inclusion import signed_by
 from blockchaintracer.lab.files import locked, write_whole
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.store.sources import public_name, read_page
@@ -181,11 +182,20 @@ def _is_recorded(it: dict[str, Any], name: str, domain: Domain, ids: Collection[
 
 def of_a_bundle(home: Home, domain: Domain, records: Iterable[RecordKey]) -> list[dict[str, Any]]:
     """Return what is kept of the authors and groups of records as a bundle has it: the claims, without pages and what
-    groups saw, which take a chain to be judged."""
+    groups saw, which take a chain to be judged; without those that the code of an account signed (ERC-1271), too."""
     found = []
     for name in holders_of(domain, records):
         for _, data in kept_files(home, (), name):
             kept = parse_json(data, file_name(name))
-            kept["records"] = [it for it in kept["records"] if it["key"]["kind"] == Kind.IDENTITY_CLAIM]
+            claims = [it for it in kept["records"] if it["key"]["kind"] == Kind.IDENTITY_CLAIM]
+            kept["records"] = [it for it in claims if _is_signed_by_key(IdentityRecord.from_json(it).manifest)]
             found += [kept] if kept["records"] else []
     return found
+
+
+def _is_signed_by_key(claim: Manifest) -> bool:
+    """Return whether the account's own key signed. Without a chain nobody else's signature can be checked, and a claim
+    that is refused makes the whole bundle fail."""
+    statement, signature = claim.predicate.statement, claim.predicate.signature  # type: ignore[union-attr]
+    signer = signed_by(bytes.fromhex(statement.digest()), from_hex(signature))
+    return signer is not None and signer.lower() == statement.account
