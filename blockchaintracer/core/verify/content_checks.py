@@ -283,8 +283,9 @@ class Shown:
         files = [(artifact.path, artifact.sha256) for artifact in artifacts_of(predicate)]
         inputs = predicate.inputs if isinstance(predicate, RunPredicate) else ()
         read = [(it.path or it.name or it.record, it.sha256) for it in inputs]
-        if own := self._own(files, "the record's {}") or self._own(read, "the run's input {}, by its digest"):
-            return [own]
+        if own := self._own((*files, *read)):
+            what = "the record's {}" if (own, self.sha256) in files else "the run's input {}, by its digest"
+            return [self._same(self.path, self.sha256, what.format(own))]
         missing = f"the record names no file like {self.path}"
         if self.folder is None:
             return self._differs((*files, *read), missing)
@@ -314,8 +315,9 @@ class Shown:
         """Compare with the (path, SHA-256) of a recorded folder: the whole folder, or the file of its name."""
         recorded = dict(files)
         if self.folder is None:
-            own = self._own(files, "the recorded folder's {}")
-            return [own] if own else self._differs(files, f"the recorded folder has no file like {self.path}")
+            if own := self._own(files):
+                return [self._same(self.path, self.sha256, f"the recorded folder's {own}")]
+            return self._differs(files, f"the recorded folder has no file like {self.path}")
         here = {entry.path: entry.sha256 for entry in self.folder.files}
         checks = [
             self._changed(path, self.path / path, digest, here[path])
@@ -336,13 +338,12 @@ class Shown:
         ]
         return checks
 
-    def _own(self, recorded: Sequence[tuple[str, str]], what: str) -> Check | None:
-        """Return that this is one of the recorded files, by its bytes. A file that has another's place has not the
+    def _own(self, recorded: Sequence[tuple[str, str]]) -> str | None:
+        """Return which of the recorded files with these bytes this one is. A file that has another's place has not the
         place's bytes: that is a change."""
         equal = [path for path, digest in recorded if digest == self.sha256]
         named = [path for path, _ in recorded if same_name(path, self.path)]
-        own = next((path for path in named if path in equal), None if named else next(iter(equal), None))
-        return self._same(self.path, self.sha256, what.format(own)) if own else None
+        return next((path for path in named if path in equal), None if named else next(iter(equal), None))
 
     def _differs(self, recorded: Sequence[tuple[str, str]], missing: str) -> list[Check]:
         equal = [path for path, digest in recorded if digest == self.sha256]
