@@ -122,8 +122,7 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
 
     Git tells which folders it ignores, level by level: it reads rules only where they were yielded before.
     """
-    committed = {*run_git(top, "ls-tree", "-r", "-d", "-z", "--name-only", "HEAD").stdout.split(b"\0")}
-    level = [os.curdir]
+    level, committed = [os.curdir], set[bytes]()
     while level:
         below: list[str] = []
         for folder in level:
@@ -138,6 +137,8 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
             for at, _, files in os.walk(top / folder):
                 inside = ".git" in at.split(os.sep)
                 yield from (os.path.join(at, name) for name in files if inside or name.startswith(".git"))
+        if level == [os.curdir]:  # no git starts before the topmost folder was looked at
+            committed = {*run_git(top, "ls-tree", "-r", "-d", "-z", "--name-only", "HEAD").stdout.split(b"\0")}
         asked = b"".join(os.fsencode(folder) + b"\0" for folder in below)
         told = run_git(top, "check-ignore", "-z", "--stdin", input=asked).stdout.split(b"\0") if below else []
         # the difference to the commit is told by the attributes in its folders, ignored by now or not
