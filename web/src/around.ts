@@ -115,16 +115,20 @@ async function ancestors(registry: Registry, ids: Hex[], note: (key: RecordKey) 
 
 /** Mark what stands on a retracted record: by each link that is not only about its parent. */
 function spread(entries: Map<Hex, Entry>, edges: readonly Edge[], manifests: ReadonlyMap<Hex, Manifest | null>): void {
-  const rests = ({ child, parent, relation }: Edge): boolean => {
-    if (relation < relations.reproduces || relation > relations.witnesses) return true;
-    const inputs = manifests.get(child)?.predicate["inputs"];
-    return Array.isArray(inputs) && inputs.some((input) => (input as JsonObject)?.["record"] === parent);
+  const inputs = new Map<Hex, Set<unknown>>();
+  const inputsOf = (child: Hex): Set<unknown> => {
+    const named = manifests.get(child)?.predicate["inputs"];
+    const found = inputs.get(child) ?? new Set(Array.isArray(named) ? named.map((input) => (input as JsonObject)?.["record"]) : []);
+    inputs.set(child, found);
+    return found;
   };
-  const firm = edges.filter(rests);
+  const rests = ({ child, parent, relation }: Edge): boolean =>
+    relation < relations.reproduces || relation > relations.witnesses || inputsOf(child).has(parent);
+  const firm = Map.groupBy(edges.filter(rests), ({ parent }) => parent);
   let level = [...entries.values()].filter(({ state }) => state === "retracted").map(({ id }) => id);
   while (level.length) {
-    const reached = firm.filter(({ parent }) => level.includes(parent)).map(({ child }) => entries.get(child)!);
-    const fresh = reached.filter(({ state }) => state === "recorded" || state === "unknown");
+    const reached = new Set(level.flatMap((id) => firm.get(id) ?? []).map(({ child }) => entries.get(child)!));
+    const fresh = [...reached].filter(({ state }) => state === "recorded" || state === "unknown");
     for (const entry of fresh) entry.state = "affected";
     level = fresh.map(({ id }) => id);
   }
@@ -164,10 +168,12 @@ export async function moments(record: Shown, near: Around, given: ReadonlyMap<nu
   if (standing?.retractedAt) found.push({ at: standing.retractedAt, what: "retracted" });
   for (const [group, it] of given) found.push({ at: it.attestedAt, what: it.verdict, group });
   for (const { child, parent, relation } of near.edges) {
-    const status = near.entries.get(child)?.status;
-    if (parent !== record.id || !status) continue;
-    if (relation === relations.witnesses) found.push({ at: status.recordedAt, what: "witnessed", by: child });
-    if (relation === relations.renews) found.push({ at: status.recordedAt, what: "renewed", by: child });
+    const { status, kind } = near.entries.get(child)!;
+    // anybody can name any record so: what is no witness or renewal, or was taken back, is none
+    if (parent !== record.id || !status || status.retractedAt) continue;
+    const [at, group] = [status.recordedAt, status.group];
+    if (relation === relations.witnesses && kind === "witness") found.push({ at, what: "witnessed", by: child, group });
+    if (relation === relations.renews && kind === "renewal") found.push({ at, what: "renewed", by: child, group });
   }
   return found.filter(({ at }) => at).sort((a, b) => a.at - b.at);
 }

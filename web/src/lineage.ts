@@ -1,11 +1,15 @@
 /** Draws a lineage, and lists it for who can't see the drawing: what a record came from, and what stands on it. */
 import { Graph, layout } from "@dagrejs/dagre";
 import { relations } from "@blockchaintracer/contracts";
-import type { Around, Entry } from "./around.ts";
+import type { Around, Edge, Entry } from "./around.ts";
 import { h, s, short, table } from "./dom.ts";
+import type { Child } from "./dom.ts";
 import { T, kindWord } from "./texts.ts";
 
 const MOST_DRAWN = 48;
+/** Links that are drawn, and those that a row of the list has: a stranger's record can have a thousand. */
+const MOST_LINKS = 100;
+const MOST_LISTED = 20;
 const [WIDTH, HEIGHT] = [230, 54];
 const relationNames = new Map<number, string>(Object.entries(relations).map(([name, number]) => [number, name.replaceAll("-", " ")]));
 export const relationName = (relation: number): string => relationNames.get(relation) ?? T.relation(relation);
@@ -17,11 +21,12 @@ export function lineage(near: Around, word: string, of: string, look: (id: strin
   const nearest = [...entries.values()].sort((a, b) => Math.abs(a.depth) - Math.abs(b.depth)).slice(0, MOST_DRAWN);
   const drawn = new Set(nearest.map(({ id }) => id));
   const others = left + entries.size - drawn.size;
+  const links = Map.groupBy(edges, ({ child }) => child);
   const rows = [...entries.values()].map((entry) => [
     entry.depth ? h("button", { type: "button", class: "link", click: () => look(entry.id) }, titled(entry)) : h("strong", {}, titled(entry)),
     kindWord(entry.kind),
     entry.depth < 0 ? T.cameFrom : entry.depth > 0 ? T.standsOn : T.itself,
-    edges.filter(({ child }) => child === entry.id).map(({ parent, relation }) => h("div", {}, `${relationName(relation)} ${titled(entries.get(parent)!)}`)),
+    linksOf(links.get(entry.id) ?? [], entries),
     h("span", { class: entry.state }, T.state[entry.state]),
   ]);
   return h(
@@ -31,9 +36,15 @@ export function lineage(near: Around, word: string, of: string, look: (id: strin
     h("p", { class: "dim" }, T.lineageLead),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": T.drawing + of }, drawing(near, nearest, look)),
     others > 0 && h("p", { class: "dim" }, T.notDrawn(others)),
+    edges.length > MOST_LINKS && h("p", { class: "dim" }, T.firstLinks(MOST_LINKS)),
     h("p", { class: "dim" }, word),
     h("details", { open: entries.size <= 8 }, h("summary", {}, T.asList), table(T.asList + of, T.lineageHeads, rows)),
   );
+}
+
+function linksOf(links: readonly Edge[], entries: Around["entries"]): Child[] {
+  const shown = links.slice(0, MOST_LISTED).map(({ parent, relation }) => h("div", {}, `${relationName(relation)} ${titled(entries.get(parent)!)}`));
+  return [shown, links.length > MOST_LISTED && h("div", { class: "dim" }, T.moreLinks(links.length - MOST_LISTED))];
 }
 
 const titled = ({ name, id }: Entry): string => name ?? short(id);
@@ -42,7 +53,7 @@ function drawing({ edges }: Around, nodes: readonly Entry[], look: (id: string) 
   const graph = new Graph({ multigraph: true });
   graph.setGraph({ rankdir: "BT", nodesep: 26, ranksep: 52, edgesep: 14, marginx: 8, marginy: 8 });
   for (const { id } of nodes) graph.setNode(id, { width: WIDTH, height: HEIGHT });
-  const shown = edges.filter(({ child, parent }) => graph.hasNode(child) && graph.hasNode(parent));
+  const shown = edges.filter(({ child, parent }) => graph.hasNode(child) && graph.hasNode(parent)).slice(0, MOST_LINKS);
   for (const { child, parent, relation } of shown) {
     graph.setEdge(child, parent, { width: relationName(relation).length * 6.4 + 8, height: 16, labelpos: "c" }, String(relation));
   }

@@ -176,12 +176,15 @@ function drawForm(): void {
   );
   const number = h("div", { class: question.chain && !known ? "" : "hidden" }, field("chain", T.chainNumber));
   const stays = h("input", { type: "checkbox", id: "keep", checked: Object.keys(kept()).length > 0, "aria-describedby": "keep-note" });
-  const choose = (work: () => Promise<void>) => (event: Event): void => {
+  const press = (work: () => Promise<void>) => (event: Event): void => {
     event.preventDefault();
-    isChosen = true;
-    proposal.remove();
     keep(stays.checked ? question : undefined);
     attempt(work);
+  };
+  const check = (): Promise<void> => {
+    isChosen = true;
+    proposal.remove();
+    return show();
   };
   const proposal = h("p", { class: "unknown", id: "proposal" }, T.proposed);
   form.replaceChildren(
@@ -193,7 +196,7 @@ function drawForm(): void {
       !isChosen && proposal,
       h(
         "form",
-        { submit: choose(show) },
+        { submit: press(check) },
         h(
           "div",
           { class: "two" },
@@ -215,7 +218,7 @@ function drawForm(): void {
       h("h2", {}, T.browseTitle),
       h("p", { class: "dim" }, T.browseLead),
       /(?:^|\/)(?:index\.html)?$/.test(location.pathname) && h("p", {}, h("a", { href: "records.html" }, T.listBeside)),
-      h("form", { submit: choose(browse) }, field("server", T.server, T.serverNote), h("div", { class: "row" }, h("button", { type: "submit" }, T.browse), location.protocol !== "file:" && h("button", { type: "button", click: () => attempt(browseBeside) }, T.beside))),
+      h("form", { submit: press(browse) }, field("server", T.server, T.serverNote), h("div", { class: "row" }, h("button", { type: "submit" }, T.browse), location.protocol !== "file:" && h("button", { type: "button", click: () => attempt(browseBeside) }, T.beside))),
     ),
   );
 }
@@ -223,9 +226,11 @@ function drawForm(): void {
 // -- a registry's home
 
 async function browse(): Promise<void> {
-  const trust = trustOf(question);
-  const [node, server] = [question.node, question.server].map((text) => (text ? nodeUrl(text) : undefined));
-  const urls = [node, question.other ? nodeUrl(question.other) : undefined, server].filter((url) => url !== undefined);
+  // no link holds a server: who named one asks it, and chooses nothing else by that
+  const chosen = isChosen ? question : { ...EMPTY, server: question.server };
+  const trust = trustOf(chosen);
+  const [node, server] = [chosen.node, chosen.server].map((text) => (text ? nodeUrl(text) : undefined));
+  const urls = [node, chosen.other ? nodeUrl(chosen.other) : undefined, server].filter((url) => url !== undefined);
   if (urls.length) allow(urls);
   const found: Home[] = [];
   if (server) {
@@ -234,10 +239,10 @@ async function browse(): Promise<void> {
   }
   if (node && trust?.registry) {
     status.replaceChildren(h("p", {}, T.asking(nameOf(node))));
-    found.push(await ofNode(openRegistry(client(node), trust.registry), question.chain, copies, nameOf(node)));
+    found.push(await ofNode(openRegistry(client(node), trust.registry), chosen.chain, copies, nameOf(node)));
   }
   if (copies && !found.length) found.push(...(await ofFolder(copies)));
-  if (!found.length) throw new InputError(T.lookup.needSource);
+  if (!found.length) throw new InputError(isChosen ? T.lookup.needSource : T.proposed);
   drawHomes(found);
 }
 
@@ -293,8 +298,8 @@ async function show(): Promise<void> {
   const chosen = isChosen ? question : EMPTY;
   const trust = trustOf(chosen);
   const urls = [chosen.node, chosen.other].filter(Boolean).map(nodeUrl);
-  const server = chosen.server ? [nodeUrl(chosen.server)] : [];
-  if ((urls.length && trust) || server.length) allow([...urls, ...server]);
+  const server = trust && chosen.server ? [nodeUrl(chosen.server)] : [];
+  if (trust && urls.length + server.length) allow([...urls, ...server]);
   const found: (Judged | Drawn)[] = [];
   for (const proof of proofs) found.push(await judged(proof, trust, urls));
   if (!proofs.length) found.push(await lookedUp(trust, urls));
@@ -365,7 +370,7 @@ interface Judged {
 
 /** Show what is not needed for the outcome: the lives of records, their lineage, their metrics. */
 async function surroundings(placed: readonly Placed[], round: number): Promise<void> {
-  const places = Map.groupBy(placed, ({ domain }) => `${domain.chainId} ${domain.registry}`);
+  const places = Map.groupBy(placed, ({ domain, isWordOfFile }) => `${domain.chainId} ${domain.registry} ${isWordOfFile}`);
   const sections: (Node | null)[] = [];
   for (const its of places.values()) {
     const { domain, node } = its[0]!;
@@ -394,7 +399,8 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
       sections.push(line);
     }
     sections.push(lineage(near, by ? (near.isWhole ? T.lineageBy(by) : T.lineagePart(by)) : T.lineageHere, "", (id) => look(id)));
-    const server = isChosen && question.server ? nodeUrl(question.server) : undefined;
+    // an address that this browser kept is asked about nothing that was only opened
+    const server = isChosen && trustOf(question) && question.server ? nodeUrl(question.server) : undefined;
     if (server && !near.isWhole) sections.push(...(await toldSections(server, domain, its)));
   }
   const dropped = (digest: string): File | undefined => digests.find(({ sha256 }) => sha256 === digest)?.file;
@@ -472,7 +478,8 @@ function stands(checks: readonly Check[]): boolean {
     const found = checks.filter((check) => name.test(check.name));
     return (!isNeeded || found.length > 0) && found.every(({ verdict }) => verdict === "pass");
   };
-  return all(/^registry$/, true) && all(/^block /, false) && all(/^today's state$/, checks.some(({ name }) => name === "forgotten"));
+  const isForgotten = checks.some(({ name }) => name === "forgotten");
+  return all(/^registry$/, true) && all(/^block /, false) && (!isForgotten || all(/^today/, true));
 }
 
 function ofBundle(report: BundleReport, by: string | undefined): Said {

@@ -20,6 +20,9 @@ const MOST_METRICS = 50;
 const MOST_PLOTS = 12;
 const MOST_ROWS = 200;
 const MOST_LINES = 8;
+/** Sizes that can be drawn, and how much larger than their differences values may be. */
+const MOST_SIZE = 1e300;
+const MOST_RATIO = 1e12;
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
 
 type Point = [x: number, y: number];
@@ -172,10 +175,21 @@ interface Look {
   ticks?: string[];
 }
 
+/** Whether an axis can count through values: by steps that are too small for them it would never end. */
+function isDrawable(values: ArrayLike<number | null | undefined>): boolean {
+  const [least, most] = Array.from(values).reduce<[number, number]>(([a, b], it) => (isNumber(it) ? [Math.min(a, it), Math.max(b, it)] : [a, b]), [Infinity, -Infinity]);
+  const size = Math.max(Math.abs(least), Math.abs(most));
+  return least >= most ? size < MOST_SIZE || least > most : most - least < MOST_SIZE && size / (most - least) < MOST_RATIO;
+}
+
 function figure(title: string, data: uPlot.AlignedData, series: { label: string; at: number }[], look: Look, more: Child[]): HTMLElement {
   const place = h("div", { class: "plot" });
   const key = series.length > 1 && h("ul", { class: "plain key" }, series.map(({ label, at }) => h("li", { class: `line${at}` }, label)));
   const made = h("figure", { class: look.points ? "" : "wide" }, h("figcaption", {}, title), place, key, more);
+  if (!data.every(isDrawable)) {
+    place.append(T.notDrawable);
+    return made;
+  }
   const colour = (variable: string) => (): string => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
   const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
   const { ticks } = look;

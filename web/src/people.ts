@@ -39,7 +39,7 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
       continue;
     }
     const title = T.claim.of(claim.group, identityTitle(claim)) + (claim.unknown ? ` (${claim.unknown})` : "");
-    if (!registry) names.push({ title, state: T.claim.unconfirmed, details: [T.claim.signed], counts: true });
+    if (!registry) names.push({ title, state: T.claim.unconfirmed, details: [T.claim.signed(claim.group, claim.account)], counts: true });
     else names.push(await judged(entry, claim, title, [...entries.values()], registry));
   }
   return names.sort((a, b) => Number(b.counts) - Number(a.counts));
@@ -70,7 +70,7 @@ async function judged(entry: IdentityEntry, claim: IdentityClaim, title: string,
     const { recordedAt: at, retractedAt: end } = statuses[i]!;
     return at && !end ? [T.claim.seen(key.group, date(at), key.group === entry.key.group)] : [];
   });
-  return { title, state: T.claim.unconfirmed, details: [T.claim.recorded(date(recordedAt)), ...seen, ...(logs ? [] : [T.claim.maybeEnded])], counts: true };
+  return { title, state: T.claim.unconfirmed, details: [T.claim.recorded(claim.group, claim.account, date(recordedAt)), ...seen, ...(logs ? [] : [T.claim.maybeEnded])], counts: true };
 }
 
 async function speaksFor(registry: Registry, group: number, account: Hex): Promise<boolean> {

@@ -54,6 +54,7 @@ export const T = {
       "The file is whole and agrees with itself. Anybody can make such a file: nothing ties it to a chain yet. Choose a chain and a node, or a block that you trust.",
     inconclusive: "",
   } as Record<string, string>,
+  verifiedOpen: (open: number) => `No check failed against what you chose to rely on. ${open === 1 ? "One is" : `${open} are`} unknown: see “Each check”.`,
   privateChain: "This is a private test chain. It proves nothing to others: its clock is its owner's.",
   retracted: (date: string) => `Retracted on ${date}`,
   retractedMore: "Its author, or the group, says that it does not hold. That it was recorded stays true.",
@@ -75,8 +76,11 @@ export const T = {
     unconfirmed: "not confirmed",
     withdrawn: "withdrawn",
     refused: "refused",
-    signed: "The account signed that it is this. Neither the chain nor the other side was asked.",
-    recorded: (date: string) => `The account signed that it is this, and recorded it on ${date}.`,
+    signed: (group: number, account: string) =>
+      group
+        ? `${account} signed that the group is this. Nobody was asked whether it may speak for the group, nor the other side.`
+        : "The account signed that it is this. Neither the chain nor the other side was asked.",
+    recorded: (group: number, account: string, date: string) => `${group ? account : "The account"} signed that ${group ? "the group" : "it"} is this, and recorded it on ${date}.`,
     seen: (group: number, date: string, isOwn: boolean) =>
       `Group ${group}${isOwn ? ", the claim's own," : ""} recorded on ${date} that it saw the other side say so. That is this group's word, and its page is not judged here.`,
     maybeEnded: "Whether an equal claim was withdrawn is unknown: the node does not give its events.",
@@ -117,6 +121,7 @@ export const T = {
     ]
       .filter(Boolean)
       .join(", ") || "Nobody has given a verdict.",
+  countsUntil: "As of the block of the proof. What was said since, a node tells.",
   countsMore: "One person can own several groups: count only those that you know.",
   whichGroups: "Which groups these are, and how closely they reproduced it, a node tells.",
   unnamedGroups: (count: number) => `The node does not tell ${count === 1 ? "one verdict" : `${count} verdicts`} of these: it has forgotten old events.`,
@@ -144,6 +149,7 @@ export const T = {
   folderName: (name: string, count: number) => `the folder ${name} of ${plural(count, "file")}`,
   leftOut: (count: number) => `, without ${count === 1 ? "the proof or published copy" : `the ${count.toLocaleString("en")} proofs and published copies`} in it,`,
   andMore: (count: number) => ` and ${count.toLocaleString("en")} more`,
+  notCompared: (names: string) => `Not compared with the record, because it calls itself something that a lab publishes: ${names}.`,
   notPart: (names: string) => `Not part of the record: ${names}.`,
   changed: (names: string) => `Changed: ${names}.`,
   missing: (names: string) => `Missing: ${names}.`,
@@ -159,6 +165,8 @@ export const T = {
   drawing: "Drawing of the lineage",
   drawingOf: (count: number) => `Lineage of ${plural(count, "record")}. The list below has the same.`,
   notDrawn: (count: number) => `${plural(count, "record")} more ${count === 1 ? "is" : "are"} near and not drawn.`,
+  firstLinks: (count: number) => `At most ${count} links are drawn.`,
+  moreLinks: (count: number) => `${plural(count, "link")} more`,
   lineageBy: (node: string) => `By the state and the events of ${node}. A record that is only in a batch is not among them.`,
   lineagePart: (node: string) => `As far as ${node} remembers: it has forgotten old events or does not give them, so that more can stand on it.`,
   lineageTold: (server: string) => `By the word of ${server} alone: nothing of it was checked. Open a record and check it.`,
@@ -181,6 +189,7 @@ export const T = {
   apart: "Apart by",
   morePlots: (count: number) => `${plural(count, "plot")} more are not drawn.`,
   historyOf: (name: string) => `${name}, step by step`,
+  notDrawable: "These values are too close together for their size, or too far apart, to be drawn.",
   historyHeads: ["Record", "Values", "First", "Last", "Least", "Most"],
   step: "step",
   noNumbers: (count: number) => `, and ${count.toLocaleString("en")} that ${count === 1 ? "is no number" : "are no numbers"}`,
@@ -195,8 +204,8 @@ export const T = {
       sealed: "Sealed: its author committed to it without showing it",
       recorded: "Recorded",
       retracted: "Retracted",
-      witnessed: "A witness of its time was recorded",
-      renewed: "Renewed under another hash",
+      witnessed: `Group ${group} recorded a witness of its time, which is not checked here`,
+      renewed: `Group ${group} recorded a renewal of it under another hash, which is not compared here`,
       reviewed: `Group ${group} reviewed it`,
       reproduced: `Group ${group} reproduced it`,
       "not-reproduced": `Group ${group} could not reproduce it`,

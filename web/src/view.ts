@@ -43,6 +43,7 @@ export function outcomeCard(said: Said, isWordOfFile: boolean): HTMLElement {
   // a forged file can say so of an honest record
   const retracted = !isWordOfFile && said.records.find((record) => record.standing?.retractedAt);
   const restsOn = said.checks.some((check) => check.name === "lineage" && check.verdict === "fail");
+  const open = said.checks.filter(({ verdict }) => verdict === "unknown").length;
   const heading = T.outcome[said.outcome] ?? said.outcome;
   return h(
     "div",
@@ -51,7 +52,7 @@ export function outcomeCard(said: Said, isWordOfFile: boolean): HTMLElement {
     retracted && h("h2", {}, T.retracted(date(retracted.standing!.retractedAt))),
     retracted && h("p", {}, T.retractedMore),
     h(retracted ? "p" : "h2", {}, retracted ? h("strong", {}, heading) : heading),
-    h("p", {}, T.says[said.outcome] ?? ""),
+    h("p", {}, said.outcome === "verified" && open ? T.verifiedOpen(open) : (T.says[said.outcome] ?? "")),
     restsOn && h("p", {}, T.restsOnRetracted),
     said.isPrivate && h("p", {}, T.privateChain),
   );
@@ -143,6 +144,7 @@ export function said(record: Shown, given?: ReadonlyMap<number, Attestation>, ne
     h("ul", { class: "plain" }, lines),
     left > 0 && h("p", { class: "unknown" }, T.unnamedGroups(left)),
     !given && total > verdicts.length && h("p", { class: "dim" }, T.whichGroups),
+    now && "time" in record.asOf && h("p", { class: "unknown" }, T.countsUntil),
     h("p", { class: "dim" }, T.countsMore),
   ];
 }
@@ -196,7 +198,7 @@ const names = (paths: readonly string[]): string => paths.slice(0, MOST_NAMES).j
 export async function files(given: readonly Digested[], sources: readonly Source[], listing: (subject: string) => Promise<Listed[] | undefined>): Promise<{ node: HTMLElement | null; isWrong: boolean }> {
   const isOne = sources.length === 1;
   const records = sources.flatMap((source) => source.records.map((record) => ({ record, source })));
-  if (!given.some(({ use }) => use === "data") || !records.length) return { node: null, isWrong: false };
+  if (!given.some(({ use, path }) => use === "data" || (use === "copy" && !path.includes("/"))) || !records.length) return { node: null, isWrong: false };
   records.sort((a, b) => Number(b.source.outcome === "verified") - Number(a.source.outcome === "verified"));
   const lines: HTMLElement[] = [];
   let isWrong = false;
@@ -236,8 +238,12 @@ export async function files(given: readonly Digested[], sources: readonly Source
   for (const [folder, its] of Map.groupBy(others, root)) {
     const data = its.filter(({ use }) => use === "data");
     const rest = its.filter(({ use }) => use !== "data");
-    if (folder === undefined) for (const { path, sha256 } of data.slice(0, MOST_ROWS)) say("fail", T.fileIsNot(path), sha256);
-    else if (roots.has(folder)) {
+    if (folder === undefined) {
+      for (const { path, sha256 } of data.slice(0, MOST_ROWS)) say("fail", T.fileIsNot(path), sha256);
+      // a proof has its own outcome; what calls itself a published copy could be anything
+      const copies = rest.filter(({ use }) => use === "copy").map(({ path }) => path);
+      if (copies.length) say("unknown", T.notCompared(names(copies)));
+    } else if (roots.has(folder)) {
       if (data.length) say("fail", T.notPart(names(data.map(({ path }) => path))));
       if (rest.length) say("unknown", T.notPart(names(rest.map(({ path }) => path))));
     } else if (data.length) {

@@ -66,6 +66,7 @@ export class Witnesses {
   readonly #bundle: ProvenBundle;
   readonly #trusted: ReadonlySet<string>;
   readonly #receipts = new Map<string, WitnessReceipt[]>();
+  readonly #told = new Map<string, WitnessTime[]>();
   readonly #problems: string[] = [];
 
   constructor(bundle: ProvenBundle, trusted: ReadonlySet<string>) {
@@ -86,7 +87,10 @@ export class Witnesses {
 
   /** What is said of a text that witnesses stamp. */
   of(subject: string): WitnessTime[] {
-    return (this.#receipts.get(subject) ?? []).flatMap((receipt) => judgeReceipt(receipt, this.#trusted));
+    // once: each record of a bundle asks for those of each of its renewals
+    const told = this.#told.get(subject) ?? (this.#receipts.get(subject) ?? []).flatMap((receipt) => judgeReceipt(receipt, this.#trusted));
+    this.#told.set(subject, told);
+    return told;
   }
 
   *checks(): Generator<Check> {

@@ -4,7 +4,7 @@ import {
   domainVersion,
   types as eip712Types,
 } from "@blockchaintracer/contracts";
-import { bytesToHex, compare, concatBytes, fromHex, keccak, padded, toHex, utf8ToBytes, word } from "./bytes.ts";
+import { bytesToHex, concatBytes, fromHex, keccak, padded, toHex, utf8ToBytes, word } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
 import { InputError } from "./errors.ts";
 import { isObject } from "./json.ts";
@@ -101,7 +101,8 @@ export function readKey(value: unknown): RecordKey {
 
 /** Links in the registry's order, each once. */
 export function sortedLinks(links: readonly Link[]): Link[] {
-  const sorted = [...links].sort((a, b) => compare(fromHex(a.parent), fromHex(b.parent)) || a.relation - b.relation);
+  // hex digits in lower case are in the order of their bytes
+  const sorted = [...links].sort((a, b) => (a.parent < b.parent ? -1 : a.parent > b.parent ? 1 : a.relation - b.relation));
   return sorted.filter((link, i) => {
     const before = sorted[i - 1];
     return !before || before.parent !== link.parent || before.relation !== link.relation;
@@ -134,10 +135,18 @@ function encodeField(type: string, value: unknown): Uint8Array {
   return padded(fromHex(value as string));
 }
 
+const typeHashes = new Map<string, Uint8Array>();
+
+function typeHash(type: string): Uint8Array {
+  const hash = typeHashes.get(type) ?? keccak(utf8ToBytes(encodeType(type)));
+  typeHashes.set(type, hash);
+  return hash;
+}
+
 /** EIP-712's hashStruct of a type of the contracts. */
 export function hashStruct(type: string, message: Readonly<Record<string, unknown>>): Uint8Array {
   const fields = TYPES[type]!.map((field) => encodeField(field.type, message[field.name]));
-  return keccak(concatBytes(keccak(utf8ToBytes(encodeType(type))), ...fields));
+  return keccak(concatBytes(typeHash(type), ...fields));
 }
 
 /** The EIP-712 domain separator of a registry. */

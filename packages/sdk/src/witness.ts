@@ -229,14 +229,14 @@ class Calendar {
 
   /** A number in LEB128, in its shortest form. */
   #number(): bigint {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
+    const groups: string[] = [];
+    for (;;) {
       const byte = this.#take(1)[0]!;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        if (!byte && shift) throw notOneForm();
-        return value;
-      }
+      groups.push((byte & 0x7f).toString(2).padStart(7, "0"));
+      if (byte >= 0x80) continue;
+      if (!byte && groups.length > 1) throw notOneForm();
+      // at once: by shifts the time would grow with the square of a stranger's length
+      return BigInt(`0b${groups.reverse().join("")}`);
     }
   }
 }
