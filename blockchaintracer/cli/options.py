@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
-from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, folded, plain, show_error
+from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, hide_bar, plain, say, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS
@@ -265,9 +265,9 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         group_number=group,
         hand_over=options.get("until") == "stored",
         ask=ask if sys.stdin.isatty() else None,
-        confirm=(lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None,
+        confirm=_confirmed if sys.stdin.isatty() else None,
         flush_all=options.pop("flush_all", False),
-        say=lambda message: click.echo(folded(message, err=True), err=True),
+        say=say,
         keys=[partial(_index_keys, folder.index)],
         **ctx.meta.get(GIVEN, {}),
     )
@@ -296,8 +296,14 @@ def _index_keys(index: Path, domain: Domain) -> KeySource:
     return known
 
 
+def _confirmed(question: str) -> bool:
+    hide_bar()
+    return click.confirm(question, err=True)
+
+
 def ask(question: str) -> str:
     """Ask for a passphrase at the terminal, unseen."""
+    hide_bar()
     return str(click.prompt(question, hide_input=True, err=True))
 
 

@@ -40,6 +40,9 @@ _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
 _WIDEST = 1 << 20
 """Columns of a table that no terminal shows: nothing is cut that a program may read."""
 
+_bars: list[Any] = []
+"""The bar of progress that is under way, if one is."""
+
 Part = str | Callable[[], None]
 """A line of text, or a function that prints more than a line: see `table`, `csv_rows` and `tree`."""
 
@@ -286,15 +289,15 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
     if wants_json() or not sys.stderr.isatty():
         yield lambda count: None
         return
-    bars: list[Any] = []
     done, began = 0, time.monotonic()
 
     def advance(count: int) -> None:
         nonlocal done
         done += count
-        if not bars and time.monotonic() - began > 1:
-            bars.append(_started_bar(label, paths))
-        for bar in bars:
+        if not _bars and time.monotonic() - began > 1:
+            _bars.append(_new_bar(label, paths))
+        for bar in _bars:
+            bar.start()
             if done > (bar.tasks[0].total or done):
                 # more is read than the files that were named: what it takes is not known
                 bar.tasks[0].total = None
@@ -303,11 +306,23 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
     try:
         yield advance
     finally:
-        for bar in bars:
-            bar.stop()
+        hide_bar()
+        _bars.clear()
 
 
-def _started_bar(label: str, paths: Iterable[Path]) -> Any:
+def hide_bar() -> None:
+    """Take the bar off the screen before a line or a question; with the next progress it is back."""
+    for bar in _bars:
+        bar.stop()
+
+
+def say(message: str) -> None:
+    """Write a line to stderr, folded, with no bar before or behind it."""
+    hide_bar()
+    click.echo(folded(message, err=True), err=True)
+
+
+def _new_bar(label: str, paths: Iterable[Path]) -> Any:
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import TransferSpeedColumn as Rate
@@ -318,5 +333,4 @@ def _started_bar(label: str, paths: Iterable[Path]) -> Any:
     columns += [TimeRemainingColumn()] if total else []
     bar = Progress(*columns, console=console, transient=True)
     bar.add_task("", total=total or None)
-    bar.start()
     return bar

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+import time
 
 import click
 import pytest
 
-from blockchaintracer.cli.render import command_lines, folded, hanging, table, verdict_line
+from blockchaintracer.cli.render import command_lines, folded, hanging, progress_bar, say, table, verdict_line
 from blockchaintracer.core.verify.outcomes import Conclusion
 
 pytestmark = pytest.mark.fast
@@ -92,3 +94,22 @@ def test_a_heading_is_never_broken_inside_a_word(monkeypatch: pytest.MonkeyPatch
     told = sys.stdout.getvalue()  # type: ignore[attr-defined]
     assert "difference" in click.unstyle(told)
     assert max(map(len, click.unstyle(told).splitlines())) <= 80
+
+
+def test_a_line_that_is_said_stands_apart_from_the_bar_which_then_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Screen(True))
+    for name, value in (("COLUMNS", "80"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    with monkeypatch.context() as clock, progress_bar("hashing") as progress:
+        now = time.monotonic
+        clock.setattr(time, "monotonic", lambda: now() + 2)
+        progress(1)
+        say("a lock file is made, from 1 package that the run loaded or the project names, of 28,212 packages")
+        progress(1)
+    say("done")
+    before, between, after = re.split(r"a lock .* of\n  28,212 packages\n|done\n", screen.getvalue())
+    erased = re.compile(r"\x1b\[2K(\r|\x1b\[[0-9;?]*[A-Za-z])*\Z")
+    for bar in (before, between):
+        assert "hashing" in bar
+        assert erased.search(bar)
+    assert after == ""
