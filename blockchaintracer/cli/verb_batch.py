@@ -63,9 +63,10 @@ def list_batches(lab: Lab) -> Answer:
     """List the open batch's records and the group's anchored batches that this lab made."""
     listed = batches.listed(lab)
     anchored = [[it["root"], it["count"], it["state"], when(it["time"]), it["proofs"]] for it in listed["batches"]]
+    opened = [[it["id"], it["kind"], it["name"]] for it in listed["open"]]
     return Answer(
         listed,
-        table("Open batch", ["record", "kind", "name"], [[it["id"], it["kind"], it["name"]] for it in listed["open"]]),
+        table("Open batch", ["record", "kind", "name"], opened) if opened else "The open batch is empty.",
         table("Anchored", ["root", "records", "state", "time", "proofs"], anchored),
     )
 

@@ -82,7 +82,7 @@ def command(
             if it.state == REPAIRED
         ),
         *([f"Root: ipfs://{done.cid}"] if done.cid else []),
-        *(f"Left out: {what}." for what in done.left_out),
+        *(folded(f"Left out: {what}.") for what in done.left_out),
         *not_searched_lines(done.not_searched),
         *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),
         f"Others {verb} it with:",

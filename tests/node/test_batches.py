@@ -259,6 +259,7 @@ def test_the_verbs_tell_what_was_done(lab, tmp_path):
     # whole, however long: it is copied from there
     assert len(anchored["proofs"]) > 100
     listed = typed("batch", "list", home=home).stdout
+    assert "The open batch is empty." in listed
     assert [anchored["root"], anchored["proofs"]] in [
         [*line.split()[:1], *line.split()[-1:]] for line in listed.split("\n")
     ]

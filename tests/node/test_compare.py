@@ -81,7 +81,7 @@ def test_people_read_tables_and_programs_csv(lab: Lab, runs: list[str]):
 
 def test_wrong_use_is_answered_before_anything_is_written(lab: Lab, runs: list[str], tmp_path: Path):
     for arguments, said in (
-        ([runs[0]], "two or more runs"),
+        ([runs[0]], "two or more runs to compare, got 1\n`query --kind run` lists them"),
         ([runs[0], "ab" * 32], "not stored"),
         ([*runs[:2], "--by", "params.rate"], "params.rate"),
         ([*runs[:2], "--plot", str(tmp_path / "plot.exe")], "png, svg, pdf, got 'exe'"),

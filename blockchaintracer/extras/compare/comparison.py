@@ -69,7 +69,8 @@ def compare(
     """
     once = tuple({run.id: run for run in runs}.values())
     if len(once) < 2:
-        raise InputError(f"expected two or more runs to compare, got {len(once)}")
+        hint = "`query --kind run` lists them; `compare --where CONDITION` takes all that it finds."
+        raise InputError(f"expected two or more runs to compare, got {len(once)}", hint=hint)
     if not 0.5 <= confidence < 1:
         raise InputError(f"expected a confidence from 0.5 to below 1, got {confidence}")
     names = sorted({name for run in once for name in run.fields}, key=lambda name: (section_of(name), name))

@@ -328,7 +328,7 @@ def parameters(evidence: RunEvidence) -> Finding:
         return failed("the run states no parameter")
     template = evidence.run.template
     if template is None:
-        return unknown(f"{len(given)} parameters are stated; without a template nothing says what is complete")
+        return unknown(f"{counted(len(given), 'parameter')} stated; without a template nothing says what is complete")
     try:
         load_template(template.name, template.version)
     except InputError:

@@ -62,8 +62,8 @@ def _items(result: Score) -> Iterator[str]:
 
 
 def _lines(result: Score) -> Iterator[str]:
-    yield f"Run            {result.run}"
-    yield f"Rubric         version {result.rubric['version']}, SHA-256 {result.rubric['sha256']}"
+    yield hanging("Run            ", result.run)
+    yield hanging("Rubric         ", f"version {result.rubric['version']}, SHA-256 {result.rubric['sha256']}")
     for note in result.notes:
         yield click.style(f"Note           {plain(note)}", fg="yellow")
     if result.documentation is None or result.evidence is None:
