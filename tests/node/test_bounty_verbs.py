@@ -2,6 +2,7 @@
 moves."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -121,9 +122,10 @@ def sent(lab: Lab, **transaction: str) -> dict[str, Any]:
     lab.chain.ask("anvil_setBalance", MINTER, hex(10**20))
     lab.chain.ask("anvil_impersonateAccount", MINTER)
     identifier = lab.chain.ask("eth_sendTransaction", {"from": MINTER, "gas": hex(5 * 10**6), **transaction})
-    receipt = lab.chain.ask("eth_getTransactionReceipt", identifier)
+    while not (receipt := lab.chain.ask("eth_getTransactionReceipt", identifier)):
+        time.sleep(0.05)  # a busy node includes it a moment later
     assert receipt["status"] == "0x1"
-    return receipt
+    return dict(receipt)
 
 
 class Money:
