@@ -113,7 +113,7 @@ def seen(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
     }
     of_group = IdentityEvidence(domain, holder_name(domain, group=7), (claim(domain, key, group=7),))
     history = json.dumps([[9e16, 1], [9e16 + 16, 2]]).encode()
-    for number, data in enumerate(dense(domain, record["id"], 4, 1000)):
+    for number, data in enumerate(dense(domain, record["id"], 8, 1000)):
         put(f"dense/keys/{number}.json", data)
     good = put("good.proof", honest)
     trusted = {"files": [good], "fields": {"block": " ".join(blocks_of(honest))}, "press": True, "expects": "Its life"}
@@ -135,8 +135,6 @@ def seen(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
         "steps": {"files": [put("h.json", history), put("h.proof", run_of(1, history))], "expects": "step by step"},
         "dense": {"files": [good], "folder": str(folder / "dense"), "expects": "The same as a list"},
     }  # fmt: skip
-    for visit in visits.values():
-        visit["seconds"] = 60
     told = drive("visit.mjs", {"page": PAGE.as_uri(), "visits": [*visits.values()]}, folder)
     return dict(zip(visits, told, strict=True))
 

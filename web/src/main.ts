@@ -29,10 +29,12 @@ let isChosen = !reliesOn(question);
 let digests: Digested[] = [];
 let copies: PublishedCopies | undefined;
 let running = 0;
-/** Drops so far: one that is still read is given up for the next, and not because Check was pressed meanwhile. */
-let drops = 0;
-/** Whether a drop is still read: no outcome is shown before its end. */
-let isReading = false;
+/** How often all was given up: what is still read by then counts no longer. */
+let stops = 0;
+/** Drops that are still read: no outcome is shown before their end. */
+let reading = 0;
+/** The end of the last drop. */
+let last: Promise<void> = Promise.resolve();
 /** Records whose lives and lineages are shown. */
 const MOST_ROOTS = 8;
 const MOST_LINES = 200;
@@ -48,7 +50,7 @@ const homes = h("div", { class: "noprint" });
 // -- what is given
 
 function intake(): HTMLElement {
-  const chosen = (event: Event): void => void take([...((event.target as HTMLInputElement).files ?? [])].map(given));
+  const chosen = (event: Event): void => take([...((event.target as HTMLInputElement).files ?? [])].map(given));
   const some = h("input", { type: "file", multiple: true, id: "files", change: chosen });
   const folder = h("input", { type: "file", webkitdirectory: true, id: "folder", change: chosen });
   const text = h("input", { id: "paste", autocomplete: "off", spellcheck: "false", value: question.id });
@@ -95,15 +97,17 @@ function intake(): HTMLElement {
 
 const given = (file: File): Given => ({ file, path: file.webkitRelativePath || file.name });
 
-async function take(items: Given[]): Promise<void> {
+function take(items: Given[]): void {
   if (!items.length) return;
-  const round = ++drops;
+  const round = stops;
   running++;
+  reading++;
   clear();
-  await attempt(async () => {
-    isReading = true;
-    const fresh = await digestAll(items, round).finally(() => round === drops && (isReading = false));
-    if (round !== drops) return;
+  // what is dropped while something else is read comes after it
+  last = attempt(async () => {
+    await last;
+    const fresh = await digestAll(items, round).finally(() => round === stops && reading--);
+    if (round !== stops) return;
     // a file or folder of a name takes the place of an older one; of one drop each counts, whatever it is called
     const root = ({ path }: Given): string => path.split("/")[0]!;
     const names = new Set(fresh.map(root));
@@ -134,7 +138,7 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
     } catch {
       throw new InputError(T.unread(file.name));
     }
-    if (round !== drops) return [];
+    if (round !== stops) return [];
     before += file.size;
   }
   status.replaceChildren();
@@ -272,9 +276,9 @@ function look(id: string, place?: { chain: string; registry: string }): void {
 
 /** Give up what is still read. */
 function stop(): void {
-  drops++;
+  stops++;
   running++;
-  isReading = false;
+  reading = 0;
 }
 
 /** Take away what was said before: nothing of it is about what is asked now. */
@@ -286,7 +290,7 @@ function clear(): void {
 async function show(): Promise<void> {
   const round = ++running;
   clear();
-  if (isReading) return;
+  if (reading) return;
   const proofs = [...Map.groupBy(digests.filter(({ use }) => use === "proof"), ({ sha256 }) => sha256).values()].map(([proof]) => proof!);
   const isData = digests.some(({ use }) => use === "data");
   if (!proofs.length && !isData && !question.id) {
