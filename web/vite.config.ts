@@ -28,11 +28,11 @@ const IN_WORKER = fileURLToPath(new URL("../node_modules/hash-wasm/", import.met
 /** The licences of what is in the page: they have to go along with it. */
 function licences(modules: readonly string[]): string {
   const packages = new Set(modules.flatMap((path) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path.replace("\0", ""))?.[0] ?? []));
-  const texts = [...packages].sort().map((folder) => {
+  const texts = [...packages].map((folder) => {
     const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
     return `${folder.split("/node_modules/").at(-1)}\n${file ? readFileSync(`${folder}/${file}`, "utf8").trim() : "MIT"}`;
   });
-  return [...new Set(texts)].join("\n\n").replaceAll("--", "- -");
+  return [...new Set(texts)].sort().join("\n\n").replaceAll("--", "- -");
 }
 
 function oneFile(): Plugin {
