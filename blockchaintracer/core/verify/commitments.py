@@ -82,22 +82,23 @@ def check_batch(
     """Check that a record with the batch flag is from a batch: by events, state and Merkle path."""
     if not status.is_batched:
         return
-    if commitment.root is None:
+    # a proof at hand may be of another batch that holds it, too
+    if not (root := commitment.root or record.batch):
         gap = registry.history.gap
         detail = f"it is from a batch (state); which one is unknown: {gap}, and no proof is at hand"
         if not gap:
             detail = "the registry says that it is from a batch, its events name none"
         yield Check("batch", Outcome.UNKNOWN if gap else Outcome.FAIL, detail)
         return
-    if path := record.path if record.batch == commitment.root else registry.kept_path(record.id, commitment.root):
-        yield check_path(registry, record, commitment.root, path)
+    if path := record.path if record.batch == root else registry.kept_path(record.id, root):
+        yield check_path(registry, record, root, path)
         return
     arguments = arguments_of(registry, record.transaction, "materialize")
     if arguments is None:
-        detail = f"from the batch {commitment.root} by another contract's call, which the transaction doesn't show"
-        yield Check("batch", Outcome.UNKNOWN, detail, {"root": commitment.root})
+        detail = f"from the batch {root} by another contract's call, which the transaction doesn't show"
+        yield Check("batch", Outcome.UNKNOWN, detail, {"root": root})
         return
-    yield check_path(registry, record, commitment.root, [to_hex(part) for part in arguments["proof"]])
+    yield check_path(registry, record, root, [to_hex(part) for part in arguments["proof"]])
 
 
 def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:
