@@ -23,11 +23,13 @@ from blockchaintracer.lab.store.sources import public_name, read_page
 
 if TYPE_CHECKING:
     from blockchaintracer.core.manifest import Manifest
+    from blockchaintracer.core.manifest.predicates import IdentityStatement
 
 FOLDER = "identities"
 LIMIT = 4 << 20
 """Bytes of one file at most."""
 MAX_RECORDS = 200
+_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 PAGE_LIMIT = 1 << 17
 """Bytes of a page that a file holds at most. A larger one is in the published objects alone."""
 
@@ -188,14 +190,17 @@ def of_a_bundle(home: Home, domain: Domain, records: Iterable[RecordKey]) -> lis
         for _, data in kept_files(home, (), name):
             kept = parse_json(data, file_name(name))
             claims = [it for it in kept["records"] if it["key"]["kind"] == Kind.IDENTITY_CLAIM]
-            kept["records"] = [it for it in claims if _is_signed_by_key(IdentityRecord.from_json(it).manifest)]
+            stated: list[Any] = [IdentityRecord.from_json(it).manifest.predicate for it in claims]
+            kept["records"] = [
+                it for it, said in zip(claims, stated, strict=True) if is_signed_by_key(said.statement, said.signature)
+            ]
             found += [kept] if kept["records"] else []
     return found
 
 
-def _is_signed_by_key(claim: Manifest) -> bool:
+def is_signed_by_key(statement: IdentityStatement, signature: str) -> bool:
     """Return whether the account's own key signed. Without a chain nobody else's signature can be checked, and a claim
-    that is refused makes the whole bundle fail."""
-    statement, signature = claim.predicate.statement, claim.predicate.signature  # type: ignore[union-attr]
-    signer = signed_by(bytes.fromhex(statement.digest()), from_hex(signature))
-    return signer is not None and signer.lower() == statement.account
+    that is refused makes a whole bundle fail. A signature has one form: low s (EIP-2), v of 27 or 28."""
+    data = from_hex(signature)
+    is_plain = data[64] in (27, 28) and int.from_bytes(data[32:64]) <= _HALF_N
+    return is_plain and (signed_by(bytes.fromhex(statement.digest()), data) or "").lower() == statement.account

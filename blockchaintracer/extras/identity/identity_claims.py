@@ -20,15 +20,13 @@ from blockchaintracer.core.record import (
     from_hex,
     to_hex,
 )
-from blockchaintracer.core.verify.inclusion import signed_by
 from blockchaintracer.extras.identity.identifiers import TITLES, ens_chain, normal
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.kept_identities import holder_name
+from blockchaintracer.lab.kept_identities import holder_name, is_signed_by_key
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.commit import commit, require_recorder
 from blockchaintracer.lab.recording.content import not_before
 
-_HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _ERC_1271 = bytes.fromhex("1626ba7e")
 _CLOCKS_S = 300
 """How far the clock of who signs may be ahead of the chain's."""
@@ -138,11 +136,8 @@ def _accepts(lab: Lab, claim: IdentityClaimPredicate, block: int) -> bool:
 
 
 def require_signed(statement: IdentityStatement, signature: str) -> None:
-    """Refuse a statement that its account did not sign. A signature has one form: low s (EIP-2), v of 27 or 28."""
-    data, signer = from_hex(signature), None
-    if data[64] in (27, 28) and int.from_bytes(data[32:64], "big") <= _HALF_N:
-        signer = signed_by(bytes.fromhex(statement.digest()), data)
-    if signer is None or signer.lower() != statement.account:
+    """Refuse a statement that the key of its account did not sign."""
+    if not is_signed_by_key(statement, signature):
         raise NotSigned(f"the statement is not signed by {checksummed(statement.account)}")
 
 
