@@ -535,8 +535,7 @@ def identities() -> Iterator[Case]:
     changed = {"the malleable twin of a signature": signature[:66] + high + ("1c" if signature[-2:] == "1b" else "1b")}
     changed |= {"a signature with v of 0": signature[:-2] + "00", "no signature": "0x" + "00" * 65}
     for name, given in changed.items():
-        manifest = parse_manifest(rfc8785.dumps(edited(whole, ["predicate", "signature"], given)))
-        entries[name] = IdentityRecord(replace(entries["an ORCID"].key, manifest=manifest.digest()), manifest)
+        entries[name] = with_signature(entries["an ORCID"], given)
     for name, entry in entries.items():
         shown = {"key": entry.key.as_json(), "manifest": entry.manifest.to_json()}
         about = {"name": name, "chainId": "1", "registry": REGISTRY, **shown}
@@ -545,6 +544,13 @@ def identities() -> Iterator[Case]:
             yield about | {"claim": f"0x{said.digest()}", "account": said.account, "group": said.group or 0}
         except InputError:
             yield about | {"refused": True}
+
+
+def with_signature(entry: IdentityRecord, signature: str) -> IdentityRecord:
+    """A claim with another signature."""
+    plain = edited(entry.manifest.to_json(), ["predicate", "signature"], signature)
+    manifest = parse_manifest(rfc8785.dumps(plain))
+    return IdentityRecord(replace(entry.key, manifest=manifest.digest()), manifest)
 
 
 def pages() -> Iterator[Case]:
@@ -761,6 +767,9 @@ def proofs() -> Iterator[Case]:
     whole = evidence.with_evidence(plain)
     claimed, renewed = whole["identities"][0], whole["renewals"][0]
 
+    def unsigned(entry: IdentityRecord) -> dict[str, Any]:
+        return {"identities": [evidence.identities(domain, key, entry)]}
+
     def renewing(**fields: Any) -> Any:
         return [evidence.renewal(domain, key, manifest | {"predicate": {"subjectType": "file"}}, **fields).as_json()]
 
@@ -768,8 +777,10 @@ def proofs() -> Iterator[Case]:
         "all of it": whole,
         "of a batch": batched,
         "a claim of another": plain | {"identities": [claimed | {"holder": f"{claimed['holder'][:-1]}0"}]},
-        "a claim that is signed by another": plain
-        | {"identities": [evidence.identities(domain, key, evidence.claim(domain, key, STRANGER))]},
+        "a claim that another signed, or code": plain | unsigned(evidence.claim(domain, key, STRANGER)),
+        "a claim that no key can sign, or code did": plain
+        | unsigned(with_signature(evidence.claim(domain, key), f"0x{'ff' * 65}")),
+        "a claim that another signed, replayed": plain | unsigned(evidence.claim(domain, key, STRANGER, chainId="5")),
         "claims of a later version": plain | {"identities": [edited(claimed, ["type"], claimed["type"][:-1] + "2")]},
         "a renewal of another content": plain | {"renewals": renewing()},
         "a renewal of another content by another group": plain | {"renewals": renewing(group=9)},

@@ -1,5 +1,5 @@
 /** Who stands behind a record, by claims of identity that are here, and what its group is called. No other side is asked. */
-import { checkIdentityClaim, identityTitle, InputError, keyIn, readIdentities } from "@blockchaintracer/sdk";
+import { checkIdentityClaim, identityTitle, InputError, keyIn, NotSigned, readIdentities } from "@blockchaintracer/sdk";
 import type { Domain, Hex, IdentityClaim, IdentityEntry, Json, JsonObject, Registry } from "@blockchaintracer/sdk";
 import { kinds, labRegistryAbi, relations, roles } from "@blockchaintracer/contracts";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
@@ -35,7 +35,8 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
       claim = checkIdentityClaim(entry.manifest, entry.key, domain);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      names.push({ title: T.claim.one, state: T.claim.refused, details: [`${error.message}.`], counts: false });
+      const no = error instanceof NotSigned ? { state: T.claim.undecided, details: [T.claim.unsigned(error.claim.account)] } : { state: T.claim.refused, details: [`${error.message}.`] };
+      names.push({ title: T.claim.one, ...no, counts: false });
       continue;
     }
     const title = T.claim.of(claim.group, identityTitle(claim)) + (claim.unknown ? ` (${claim.unknown})` : "");

@@ -76,6 +76,8 @@ export const T = {
     unconfirmed: "not confirmed",
     withdrawn: "withdrawn",
     refused: "refused",
+    undecided: "unknown",
+    unsigned: (account: string) => `The key of ${account} did not sign it: it is forged, unless the account is a contract whose code did. \`blockchaintracer verify --check-identity\` asks that.`,
     signed: (group: number, account: string) =>
       group
         ? `${account} signed that the group is this. Nobody was asked whether it may speak for the group, nor the other side.`

@@ -3,6 +3,8 @@ confirmed needs a node (`verify ID --check-identity`)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import IDENTITIES
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate
@@ -10,9 +12,11 @@ from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain
 from blockchaintracer.core.verify.bundle import ProvenBundle
 from blockchaintracer.core.verify.outcomes import Check, Outcome
-from blockchaintracer.extras.identity.holders import SIGNED, Holder, is_same
-from blockchaintracer.extras.identity.identity_claims import check_claim, holder_of, title
+from blockchaintracer.extras.identity.holders import SIGNED, UNDECIDED, Holder, is_same
+from blockchaintracer.extras.identity.identity_claims import NotSigned, check_claim, holder_of, title
 from blockchaintracer.lab.kept_identities import IdentityEvidence, holders_of
+
+_CODE = "its code took the signature (ERC-1271). Ask a node: `verify ID --check-identity`"
 
 
 def judged(bundle: ProvenBundle) -> tuple[list[Check], list[Holder]]:
@@ -28,13 +32,20 @@ def judged(bundle: ProvenBundle) -> tuple[list[Check], list[Holder]]:
             if evidence.holder not in about or not is_same(evidence.domain, domain):
                 raise InputError("it is about no author or group of these records")
             for entry in evidence.entries:
-                if isinstance(entry.manifest.predicate, IdentityClaimPredicate):
-                    said = check_claim(entry.manifest, entry.key, domain).statement
-                    if holder_of(domain, said) != evidence.holder:
-                        raise InputError("it is a claim about another account or group")
-                    holders.append(Holder.of(said, SIGNED, domain.record_id(entry.key), "a proof"))
-                    detail = f"{said.account} signed to be {title(said)}; nobody was asked whether it is so"
-                    checks.append(Check("identity", Outcome.PASS, detail))
+                if not isinstance(entry.manifest.predicate, IdentityClaimPredicate):
+                    continue
+                said, state, told = entry.manifest.predicate.statement, SIGNED, "nobody was asked whether it is so"
+                try:
+                    check_claim(entry.manifest, entry.key, domain)
+                except NotSigned as error:
+                    # the code of an account takes what bytes it likes: no form of a signature shows that it is forged
+                    state, told = UNDECIDED, f"{error.message}: it is forged, unless {_CODE}"
+                if holder_of(domain, said) != evidence.holder:
+                    raise InputError("it is a claim about another account or group")
+                holder = Holder.of(said, state, domain.record_id(entry.key), "a proof")
+                holders.append(replace(holder, reason=told if state == UNDECIDED else ""))
+                verb, verdict = ("signed", Outcome.PASS) if state == SIGNED else ("is said", Outcome.UNKNOWN)
+                checks.append(Check("identity", verdict, f"{said.account} {verb} to be {title(said)}; {told}"))
         except InputError as error:
             checks.append(Check("identity", Outcome.FAIL, f"a claim is refused: {error.message}"))
     return checks, holders

@@ -3,9 +3,12 @@ import type { ProvenBundle } from "./bundle.ts";
 import type { Hex } from "./bytes.ts";
 import { InputError, UnknownVersion } from "./errors.ts";
 import { formatOf } from "./formats.ts";
-import { checkIdentityClaim, holderName, identityTitle, readIdentities } from "./identity.ts";
+import { checkIdentityClaim, holderName, identityTitle, NotSigned, readIdentities } from "./identity.ts";
+import type { IdentityClaim } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
+import type { Manifest } from "./manifest.ts";
 import { globalId } from "./record.ts";
+import type { Domain, RecordKey } from "./record.ts";
 import { compareRenewal, readRenewal, ROOT_TEXT } from "./renewal.ts";
 import type { Compared, Renewal } from "./renewal.ts";
 import type { Check } from "./standing.ts";
@@ -47,17 +50,27 @@ export function* checkIdentities(bundle: ProvenBundle): Generator<Check> {
       if (!isHere || !about.has(file.holder)) throw new InputError("it is about no author or group of these records");
       for (const { key, manifest } of file.records) {
         if (manifest.predicate["statement"] === undefined) continue;
-        const claim = checkIdentityClaim(manifest, key, domain);
+        const { claim, why } = claimed(manifest, key, domain);
         if (holderName(domain, claim.group ? { group: claim.group } : { account: claim.account }) !== file.holder) {
           throw new InputError("it is a claim about another account or group");
         }
-        const detail = `${claim.account} signed to be ${identityTitle(claim)}; ${claim.unknown ?? "nobody was asked whether it is so"}`;
-        yield { name: "identity", verdict: claim.unknown ? "unknown" : "pass", detail, claim };
+        const detail = `${claim.account} ${why ? "is said" : "signed"} to be ${identityTitle(claim)}; ${why ?? claim.unknown ?? "nobody was asked whether it is so"}`;
+        yield { name: "identity", verdict: why || claim.unknown ? "unknown" : "pass", detail, claim };
       }
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       yield { name: "identity", verdict: "fail", detail: `a claim is refused: ${error.message}` };
     }
+  }
+}
+
+/** A claim, and why it is open whether it is forged: the code of an account takes what bytes it likes, so no form of a signature shows it. */
+function claimed(manifest: Manifest, key: RecordKey, domain: Domain): { claim: IdentityClaim; why?: string } {
+  try {
+    return { claim: checkIdentityClaim(manifest, key, domain) };
+  } catch (error) {
+    if (!(error instanceof NotSigned)) throw error;
+    return { claim: error.claim, why: `${error.message}: it is forged, unless its code took the signature (ERC-1271). Ask a node` };
   }
 }
 

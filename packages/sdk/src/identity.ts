@@ -37,6 +37,17 @@ export interface IdentityEntry {
   manifest: Manifest;
 }
 
+/** The key of the account did not sign a claim. If the account has code, a node tells whether that took the signature (ERC-1271). */
+export class NotSigned extends InputError {
+  override name = "NotSigned";
+  readonly claim: IdentityClaim;
+
+  constructor(claim: IdentityClaim) {
+    super(`the statement is not signed by ${claim.account}`);
+    this.claim = claim;
+  }
+}
+
 const TITLES = { orcid: "ORCID", domain: "domain", github: "GitHub", ens: "ENS" };
 const MAX_BYTES = 4 << 20;
 const rule = object({
@@ -88,6 +99,7 @@ export function readIdentities(value: Json): { domain: Domain & { chainId: bigin
 /**
  * Return the claim that a record commits to, if its statement is of this registry, group and author, and signed.
  *
+ * @throws NotSigned if the account's key did not sign it.
  * @throws InputError with the first reason why it is none: nothing of it counts.
  */
 export function checkIdentityClaim(manifest: Manifest, key: RecordKey, domain: Domain): IdentityClaim {
@@ -107,11 +119,10 @@ export function checkIdentityClaim(manifest: Manifest, key: RecordKey, domain: D
   if (isNormal === false) throw new InputError(`${JSON.stringify(said.identifier)} is not the one form of this ${TITLES[said.scheme]}`);
   const message = { ...said, group: said.group ?? 0, signedAt: BigInt(said.signedAt) };
   const digest = typedDigest({ chainId: BigInt(said.chainId), registry: said.registry }, "IdentityClaim", message);
-  if (signerOf(digest, fromHex(manifest.predicate["signature"] as string), true) !== said.account) {
-    throw new InputError(`the statement is not signed by ${said.account}`);
-  }
   const unknown = isNormal ? undefined : "whether its international name is in its one form is not checked here";
-  return { account: said.account, group: said.group ?? 0, scheme: said.scheme, identifier: said.identifier, claim: `0x${bytesToHex(digest)}`, unknown };
+  const claim: IdentityClaim = { account: said.account, group: said.group ?? 0, scheme: said.scheme, identifier: said.identifier, claim: `0x${bytesToHex(digest)}`, unknown };
+  if (signerOf(digest, fromHex(manifest.predicate["signature"] as string), true) !== said.account) throw new NotSigned(claim);
+  return claim;
 }
 
 /** Whether an identifier is in its one form; undefined for an international name, which is not decided here. */

@@ -17,7 +17,7 @@ export type { WitnessReceipt, WitnessStanding, WitnessTime } from "./witness.ts"
 export { compareRenewal, readRenewal } from "./renewal.ts";
 export type { Compared, Renewal } from "./renewal.ts";
 export type { RenewalFound } from "./evidence.ts";
-export { checkIdentityClaim, identityTitle, readIdentities } from "./identity.ts";
+export { checkIdentityClaim, identityTitle, NotSigned, readIdentities } from "./identity.ts";
 export type { IdentityClaim, IdentityEntry } from "./identity.ts";
 export { confirmIdentity, namesClaim } from "./other-side.ts";
 export type { Confirmation, Named } from "./other-side.ts";
