@@ -185,38 +185,71 @@ class Sources:
 # judging
 
 
-class Verdicts:
-    """A pytest plugin: which tests fail and how long each takes; the tests to run first, and those to leave out."""
+class Wanted(NamedTuple):
+    """What a process of tests is to run: on which compiler output, which test first, and what to leave out."""
 
-    def __init__(self, first: str = "", left_out: Iterable[str] = (), seconds: dict[str, float] | None = None) -> None:
+    compiled: str
+    first: str = ""
+    left_out: frozenset[str] = frozenset()
+    seconds: dict[str, float] | None = None
+    """What each test took on the original: the quickest come first."""
+    to_the_end: bool = False
+
+
+class Forks:
+    """A pytest plugin: when the tests are collected, forks for each request and runs them there.
+
+    To collect them takes as long as most mutants live.
+    """
+
+    def __init__(self, parent: Connection) -> None:
+        self.parent = parent
         self.failed: list[str] = []
         self.seconds: Counter[str] = Counter()
-        self._first, self._left_out, self._known = first, set(left_out), seconds or {}
 
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        items[:] = [item for item in items if item.nodeid not in self._left_out]
-        items.sort(key=lambda item: (item.nodeid != self._first, self._known.get(item.nodeid, 0)))
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            raise RuntimeError(f"{report.nodeid} can't be collected")
+
+    def pytest_runtestloop(self, session: Any) -> object:
+        from tests.support.artifacts import artifact
+
+        if artifact.cache_info().currsize:
+            raise RuntimeError("expected no contract to be read before the tests run: it would be the original's")
+        while True:
+            try:
+                wanted: Wanted = self.parent.recv()
+            except EOFError:
+                return True
+            if (child := os.fork()) == 0:
+                self.choose(wanted, session)
+                return None
+            if status := os.waitpid(child, 0)[1]:
+                self.parent.send(os.waitstatus_to_exitcode(status))
+
+    def choose(self, wanted: Wanted, session: Any) -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, 2 * SECONDS))
+        # a mutant that never ends may fill memory before its time is over
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        os.environ["COMPILED_CONTRACTS"] = wanted.compiled
+        session.config.option.maxfail = 0 if wanted.to_the_end else 1
+        items = [item for item in session.items if item.nodeid not in wanted.left_out]
+        known = wanted.seconds or {}
+        items.sort(key=lambda item: (item.nodeid != wanted.first, known.get(item.nodeid, 0)))
+        session.items[:] = items
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] += report.duration
         if report.failed:
             self.failed.append(report.nodeid)
 
-    def pytest_collectreport(self, report: Any) -> None:
-        if report.failed:
-            self.failed.append(report.nodeid)
 
-
-def run_fast(compiled: str, options: list[str], plugin: Verdicts, answer: Connection) -> None:
-    """Runs the fast tests on a file of compiler output, in a process of its own."""
+def serve(parent: Connection) -> None:
+    """Collects the fast tests and runs them as often as it is asked, each time in a process of its own."""
     import hypothesis
     import pyrevm
     import pytest
 
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, 2 * SECONDS))
-    # a mutant that never ends may fill memory before its time is over
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-    os.environ["COMPILED_CONTRACTS"] = compiled
     # without the optimizer the code is larger than a chain takes
     pyrevm.CfgEnv = functools.partial(pyrevm.CfgEnv, limit_contract_code_size=1 << 20)
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
@@ -231,8 +264,11 @@ def run_fast(compiled: str, options: list[str], plugin: Verdicts, answer: Connec
         *(f"-pno:{name}" for name in ("ape_test", "cacheprovider", "unraisableexception", "xdist")),
     ]
     in_process = ("-m", "not (node or live or fast)")
-    pytest.main([*options, *quick, *in_process, "--rootdir", str(ROOT), *_files(FAST)], plugins=[plugin])
-    answer.send((plugin.failed, dict(plugin.seconds)))
+    server, forks = os.getpid(), Forks(parent)
+    pytest.main([*quick, *in_process, "--rootdir", str(ROOT), *_files(FAST)], plugins=[forks])
+    if os.getpid() != server:
+        parent.send((forks.failed, dict(forks.seconds)))
+        os._exit(0)
 
 
 class Judge:
@@ -243,13 +279,18 @@ class Judge:
         self._context = multiprocessing.get_context("forkserver")
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         self._context.set_forkserver_preload(list(PRELOADED))
-        self.left_out, self.seconds = self._fast(sources.compiled, [], Verdicts())
+        self._servers = threading.local()
+        self._killers: dict[str, str] = {}
+        with _written(sources.compiled) as given:
+            failed, self.seconds = self._fast(Wanted(given, to_the_end=True))
+        self.left_out = frozenset(failed)
         self._first_survivor = threading.Lock()
         self._slow_left_out: list[str] | None = None
 
     def __call__(self, mutant: Mutant, first: str) -> tuple[str, str]:
         """The verdict and the test that gave it."""
         text = mutant.apply(self.sources.texts[mutant.path])
+        function = label(mutant).partition(": ")[0]
         try:
             changed = self.sources.part(mutant.path, shipped=False, text=text)
         except ValueError:
@@ -257,14 +298,16 @@ class Judge:
         if bytecode(changed) == self.sources.code(mutant.path, shipped=False):
             return "equivalent", ""
         try:
-            failed, _ = self._fast(
-                self.sources.compiled | changed, ["-x"], Verdicts(first, self._no_judges(mutant), self.seconds)
-            )
+            with _written(self.sources.compiled | changed) as given:
+                # what noticed one change of a function often notices the next
+                first = first or self._killers.get(function, "")
+                failed, _ = self._fast(Wanted(given, first, self._no_judges(mutant), self.seconds))
         except TimeoutError:
             return "killed", "time"
         if failed:
             if failed[0] not in self.seconds:
                 raise RuntimeError(f"{failed[0]} fails, which was not there when the original was tested")
+            self._killers[function] = failed[0]
             return "killed", failed[0]
         with self._first_survivor:
             if self._slow_left_out is None:
@@ -276,35 +319,30 @@ class Judge:
         failed = self._slow(self.sources.shipped | changed, *options)
         return ("killed", failed[0]) if failed else ("survived", "")
 
-    def _no_judges(self, mutant: Mutant) -> list[str]:
+    def _no_judges(self, mutant: Mutant) -> frozenset[str]:
         """The factory's tests hold its code against the registry's, so they would notice any change to the registry."""
         factory = "tests/evm/test_factory.py::"
         strict = [] if mutant.path == FACTORY else [test for test in self.seconds if test.startswith(factory)]
-        return [*self.left_out, *strict]
+        return self.left_out.union(strict)
 
-    def _fast(
-        self, compiled: dict[str, Any], options: list[str], plugin: Verdicts
-    ) -> tuple[list[str], dict[str, float]]:
-        """Which tests failed, and the time that each took.
+    def _fast(self, wanted: Wanted) -> tuple[list[str], dict[str, float]]:
+        """Which tests failed, and the time that each took. Each thread has a process that collected the tests.
 
         Raises:
             TimeoutError: when they took too much time or memory.
         """
-        receive, send = self._context.Pipe(duplex=False)
-        with _written(compiled) as given:
-            process = self._context.Process(target=run_fast, args=(given, options, plugin, send))
-            process.start()
-            send.close()
-            try:
-                answer: tuple[list[str], dict[str, float]] = receive.recv()
-            except EOFError:
-                process.join()
-                # of time or of memory, as revm aborts when it gets none
-                if -(process.exitcode or 0) in {signal.SIGXCPU, signal.SIGABRT}:
-                    raise TimeoutError from None
-                raise RuntimeError(f"a process of tests ended with {process.exitcode}") from None
-            process.join()
+        if not hasattr(self._servers, "ask"):
+            self._servers.ask, other = self._context.Pipe()
+            self._context.Process(target=serve, args=(other,), daemon=True).start()
+            other.close()
+        self._servers.ask.send(wanted)
+        answer: tuple[list[str], dict[str, float]] | int = self._servers.ask.recv()
+        if isinstance(answer, tuple):
             return answer
+        # of time or of memory, as revm aborts when it gets none
+        if -answer in {signal.SIGXCPU, signal.SIGABRT}:
+            raise TimeoutError
+        raise RuntimeError(f"a process of tests ended with {answer}")
 
     def _slow(self, compiled: dict[str, Any], *options: str) -> list[str]:
         command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *options]
