@@ -23,7 +23,7 @@ from blockchaintracer.extras.compare.comparison import RunComparison, compare
 from blockchaintracer.extras.compare.plot import draw
 from blockchaintracer.extras.compare.runs import Compared, compared, flat
 from blockchaintracer.extras.compare.statistics import holm
-from blockchaintracer.extras.compare.verb_compare import _fields
+from blockchaintracer.extras.compare.verb_compare import _cells, _fields, _values
 
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
 SLEEP_B = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
@@ -239,6 +239,37 @@ def test_what_differs_is_told_apart_from_what_is_equal():
     assert set(found.as_json()["equal"]) == {"metrics.m", "params.depth", "seeds.random"}
     with pytest.raises(InputError, match="two or more"):
         compare([a, a])
+
+
+def cells(*values: Any) -> list[str]:
+    found = compare([run(f"r{number}", {}, x=value) for number, value in enumerate(values)])
+    return _cells(_values(found, next(field for field in found.fields if field.name == "params.x")))
+
+
+def test_of_a_long_value_the_part_that_differs_is_shown():
+    program = f"train.py --data {'/a/long/path' * 9} --lr {{}} --epochs 5 {'--more' * 20}"
+    shown = cells(*(program.format(rate) for rate in (0.1, 0.25)))
+    assert ["--lr 0.1 --epochs 5" in shown[0], "--lr 0.25 --epochs 5" in shown[1]] == [True, True]
+    assert all(len(text) < 50 and text[0] == text[-1] == "…" for text in shown)
+    assert cells(program, program)[0].startswith("train.py --data")
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((0.12345678, 0.12345679, 0.12345678), ["0.12345678", "0.12345679", "0.12345678"]),
+        ((1, True, "1", 1.0), ["1", "true", '"1"', "1"]),
+        (("a\u200b", "a\u200c", "a  b", "a b"), ['"a\\u200b"', '"a\\u200c"', '"a  b"', '"a b"']),
+    ],
+)
+def test_values_that_differ_in_little_look_different(values: tuple[Any, ...], shown: list[str]):
+    assert cells(*values) == shown
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text("ab", min_size=30, max_size=90) | st.floats(0, 1), min_size=2, max_size=5))
+def test_no_two_values_that_differ_look_equal(values: list[str | float]):
+    assert len({*cells(*values)}) == len({*values})
 
 
 def artifact(path: str, byte: str) -> Artifact:

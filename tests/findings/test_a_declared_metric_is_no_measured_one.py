@@ -20,7 +20,7 @@ from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.compare.comparison import compare
 from blockchaintracer.extras.compare.plot import draw
 from blockchaintracer.extras.compare.runs import compared
-from blockchaintracer.extras.compare.verb_compare import _cells
+from blockchaintracer.extras.compare.verb_compare import _cells, _values
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.extras.search.rows import columns_of
 from blockchaintracer.extras.search.verb_query import _metrics
@@ -54,6 +54,6 @@ def test_compare_says_which_metrics_are_declared() -> None:
         runs.append(compared(name * 64, Manifest.of(Kind.RUN, run)))
     found = compare(runs)
     [accuracy] = [field for field in found.fields if field.name == "metrics.accuracy"]
-    assert _cells(found, accuracy) == ["0.99 (declared)", "0.96"]
+    assert _cells(_values(found, accuracy)) == ["0.99 (declared)", "0.96"]
     assert "accuracy is declared by a person in 1 run: no program told it." in found.statistics.assumptions
     assert b"accuracy (declared)" in draw(found, "svg")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import pairwise
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,11 @@ _PACKAGES = 20
 """Packages with differences that are listed unasked; more hide what else differs."""
 _SHOWN = 3
 _WIDEST = 40
+_BEFORE = 16
+"""Letters of a long value that are shown before the place where it differs."""
+
+_Value = tuple[bool, Scalar, bool]
+"""A value with whether it is a truth value, which equals a number, and whether a person declares it."""
 
 
 @lab_verb()
@@ -60,9 +68,11 @@ def command(
     \b
     Examples:
       blockchaintracer compare ID ID
-      blockchaintracer compare --where "params.dataset = strain" --by params.lr --plot lr.svg
+      blockchaintracer compare --where "params.dataset = strain" --by params.lr \\
+        --plot lr.svg
       blockchaintracer compare ID ID ID --metric accuracy --json
-      blockchaintracer compare --where "metrics.accuracy > 0" --csv --table statistics
+      blockchaintracer compare --where "metrics.accuracy > 0" \\
+        --csv --table statistics
     """
     comparison = compare_records(lab, record_ids, **options)
     if plot:
@@ -91,10 +101,10 @@ def _fields(comparison: RunComparison, everything: bool) -> Part:
     equal = len(comparison.fields) - len(comparison.differences)
     if len(comparison.runs) <= _SIDE_BY_SIDE:
         columns = ["field", *(_letter(number) for number in range(len(comparison.runs)))]
-        rows = [[field.name, *_cells(comparison, field)] for field in fields]
+        rows = [[field.name, *_cells(_values(comparison, field))] for field in fields]
     else:
         columns = ["field", "values"]
-        rows = [[field.name, _counted(_cells(comparison, field))] for field in fields]
+        rows = [[field.name, _counted(_values(comparison, field))] for field in fields]
     unlisted = [row for row in rows if row[0].startswith("environment.packages.")]
     differ = f"{counted(len(comparison.differences), 'field')} with differences"
     if not everything and len(unlisted) > _PACKAGES:
@@ -103,14 +113,45 @@ def _fields(comparison: RunComparison, everything: bool) -> Part:
     return table(f"{differ}, {equal} equal in all", columns, rows)
 
 
-def _cells(comparison: RunComparison, field: ComparedField) -> list[str]:
+def _values(comparison: RunComparison, field: ComparedField) -> list[_Value]:
     pairs = zip(comparison.runs, field.values, strict=True)
-    return [f"{_cell(value)} (declared)" if field.name in run.declared else _cell(value) for run, value in pairs]
+    return [(isinstance(value, bool), value, field.name in run.declared) for run, value in pairs]
 
 
-def _counted(cells: Sequence[str]) -> str:
-    counts = Counter(cells).most_common()
-    shown = ", ".join(f"{value} (x{count})" if count > 1 else value for value, count in counts[:_SHOWN])
+def _cells(values: Sequence[_Value]) -> list[str]:
+    """Show values of one field in a few letters each, so that two that differ look different."""
+    once = dict.fromkeys((is_truth, value) for is_truth, value, _ in values)
+    texts = [_text(value) for _, value in once]
+    if len({*texts}) < len(texts):
+        texts = [json.dumps(value) for _, value in once]
+    shown = dict(zip(once, _parts_that_differ(texts), strict=True))
+    return [shown[is_truth, value] + " (declared)" * declared for is_truth, value, declared in values]
+
+
+def _parts_that_differ(texts: Sequence[str]) -> Sequence[str]:
+    if max(map(len, texts)) <= _WIDEST:
+        return texts
+    # sorted, each text parts from every other where two neighbours part
+    prefixes = [commonprefix(pair) for pair in pairwise(sorted(texts))]  # noqa: RUF071 -- no paths, letters
+    places = sorted({*map(len, prefixes)}) or [_BEFORE]
+    after = max(_WIDEST // len(places) - _BEFORE, 8)
+    parts: list[list[int]] = []
+    for start, end in ((max(place - _BEFORE, 0), place + after) for place in places):
+        if parts and start <= parts[-1][1]:
+            parts[-1][1] = end
+        else:
+            parts.append([start, end])
+    first, last = parts[0][0], parts[-1][1]
+    return [
+        "…" * (first > 0) + "…".join(text[start:end] for start, end in parts) + "…" * (last < len(text))
+        for text in texts
+    ]
+
+
+def _counted(values: Sequence[_Value]) -> str:
+    counts = Counter(values).most_common()
+    cells = zip(_cells([value for value, _ in counts[:_SHOWN]]), counts, strict=False)
+    shown = ", ".join(f"{cell} (x{count})" if count > 1 else cell for cell, (_, count) in cells)
     return shown + (f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else "")
 
 
@@ -174,11 +215,10 @@ def _letter(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else str(number + 1)
 
 
-def _cell(value: Scalar) -> str:
+def _text(value: Scalar) -> str:
     if value is None:
         return "-"
-    text = plain(f"{value:.6g}" if isinstance(value, float) else str(value))
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return plain(f"{value:.6g}" if isinstance(value, float) else str(value))
 
 
 def _figure(value: float | None, sign: str = "") -> str | None:
