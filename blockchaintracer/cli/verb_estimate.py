@@ -29,7 +29,7 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
     Examples:
       blockchaintracer estimate
       blockchaintracer estimate --network sepolia --json
-      blockchaintracer estimate --gas-price 2.5
+      blockchaintracer estimate --gas-price 2.5    # the same on every network
       blockchaintracer estimate --rpc http://10.0.0.5:8545
     """
     price = None if gas_price is None else int(gas_price * 10**9)
@@ -40,19 +40,28 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
     costs, prices = estimate(chosen or None, price)
     away = {} if chosen else {c.network: c.note for c in costs if c.wei is None}
     rows = [[c.network, c.operation, f"{c.gas:,}", coins(c.wei)] for c in costs if c.network not in away]
-    shown = table(None, ["network", "operation", "gas", "cost in its coin"], rows)
+    columns = ["network", "operation", "gas", "cost in its coin"]
+    if price is not None:
+        # a given price makes the rows of all networks the same
+        rows, columns = [row[1:] for row in rows if row[0] == costs[0].network], columns[1:]
     said = [(met.network, _price(met)) for met in prices] + [(cost.network, cost.note) for cost in costs]
     # what is so of several networks is said once
     of: dict[str, list[str]] = {}
     for network, sentence in dict.fromkeys(said):
         if sentence and network not in away:
             of.setdefault(sentence, []).append(network)
-    lines = [f"{', '.join(names)}: {sentence}" for sentence, names in of.items()]
+    everywhere = {met.network for met in prices} if price is not None and len(prices) > 1 else None
+    lines = [
+        f"{'On every network' if {*those} == everywhere else ', '.join(those)}: {sentence}"
+        for sentence, those in of.items()
+    ]
     if away:
         lines.append(f"Not reached: {', '.join(away)}. --gas-price GWEI estimates without them.")
         lines += [] if rows else [f"Nothing is estimated. {network}: {note}" for network, note in [*away.items()][:1]]
     data = {"costs": costs, "prices": prices}
-    return Answer(data, *([shown] if rows else []), *map(folded, lines), exit_code=0 if rows else 3)
+    return Answer(
+        data, *([table(None, columns, rows)] if rows else []), *map(folded, lines), exit_code=0 if rows else 3
+    )
 
 
 def _price(met: Met) -> str:

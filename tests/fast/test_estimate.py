@@ -62,6 +62,16 @@ def test_the_verb_names_every_operation(arguments):
         assert (str(gas) if arguments else f"{gas:,}") in done.output
 
 
+def test_with_a_given_price_there_is_one_table():
+    done = CliRunner().invoke(command, ["--gas-price", "2"])
+    assert [line.split("  ")[0] for line in done.output.splitlines()[:7]] == [
+        "operation",
+        *(operation for operation, _, _ in gas_figures()),
+    ]
+    assert done.output.count("seal") == 1
+    assert "On every network: a new slot costs an unknown amount" in done.output
+
+
 def test_a_sentence_of_several_networks_is_said_once():
     done = CliRunner().invoke(command, ["--gas-price", "1.5"])
     assert done.output.count("without the data fee on Ethereum") == 1
