@@ -137,6 +137,12 @@ class VerbGroup(click.Group):
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)
 
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            # click's own cuts each summary to the width that is left; here it is folded
+            formatter.write_dl([(name, verb.get_short_help_str(2**10)) for name, verb in sorted(self.commands.items())])
+
     def lab_verb(
         self, name: str | None = None, *, writes: bool = False, starts: bool = False, **more: Any
     ) -> Callable[[F], click.Command]:

@@ -34,7 +34,8 @@ def command() -> None:
 
     \b
     Examples:
-      blockchaintracer bounty fund ID --groups 2,3 --share 0.5 --enter-until 14d --verdict-until 28d
+      blockchaintracer bounty fund ID --groups 2,3 --share 0.5 \\
+        --enter-until 14d --verdict-until 28d
       blockchaintracer seal verdict ID reproduced --metric accuracy=0.93
       blockchaintracer bounty enter bounty.json COMMITMENT
       blockchaintracer reveal COMMITMENT
@@ -90,7 +91,8 @@ def fund(
 
     \b
     Examples:
-      blockchaintracer bounty fund ID --groups 2,3 --share 0.5 --enter-until 14d --verdict-until 28d
+      blockchaintracer bounty fund ID --groups 2,3 --share 0.5 \\
+        --enter-until 14d --verdict-until 28d
     """
     now, token = lab.chain.head().timestamp, checksummed(token, "a token's address")
     numbers = groups.split(",")

@@ -21,7 +21,8 @@ def command(shell: str) -> Answer:
     Examples:
       eval "$(blockchaintracer completion bash)"                 in ~/.bashrc
       eval "$(blockchaintracer completion zsh)"                  in ~/.zshrc
-      blockchaintracer completion fish > ~/.config/fish/completions/blockchaintracer.fish
+      blockchaintracer completion fish \\
+        > ~/.config/fish/completions/blockchaintracer.fish
     """
     from blockchaintracer.cli import main
 

@@ -53,7 +53,8 @@ def command(
     Examples:
       blockchaintracer deploy --open
       blockchaintracer deploy --network sepolia --key lab --dry-run
-      blockchaintracer deploy --network sepolia --key lab --verification-input registry.json
+      blockchaintracer deploy --network sepolia --key lab \\
+        --verification-input registry.json
       ape run deploy --network ethereum:sepolia --account lab
     """
     if factory and factory_only:

@@ -41,7 +41,7 @@ def command(
     Examples:
       blockchaintracer export-as ro-crate RUN -o crate
       blockchaintracer export-as croissant DATASET -o croissant.json
-      blockchaintracer export-as dsse ID --sign-with key.pem -o statement.dsse.json
+      blockchaintracer export-as dsse ID --sign-with key.pem -o statement.json
       blockchaintracer export-as sha256sums ID --with-files -o copy/SHA256SUMS
       blockchaintracer export-as ro-crate mlflow:RUN -o crate
     """

@@ -33,10 +33,11 @@ def command() -> None:
 
     \b
     Examples:
-      blockchaintracer publish ID --to ipfs           # what others need of a record
+      blockchaintracer publish ID --to ipfs    # what others need of a record
       blockchaintracer ipfs add data.csv
       blockchaintracer ipfs fetch ipfs://CID/data.csv -o data.csv
-      blockchaintracer ipfs service mine --endpoint https://pins.example/psa --token-env PINS_TOKEN
+      blockchaintracer ipfs service mine --endpoint https://pins.example/psa \\
+        --token-env PINS_TOKEN
       blockchaintracer ipfs pin CID --wait 600
     """
 

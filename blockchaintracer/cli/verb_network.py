@@ -21,7 +21,8 @@ def command() -> None:
     Examples:
       blockchaintracer network list
       blockchaintracer network use sepolia
-      blockchaintracer network add our-chain --chain-id 7777 --rpc http://10.0.0.5:8545
+      blockchaintracer network add our-chain --chain-id 7777 \\
+        --rpc http://10.0.0.5:8545
       blockchaintracer network use devnet
     """
 

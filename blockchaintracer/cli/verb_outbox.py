@@ -51,13 +51,13 @@ def command() -> None:
 
     \b
     Examples:
-      blockchaintracer outbox                       all writes; needs no chain
-      blockchaintracer outbox list --waiting        what still has to reach a block
-      blockchaintracer outbox flush                 send what waits, and again what the chain has lost
-      blockchaintracer outbox flush --wait final    ... and stay until all of it is final
-      blockchaintracer outbox flush --watch         ... and what other processes hand over, until Ctrl-C
-      blockchaintracer outbox sign request.json     sign what waits, for another key to send
-      blockchaintracer outbox relay request.json    send what a member signed, and pay for it
+      blockchaintracer outbox
+      blockchaintracer outbox list --waiting
+      blockchaintracer outbox flush
+      blockchaintracer outbox flush --wait final    # and stay until all is final
+      blockchaintracer outbox flush --watch         # for other processes, too
+      blockchaintracer outbox sign request.json     # for another key to send
+      blockchaintracer outbox relay request.json    # send what a member signed
     """
 
 

@@ -32,14 +32,19 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     Examples:
       blockchaintracer record data.csv
       blockchaintracer record --dataset data.csv --name "survey 2026"
-      blockchaintracer record --dataset data.csv --model model.json --param lr=0.1 --metric accuracy=0.93
+      blockchaintracer record --dataset data.csv --model model.json \\
+        --param lr=0.1 --metric accuracy=0.93
       blockchaintracer record --from run.yaml
       blockchaintracer record --private-param lr=0.1 --metric accuracy=0.93
-      blockchaintracer record --dataset patients.csv --encrypt-to age1… --encrypt-to mine
-      blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
-      blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
+      blockchaintracer record --dataset patients.csv \\
+        --encrypt-to age1… --encrypt-to mine
+      blockchaintracer record --dataset data.csv \\
+        -- python train.py --data data.csv --seed 7
+      blockchaintracer record --artifact result.json --kind result \\
+        --parent ID:derived-from
       blockchaintracer record --dataset data.csv --wait final
-      blockchaintracer record --reproduces eip155:1:0x…/ID --metric accuracy=0.93 -- python train.py
+      blockchaintracer record --reproduces eip155:1:0x…/ID \\
+        --metric accuracy=0.93 -- python train.py
     """
     make_ready(lab)
     with progress_bar("hashing and keeping", request.paths) as progress:

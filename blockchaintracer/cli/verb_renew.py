@@ -53,7 +53,7 @@ def command(
     \b
     Examples:
       blockchaintracer renew ID
-      blockchaintracer renew --all                 # by cron: what has something new, and stamps that are lacking
+      blockchaintracer renew --all    # what is new or lacks a stamp
       blockchaintracer renew ID --tsa https://tsa.example/tsr
       blockchaintracer renew ID --from https://lab.example/published
     """

@@ -38,7 +38,8 @@ def command() -> None:
 
     \b
     Examples:
-      blockchaintracer seal record --artifact plan.md --kind plan --name "the plan"
+      blockchaintracer seal record --artifact plan.md --kind plan \\
+        --name "the plan"
       blockchaintracer seal verdict ID reproduced --metric accuracy=0.93
       blockchaintracer seal list
       blockchaintracer reveal COMMITMENT
@@ -55,7 +56,8 @@ def record(lab: Lab, request: Request) -> Answer:
 
     \b
     Examples:
-      blockchaintracer seal record --artifact plan.md --kind plan --name "the plan"
+      blockchaintracer seal record --artifact plan.md --kind plan \\
+        --name "the plan"
       blockchaintracer seal record --param threshold=8 -- python search.py --blind
     """
     with progress_bar("hashing and keeping", request.paths) as progress, seals.sealing(lab):

@@ -132,17 +132,18 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
       blockchaintracer verify data.csv
       blockchaintracer verify folder/ --record ID
       blockchaintracer verify ID --from https://lab.example/published
-      blockchaintracer verify ID --check-identity    (asks ORCID, domains, GitHub and ENS who stands behind it)
+      blockchaintracer verify ID --check-identity
       blockchaintracer verify --before ID_A ID_B
       blockchaintracer verify --proof result.proof data.csv --network base
       blockchaintracer verify --proof result.proof --trust-block HASH
-      blockchaintracer verify --proof proof.json    (what `batch anchor` wrote)
-      blockchaintracer verify --proof learning-rate.json    (what `disclose` wrote)
+      blockchaintracer verify --proof proof.json    # what `batch anchor` wrote
+      blockchaintracer verify --proof learning-rate.json    # of `disclose`
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
-      blockchaintracer verify ID --from archive --registry ADDRESS --trust-block HASH    (no network)
+      blockchaintracer verify ID --from archive --registry ADDRESS \\
+        --trust-block HASH    # needs no network
       blockchaintracer verify ID --community ligo
       blockchaintracer verify ID --as-of 2031-05-01
-      blockchaintracer verify ID --broken sha256:2041-01-01    (counts only if it was renewed before)
+      blockchaintracer verify ID --broken sha256:2041-01-01
 
     An MLflow run is compared with what MLflow shows of it now: what was changed since is named.
 

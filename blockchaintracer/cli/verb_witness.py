@@ -98,9 +98,10 @@ def command() -> None:
     Examples:
       blockchaintracer witness add ID
       blockchaintracer witness add ID --tsa https://tsa.example/tsr
-      blockchaintracer witness add --all          # by cron: what has no witness yet; exit code 3 if one did not answer
-      blockchaintracer witness upgrade            # a day later: what Bitcoin holds by now
-      blockchaintracer witness verify ID --tsa-root root.pem --bitcoin-headers headers.txt
+      blockchaintracer witness add --all    # what has no witness yet
+      blockchaintracer witness upgrade      # a day later
+      blockchaintracer witness verify ID --tsa-root root.pem \\
+        --bitcoin-headers headers.txt
     """
 
 
@@ -244,7 +245,7 @@ def list_receipts(lab: Lab, things: _Things, output: Path | None) -> Answer:
     \b
     Examples:
       blockchaintracer witness list
-      blockchaintracer witness list ID -o receipts     # then: ots verify SHA.txt.ots; openssl ts -verify ...
+      blockchaintracer witness list ID -o receipts    # for `ots` and `openssl ts`
     """
     receipts, damaged = _kept(lab, things.subjects(lab))
     written = _witness().plain_files(receipts, output) if output else []
@@ -282,8 +283,10 @@ def verify(
     \b
     Examples:
       blockchaintracer witness verify ID --tsa-root root.pem
-      blockchaintracer witness verify ID --bitcoin-block HASH --from https://lab.example/published
-      blockchaintracer witness verify --file result.proof --bitcoin-headers headers.txt --offline
+      blockchaintracer witness verify ID --bitcoin-block HASH \\
+        --from https://lab.example/published
+      blockchaintracer witness verify --file result.proof \\
+        --bitcoin-headers headers.txt --offline
     """
     subjects = things.subjects(lab)
     if not subjects:

@@ -1,5 +1,7 @@
 """Every verb and option says what it is."""
 
+import re
+
 import click
 from click.testing import CliRunner
 
@@ -21,6 +23,15 @@ def test_every_verb_has_help_with_an_example():
         assert done.exit_code == 0, name
         assert "Example" in done.output, name
         assert f"blockchaintracer {name}" in done.output, name
+
+
+def test_no_line_of_a_help_text_is_wider_than_80_columns_and_no_summary_is_cut():
+    for name, command in [*commands(), ("", main)]:
+        parent = click.Context(main, info_name="blockchaintracer")
+        shown = command.get_help(click.Context(command, parent, name, terminal_width=80, max_content_width=80))
+        assert [line for line in shown.splitlines() if len(line) > 80] == [], name
+        for summary in [inner.help for inner in getattr(command, "commands", {}).values()]:
+            assert re.split(r"\.(?=\s|$)", " ".join(summary.split()))[0] in " ".join(shown.split()), name
 
 
 def test_every_option_and_command_says_what_it_is():

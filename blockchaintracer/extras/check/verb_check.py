@@ -30,7 +30,8 @@ def command(
     \b
     Examples:
       blockchaintracer check
-      blockchaintracer check README.md paper.tex --from https://lab.example/published
+      blockchaintracer check README.md paper.tex \\
+        --from https://lab.example/published
       blockchaintracer check results.yaml --group 3 --at-least 12
 
     Exit codes: 0 all hold, 1 one does not, 2 wrong use, 3 chain or source unavailable.

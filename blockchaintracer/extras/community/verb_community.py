@@ -163,7 +163,8 @@ def new(
 
     \b
     Examples:
-      blockchaintracer community new community.json --content book.json --key a.pem.pub --key b.pem.pub --threshold 2
+      blockchaintracer community new community.json --content book.json \\
+        --key a.pem.pub --key b.pem.pub --threshold 2
       blockchaintracer community new community.json --content book.json
     """
     made = make_book.make_book(

@@ -38,9 +38,11 @@ def command() -> None:
     \b
     Examples:
       blockchaintracer identity claim --orcid 0000-0002-1825-0097
-      blockchaintracer identity claim --domain example.org --for-group -o blockchaintracer.json
+      blockchaintracer identity claim --domain example.org --for-group \\
+        -o blockchaintracer.json
       blockchaintracer identity check
-      blockchaintracer identity check ID --from https://lab.example/published --record
+      blockchaintracer identity check ID \\
+        --from https://lab.example/published --record
       blockchaintracer identity list
       blockchaintracer identity revoke ID --reason "left the lab"
     """

@@ -154,7 +154,8 @@ def deployment(
     \b
     Examples:
       blockchaintracer mlflow deployment production "spam filter@champion"
-      blockchaintracer mlflow deployment production "spam filter/3" --action "rolled back" --value ticket=OPS-7
+      blockchaintracer mlflow deployment production "spam filter/3" \\
+        --action "rolled back" --value ticket=OPS-7
     """
     from blockchaintracer.extras.mlflow.model_registry import record_deployment
 
@@ -195,8 +196,10 @@ def webhook(
 
     \b
     Examples:
-      blockchaintracer mlflow webhook --secret-file webhook.secret --tracking-uri http://127.0.0.1:5000
-      blockchaintracer mlflow webhook --secret-file webhook.secret --deployment champion=production
+      blockchaintracer mlflow webhook --secret-file webhook.secret \\
+        --tracking-uri http://127.0.0.1:5000
+      blockchaintracer mlflow webhook --secret-file webhook.secret \\
+        --deployment champion=production
     """
     from blockchaintracer.extras.mlflow.webhook import listen, read_deployments, read_secret
 

@@ -175,7 +175,8 @@ def choose_reports(lab: Lab, off: bool, formats: tuple[str, ...], fields: tuple[
     \b
     Examples:
       blockchaintracer report auto
-      blockchaintracer report auto --format html --format model-card --field limitations="Adults only"
+      blockchaintracer report auto --format html --format model-card \\
+        --field limitations="Adults only"
       blockchaintracer report auto --off
     """
     from blockchaintracer.extras.report.documents import set_reports

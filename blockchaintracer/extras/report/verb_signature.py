@@ -30,8 +30,10 @@ def command(
 
     \b
     Examples:
-      blockchaintracer signature ID --signature model.sig --public-key key.pub
-      blockchaintracer signature ID --signature model.sig --public-key key.pub --record
+      blockchaintracer signature ID --signature model.sig \\
+        --public-key key.pub
+      blockchaintracer signature ID --signature model.sig \\
+        --public-key key.pub --record
 
     Exit codes: 0 it holds, 1 it does not, 2 wrong use, 3 chain unavailable.
     """

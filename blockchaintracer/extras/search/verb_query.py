@@ -41,7 +41,13 @@ from blockchaintracer.lab.plain_text import called
 @click.option("--until", metavar="TIME", help="Not recorded later.")
 @click.option("--subject", metavar="SHA256", help="All records of these bytes, of every author.")
 @click.option("--cid", help="The record with this IPFS address, of its manifest or its subject.")
-@click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Repeatable; all hold.")
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice(STATUSES),
+    metavar="STATUS",
+    help=f"{', '.join(STATUSES)}; repeatable, all hold.",
+)
 @click.option("--ancestors-of", type=RECORD, metavar="ID", help="What this record was made from.")
 @click.option("--descendants-of", type=RECORD, metavar="ID", help="What was made from this record.")
 @click.option("--sort", default="time", show_default=True, help="time, or a number such as metrics.accuracy.")
@@ -77,7 +83,8 @@ def command(
     \b
     Examples:
       blockchaintracer query breast cancer
-      blockchaintracer query --kind run --where "metrics.accuracy > 0.9" --sort metrics.accuracy
+      blockchaintracer query --kind run --where "metrics.accuracy > 0.9" \\
+        --sort metrics.accuracy
       blockchaintracer query --status reproduced --since 2026-01-01 --json
       blockchaintracer query --descendants-of ID --csv
       blockchaintracer query --waiting-for 2 --ascending

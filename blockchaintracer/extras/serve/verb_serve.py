@@ -57,7 +57,8 @@ def command(lab: Lab, folder: Path | None, host: str, port: int, every: float, d
     Examples:
       blockchaintracer serve
       blockchaintracer serve --folder published --port 8080
-      blockchaintracer serve --folder published --database postgresql://ligo@db.example/records
+      blockchaintracer serve --folder published \\
+        --database postgresql://ligo@db.example/records
       curl http://127.0.0.1:8710/v1/records?kind=run
     """
     require("fastapi", "serve")

@@ -137,7 +137,8 @@ def check(
     \b
     Examples:
       blockchaintracer ci-token check ID --check-identity
-      blockchaintracer ci-token check ID --witness-group 5 --from https://lab.example/published
+      blockchaintracer ci-token check ID --witness-group 5 \\
+        --from https://lab.example/published
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 unavailable, 4 consistent.
     """
