@@ -186,10 +186,10 @@ class Sources:
 
 
 class Wanted(NamedTuple):
-    """What a process of tests is to run: on which compiler output, which test first, and what to leave out."""
+    """What a process of tests is to run: on which compiler output, which tests first, and what to leave out."""
 
     compiled: str
-    first: str = ""
+    first: tuple[str, ...] = ()
     left_out: frozenset[str] = frozenset()
     seconds: dict[str, float] | None = None
     """What each test took on the original: the quickest come first."""
@@ -234,8 +234,8 @@ class Forks:
         os.environ["COMPILED_CONTRACTS"] = wanted.compiled
         session.config.option.maxfail = 0 if wanted.to_the_end else 1
         items = [item for item in session.items if item.nodeid not in wanted.left_out]
-        known = wanted.seconds or {}
-        items.sort(key=lambda item: (item.nodeid != wanted.first, known.get(item.nodeid, 0)))
+        order, known = {name: place for place, name in enumerate(wanted.first)}, wanted.seconds or {}
+        items.sort(key=lambda item: (order.get(item.nodeid, len(order)), known.get(item.nodeid, 0)))
         session.items[:] = items
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -280,7 +280,7 @@ class Judge:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         self._context.set_forkserver_preload(list(PRELOADED))
         self._servers = threading.local()
-        self._killers: dict[str, str] = {}
+        self._killers: dict[tuple[str, str], str] = {}
         with _written(sources.compiled) as given:
             failed, self.seconds = self._fast(Wanted(given, to_the_end=True))
         self.left_out = frozenset(failed)
@@ -290,7 +290,7 @@ class Judge:
     def __call__(self, mutant: Mutant, first: str) -> tuple[str, str]:
         """The verdict and the test that gave it."""
         text = mutant.apply(self.sources.texts[mutant.path])
-        function = label(mutant).partition(": ")[0]
+        function = mutant.path, mutant.name.partition(": ")[0]
         try:
             changed = self.sources.part(mutant.path, shipped=False, text=text)
         except ValueError:
@@ -299,9 +299,11 @@ class Judge:
             return "equivalent", ""
         try:
             with _written(self.sources.compiled | changed) as given:
-                # what noticed one change of a function often notices the next
-                first = first or self._killers.get(function, "")
-                failed, _ = self._fast(Wanted(given, first, self._no_judges(mutant), self.seconds))
+                # what noticed one change of a function often notices the next, or one elsewhere in the file
+                of_file = {test for (path, _), test in self._killers.copy().items() if path == mutant.path}
+                likely = [first or self._killers.get(function, ""), *sorted(of_file, key=self.seconds.__getitem__)]
+                first_ones = tuple(dict.fromkeys(likely))
+                failed, _ = self._fast(Wanted(given, first_ones, self._no_judges(mutant), self.seconds))
         except TimeoutError:
             return "killed", "time"
         if failed:
