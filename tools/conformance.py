@@ -22,6 +22,9 @@ from typing import Any
 from unittest.mock import patch
 
 import rfc8785
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from eth_account import Account
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 from opentimestamps.core.op import OpSHA256
@@ -672,12 +675,11 @@ def tokens() -> Iterator[Case]:
         authorities = (TrustedAuthority(roots, tuple(case["policies"])),) if roots else ()
         [told] = check_receipt(receipt, WitnessTrust(authorities=authorities))
         about = {name: case[name] for name in ("name", "receipt", "roots", "policies")}
+        about |= {"unread": True} if case["name"] == NAMES_ALLOWED else {}
         yield {**about, "stamped": receipt.stamped, "standing": str(told.standing), "notAfter": told.not_after}
 
 
 def _new_tokens() -> Iterator[Case]:
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
     subject = "a-subject"
     digest = StampedSubject.of_text(subject).sha256
     between = Issuer.made("Between", ROOT, ca=True)
@@ -698,6 +700,7 @@ def _new_tokens() -> Iterator[Case]:
         "its certificate by SHA-1": token(digest, named_by="v1"),
         "its certificate not named": token(digest, named_by=""),
         "another certificate named": token(digest, names=between),
+        "a certificate too many": token(digest, between=(between,)),
         "not granted": token(digest, status="rejection"),
         "a wrong signature": bytes(flipped),
         "a byte more": whole + b"\0",
@@ -708,22 +711,97 @@ def _new_tokens() -> Iterator[Case]:
         "a certificate that ended": token(digest, Issuer.made("A", ROOT, end=NOW - timedelta(days=1))),
         "a certificate that began later": token(digest, Issuer.made("A", ROOT, start=NOW + timedelta(days=1))),
         "signed by itself": token(digest, Issuer.made("Authority of tests")),
+        "another time": whole.replace(b"20260501120000Z", b"20260501110000Z"),
+        "a certificate over SHA-224": token(digest, Issuer.made("A", ROOT, digest=hashes.SHA224())),
+        "a certificate between with another key": token(
+            digest, Issuer.made("A", between), between=(Issuer.made("Between", ROOT, ca=True),)
+        ),
     }
     root, other = (it.pem.decode() for it in (ROOT, Issuer.made("Another root", ca=True)))
+    roots = dict[str, str]()
+    for name, proof, top in _chains(digest):
+        made[name], roots[name] = proof, top.pem.decode()
     with tempfile.TemporaryDirectory() as folder, authority(Path(folder, "authority")) as real:
         made["of openssl, with RSA"] = request_token(digest, real.url, policy=None, allow_local=True)
-        roots = {"of openssl, with RSA": real.root.read_text()}
+        roots["of openssl, with RSA"] = real.root.read_text()
     for name, proof in made.items():
         receipt = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), proof).as_json()
         yield {"name": name, "receipt": receipt, "roots": roots.get(name, root), "policies": []}
     receipt = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), whole).as_json()
+    # of the record and the renewal of `proofs`
+    plain = Forged(author=evidence.AUTHOR).plain()
+    renewed = RenewalFile.parse(rfc8785.dumps(evidence.with_evidence(plain)["renewals"][0]), "it")
+    own = StampedSubject.of_record(Domain(1, plain["registry"]), plain["records"][0]["id"])
+    for about, it in {"record": own, "renewal": StampedSubject.of_text(renewed.root_text)}.items():
+        receipt = WitnessReceipt(WitnessKind.RFC3161, it, token(it.sha256)).as_json()
+        yield {"name": f"of the {about} in evidence.json", "receipt": receipt, "roots": root, "policies": []}
     for name, given, policies in (
         ("nothing trusted", "", []),
         ("another root trusted", other, []),
+        ("another root of its name trusted", Issuer.made("Root of tests", ca=True).pem.decode(), []),
         ("its policy", root, [POLICY]),
         ("another policy", root, ["1.2.3.4.9"]),
     ):
         yield {"name": name, "receipt": receipt, "roots": given, "policies": policies}
+
+
+def _chains(digest: str) -> Iterator[tuple[str, bytes, Issuer]]:
+    """Tokens whose certificates state what they are for: a name, the token, and the root that is trusted."""
+    odd = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5.6"), b"\5\0")
+    signing, issuing, encrypting = (_usage(it) for it in ("digital_signature", "key_cert_sign", "key_encipherment"))
+    key_id = x509.AuthorityKeyIdentifier(b"other", None, None)
+    own, others = (
+        x509.AuthorityKeyIdentifier(
+            None, [x509.DirectoryName(ROOT.certificate.issuer)], ROOT.certificate.serial_number + it
+        )
+        for it in (0, 1)
+    )
+    signers: dict[str, dict[str, Any]] = {
+        "signs": {"more": ((signing, True),)},
+        "encrypts": {"more": ((encrypting, True),)},
+        "issues": {"ca": True, "ca_usages": (ExtendedKeyUsageOID.TIME_STAMPING,)},
+        "has what nobody knows": {"more": ((odd, False),)},
+        "has what nobody knows, critical": {"more": ((odd, True),)},
+        "names the number of its issuer": {"more": ((own, False),)},
+        "names another number of its issuer": {"more": ((others, False),)},
+    }
+    for name, shape in signers.items():
+        yield f"its certificate {name}", token(digest, Issuer.made("A", ROOT, **shape)), ROOT
+    between: dict[str, dict[str, Any]] = {
+        "issues": {"ca": True, "more": ((issuing, True), (x509.SubjectKeyIdentifier(b"own"), False))},
+        "is none of an issuer": {"usages": None},
+        "signs and issues nothing": {"ca": True, "more": ((signing, True),)},
+        "has what nobody knows, critical": {"ca": True, "more": ((odd, True),)},
+        "may have none below": {"ca": True, "longest": 0},
+    }
+    for name, shape in between.items():
+        above = Issuer.made("Between", ROOT, **shape)
+        yield f"the certificate between {name}", token(digest, Issuer.made("A", above), between=(above,)), ROOT
+    above = Issuer.made("Between", ROOT, ca=True, longest=0)
+    below = Issuer.made("Below", above, ca=True)
+    yield "a certificate too deep", token(digest, Issuer.made("A", below), between=(above, below)), ROOT
+    yield "only the lower of its issuers trusted", token(digest, Issuer.made("A", above)), above
+    above = Issuer.made("Between", ROOT, ca=True, more=((x509.SubjectKeyIdentifier(b"own"), False),))
+    signer = Issuer.made("A", above, more=((key_id, False),))
+    yield "its certificate names another key of its issuer", token(digest, signer, between=(above,)), ROOT
+    for name, shape in {
+        "is none of an issuer": {"usages": None},
+        "ended": {"ca": True, "end": NOW - timedelta(1)},
+    }.items():
+        top = Issuer.made("Root", **shape)
+        yield f"the root {name}", token(digest, Issuer.made("A", top)), top
+    names = [x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Other")]))]
+    above = Issuer.made("Between", ROOT, ca=True, more=((x509.NameConstraints(names, None), True),))
+    yield NAMES_ALLOWED, token(digest, Issuer.made("A", above), between=(above,)), ROOT
+
+
+NAMES_ALLOWED = "a certificate that allows other names alone"
+
+
+def _usage(name: str) -> x509.KeyUsage:
+    names = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    others = ("key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{it: it == name for it in (*names, *others)})
 
 
 def renewals() -> Iterator[Case]:
@@ -798,6 +876,25 @@ def proofs() -> Iterator[Case]:
         data = rfc8785.dumps(shape)
         for about, trust in {"nothing trusted": None, "trusted": {"blocks": list(blocks_of(data))}}.items():
             yield {"name": f"{name}, {about}", "bundle": data.decode(), "trust": trust, **told(data, trust_of(trust))}
+    signed = {case["name"]: case for case in json.loads((FOLDER / "rfc3161.json").read_text())["cases"]}
+    of_record, of_renewal = (signed[f"of the {it} in evidence.json"] for it in ("record", "renewal"))
+    root, proof = of_record["roots"], bytearray(base64.b64decode(of_record["receipt"]["proof"]))
+    proof[-1] ^= 1
+    forged = of_record["receipt"] | {"proof": base64.b64encode(proof).decode()}
+    tokens: dict[str, tuple[dict[str, Any], list[str]]] = {
+        "a token": ({"witnesses": [of_record["receipt"]]}, []),
+        "a token of a trusted authority": ({"witnesses": [of_record["receipt"]]}, [root]),
+        "a token of another authority": ({"witnesses": [of_record["receipt"]]}, [signed["the root ended"]["roots"]]),
+        "a forged token": ({"witnesses": [forged]}, []),
+        "a forged token of a trusted authority": ({"witnesses": [forged]}, [root]),
+        "a token of a renewal": ({"renewals": [renewed], "witnesses": [of_renewal["receipt"]]}, [of_renewal["roots"]]),
+    }
+    for name, (more, authorities) in tokens.items():
+        data = rfc8785.dumps(plain | more)
+        for about, trust in {"nothing trusted": {}, "trusted": {"blocks": list(blocks_of(data))}}.items():
+            said = told(data, trust_of(trust or None), (), authorities)
+            chosen = trust | {"authorities": [{"roots": it} for it in authorities]}
+            yield {"name": f"{name}, {about}", "bundle": data.decode(), "trust": chosen, **said}
     for name, shape in zip(("one record", "a batch"), evidence.with_mined(), strict=True):
         data = rfc8785.dumps(shape)
         chosen = {"chainId": "1", "registry": evidence.PLACE, "blocks": list(blocks_of(data))}

@@ -68,10 +68,12 @@ function oneFile(): Plugin {
   };
 }
 
+const sdk = (entry: string): string => fileURLToPath(new URL(`../packages/sdk/src/${entry}.ts`, import.meta.url));
+
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "./",
-  resolve: { alias: { "@blockchaintracer/sdk": fileURLToPath(new URL("../packages/sdk/src/index.ts", import.meta.url)) } },
+  resolve: { alias: { "@blockchaintracer/sdk/rfc3161": sdk("rfc3161"), "@blockchaintracer/sdk": sdk("index") } },
   build: { target: "es2022", assetsInlineLimit: 1 << 24, modulePreload: false, emptyOutDir: true, reportCompressedSize: false },
   worker: { format: "iife" },
   plugins: [oneFile()],

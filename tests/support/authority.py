@@ -59,8 +59,10 @@ class Issuer:
         start: datetime = NOW - timedelta(days=30),
         end: datetime = NOW + timedelta(days=3650),
         digest: hashes.HashAlgorithm = hashes.SHA256(),  # noqa: B008
+        longest: int | None = None,
+        more: tuple[tuple[x509.ExtensionType, bool], ...] = (),
     ) -> Issuer:
-        """A certificate, signed by another or by itself."""
+        """A certificate, signed by another or by itself. `longest`: how many certificates may be below, but for one."""
         key = ec.generate_private_key(ec.SECP256R1())
         issuer, signing = (by.certificate.subject, by.key) if by else (name(subject), key)
         built = (
@@ -71,8 +73,10 @@ class Issuer:
             .serial_number(x509.random_serial_number())
             .not_valid_before(start)
             .not_valid_after(end)
-            .add_extension(x509.BasicConstraints(ca, None), critical=True)
+            .add_extension(x509.BasicConstraints(ca, longest), critical=True)
         )
+        for extension, is_critical in more:
+            built = built.add_extension(extension, critical=is_critical)
         if ca_usages or (not ca and usages is not None):
             built = built.add_extension(x509.ExtendedKeyUsage(ca_usages or usages or ()), critical=critical)
         return cls(built.sign(signing, digest), key)

@@ -157,12 +157,12 @@ def with_evidence(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def bundle_report(
-    data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = ()
+    data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = (), authorities: Iterable[str] = ()
 ) -> tuple[BundleReport, Sequence[RecordTimes], Sequence[Renewal], Sequence[Holder]]:
     """What `blockchaintracer verify --proof` finds of a bundle and of its witnesses, renewals and claims, by Bitcoin
-    blocks that are trusted."""
-    blocks = tuple(bitcoin_blocks)
-    settings = Path(_settings(blocks).name) if blocks else None
+    blocks and authorities (root certificates in PEM) that are trusted."""
+    chosen = tuple(bitcoin_blocks), tuple(authorities)
+    settings = Path(_settings(*chosen).name) if any(chosen) else None
     options = {"witness_settings": settings, "check_witness": False, "broken": ()}
     report, times = bundle_with_times(stand(read_bundle(data), trust), data, options, None)
     report, renewals = bundle_with_renewals(report, (), options, None)
@@ -170,9 +170,11 @@ def bundle_report(
     return report, times, renewals, holders
 
 
-def told(data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = ()) -> dict[str, Any]:
+def told(
+    data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = (), authorities: Iterable[str] = ()
+) -> dict[str, Any]:
     """All that a report says, in the words that both implementations have (packages/sdk/test/told.js)."""
-    report, times, renewals, holders = bundle_report(data, trust, bitcoin_blocks)
+    report, times, renewals, holders = bundle_report(data, trust, bitcoin_blocks, authorities)
     rows: dict[str, list[Any]] = {
         "checks": [[it.name, it.verdict, it.record or ""] for it in report.checks],
         "witnesses": [[of.subject, it.standing, it.not_after or 0] for of in times for it in of.witnesses],
@@ -191,9 +193,16 @@ def told(data: bytes, trust: Trust | None, bitcoin_blocks: Iterable[str] = ()) -
 
 
 @cache
-def _settings(blocks: tuple[str, ...]) -> Any:
-    """A file of settings that trusts Bitcoin blocks. It is there as long as this process."""
-    file = NamedTemporaryFile("w", suffix=".json")  # noqa: SIM115 -- closed when the process ends
-    json.dump({**WITNESS_SETTINGS.header(), "bitcoin": {"blocks": blocks}}, file)
+def _settings(blocks: tuple[str, ...], authorities: tuple[str, ...]) -> Any:
+    """A file of settings that trusts Bitcoin blocks and authorities. It is there as long as this process."""
+    roots = [_kept(pem) for pem in authorities]
+    trusted = {"authorities": [{"certificate": it.name} for it in roots], "bitcoin": {"blocks": blocks}}
+    return _kept(json.dumps(WITNESS_SETTINGS.header() | trusted))
+
+
+@cache
+def _kept(text: str) -> Any:
+    file = NamedTemporaryFile("w")  # noqa: SIM115 -- closed when the process ends
+    file.write(text)
     file.flush()
     return file

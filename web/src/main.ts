@@ -1,5 +1,6 @@
 /** The page: what is given, what it rests on, and what came of it. It asks nobody anything before it is told to. */
 import { BundleRefused, Chain, InputError, openRegistry, readBundle, Unavailable, UnknownVersion, verify, verifyBundle, verifyBundleOnChain } from "@blockchaintracer/sdk";
+import { judgeTokens } from "@blockchaintracer/sdk/rfc3161";
 import type { BundleReport, Check, Domain, Json, Report, Trust } from "@blockchaintracer/sdk";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -430,22 +431,25 @@ async function toldSections(server: URL, domain: Domain, placed: readonly Placed
 
 const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");
 
-async function judged(proof: Digested, trust: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
+async function judged(proof: Digested, chosen: Trust | undefined, urls: URL[]): Promise<Judged | Drawn> {
   try {
     const data = new Uint8Array(await proof.file.arrayBuffer());
     const said: Said[] = [];
-    if (!trust?.chainId || !urls.length) said.push(ofBundle(verifyBundle(data, trust), undefined));
+    const bundle = readBundle(data);
+    const { domain, evidence } = bundle;
+    // no authority can be chosen here: one that is forged is refused, and any other fits together
+    const trust = { ...chosen, tokens: await judgeTokens(bundle, []) };
+    if (!trust.chainId || !urls.length) said.push(ofBundle(verifyBundle(data, trust), undefined));
     else for (const url of urls) {
       status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
       said.push(ofBundle(await verifyBundleOnChain(data, trust, new Chain(client(url))), nameOf(url)));
     }
-    const { domain, evidence } = readBundle(data);
     const identities = evidence.flatMap(([what, item]) => (what === "identity" ? [item] : []));
     const open = said[0]!.checks.filter(({ name, detail }) => name === "not checked" || (name === "witness" && detail.includes("not checked here")));
     const kept = [...new Set(open.map(({ detail }) => T.keptEvidence(detail)))].slice(0, 20);
     const isWordOfFile = !said.every(({ checks }) => stands(checks));
     // a node that does not have the proof's blocks says nothing of its records
-    const node = BigInt(trust?.chainId ?? 0) === domain.chainId && !isWordOfFile ? urls[0] : undefined;
+    const node = BigInt(trust.chainId ?? 0) === domain.chainId && !isWordOfFile ? urls[0] : undefined;
     return { said, name: proof.path, place: { domain, node, kept, identities, isWordOfFile } };
   } catch (error) {
     if (error instanceof BundleRefused) return { head: refusedCard(T.refused, T.refusedMore(error.message)) };

@@ -78,13 +78,15 @@ function claimed(manifest: Manifest, key: RecordKey, domain: Domain): { claim: I
 export class Witnesses {
   readonly #bundle: ProvenBundle;
   readonly #trusted: ReadonlySet<string>;
+  readonly #tokens: ReadonlyMap<string, WitnessTime>;
   readonly #receipts = new Map<string, WitnessReceipt[]>();
   readonly #told = new Map<string, WitnessTime[]>();
   readonly #problems: string[] = [];
 
-  constructor(bundle: ProvenBundle, trusted: ReadonlySet<string>) {
+  constructor(bundle: ProvenBundle, trusted: ReadonlySet<string>, tokens: ReadonlyMap<string, WitnessTime>) {
     this.#bundle = bundle;
     this.#trusted = trusted;
+    this.#tokens = tokens;
     for (const item of ofKind(bundle, "witness")) {
       try {
         const receipt = readReceiptOfWitness(item);
@@ -101,7 +103,7 @@ export class Witnesses {
   /** What is said of a text that witnesses stamp. */
   of(subject: string): WitnessTime[] {
     // once: each record of a bundle asks for those of each of its renewals
-    const told = this.#told.get(subject) ?? (this.#receipts.get(subject) ?? []).flatMap((receipt) => judgeReceipt(receipt, this.#trusted));
+    const told = this.#told.get(subject) ?? (this.#receipts.get(subject) ?? []).flatMap((receipt) => judgeReceipt(receipt, this.#trusted, this.#tokens));
     this.#told.set(subject, told);
     return told;
   }

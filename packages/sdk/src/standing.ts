@@ -50,6 +50,8 @@ export interface Trust {
   blocks?: readonly string[];
   /** Hashes of Bitcoin blocks that stand, for receipts of OpenTimestamps in a bundle. */
   bitcoinBlocks?: readonly string[];
+  /** What was found of tokens of RFC 3161 in a bundle: `judgeTokens` of `@blockchaintracer/sdk/rfc3161`. */
+  tokens?: ReadonlyMap<string, WitnessTime>;
 }
 
 /** What came of verifying a bundle. */
@@ -86,9 +88,10 @@ interface NormalTrust {
   groups: readonly number[];
   blocks: ReadonlySet<Hex>;
   bitcoinBlocks: ReadonlySet<string>;
+  tokens: ReadonlyMap<string, WitnessTime>;
 }
 
-/** Read what was chosen. A chain or a block has to be among it. */
+/** Read what was chosen. A chain, a block or a witness has to be among it. */
 export function normalTrust(trust: Trust): NormalTrust {
   const made = {
     chainId: BigInt(trust.chainId ?? 0),
@@ -96,8 +99,11 @@ export function normalTrust(trust: Trust): NormalTrust {
     groups: trust.groups ?? [],
     blocks: new Set((trust.blocks ?? []).map((block) => normalId(block, "hash of a block"))),
     bitcoinBlocks: new Set((trust.bitcoinBlocks ?? []).map((block) => normalDigest(block, "hash of a Bitcoin block"))),
+    tokens: trust.tokens ?? new Map(),
   };
-  if (!made.chainId && !made.blocks.size) throw new InputError("expected a chain to trust, got none", "Give chainId or blocks.");
+  // what witnesses are trusted for is asked of a bundle of any chain
+  const isNone = !made.chainId && !made.blocks.size && !made.bitcoinBlocks.size && !trust.tokens;
+  if (isNone) throw new InputError("expected a chain to trust, got none", "Give chainId or blocks.");
   return made;
 }
 
@@ -191,7 +197,7 @@ class Standing {
     const isOpen = checks.some((check) => check.verdict === "unknown" && !SEPARATE.has(check.name));
     const failed = (): boolean => checks.some((check) => check.verdict === "fail");
     // other evidence can fail, and verifies nothing
-    const witnesses = new Witnesses(this.#bundle, this.#trust?.bitcoinBlocks ?? new Set());
+    const witnesses = new Witnesses(this.#bundle, this.#trust?.bitcoinBlocks ?? new Set(), this.#trust?.tokens ?? new Map());
     checks.push(...witnesses.checks());
     checks.push(...checkRenewals(this.#bundle, !isOpen && !failed(), witnesses));
     checks.push(...checkIdentities(this.#bundle));

@@ -106,15 +106,21 @@ function rootOf(leaf: string, { index, size, path }: Branch): string {
   return bytesToHex(node);
 }
 
+/** The name of a token of RFC 3161 and of what it should be of, among those that were judged. */
+export const tokenName = ({ stamped, proof }: WitnessReceipt): string => `${stamped}/${sha256Hex(proof as Uint8Array)}`;
+
 /**
  * Judge a receipt that was read.
  *
  * @param bitcoinBlocks hashes of Bitcoin blocks that the verifier trusts, as they are usually written.
+ * @param tokens what was found of tokens of RFC 3161: `judgeTokens` of `@blockchaintracer/sdk/rfc3161`.
  */
-export function judgeReceipt(receipt: WitnessReceipt, bitcoinBlocks: ReadonlySet<string> = new Set()): WitnessTime[] {
+export function judgeReceipt(receipt: WitnessReceipt, bitcoinBlocks: ReadonlySet<string> = new Set(), tokens: ReadonlyMap<string, WitnessTime> = new Map()): WitnessTime[] {
   const say = (who: string, standing: WitnessStanding, detail: string, notAfter: number | null = null): WitnessTime[] => [{ who, standing, detail, notAfter }];
   if (receipt.kind === "rfc3161") {
-    return say("an authority (RFC 3161)", "unknown", "not checked here, nor whether it is forged: this program reads no certificates. `blockchaintracer verify --proof` does");
+    const judged = tokens.get(tokenName(receipt));
+    if (judged) return [judged];
+    return say("an authority (RFC 3161)", "unknown", "not checked, nor whether it is forged: `judgeTokens` of `@blockchaintracer/sdk/rfc3161` does, and `blockchaintracer verify --proof`");
   }
   try {
     if (receipt.kind === "opentimestamps") {

@@ -1,14 +1,22 @@
-// Reads questions as lines of JSON and answers each with a line: how bundles, manifests and keys of strangers are
-// judged.
+// Reads questions as lines of JSON and answers each with a line: how bundles, manifests, keys and tokens of strangers
+// are judged.
 import { createInterface } from "node:readline";
 import * as sdk from "../src/index.ts";
+import { judgeToken, judgeTokens } from "../src/rfc3161.ts";
 import { told } from "./told.js";
 
 const bytes = (text) => Buffer.from(text, "base64");
 
-function answer({ bundle, manifest, key, domain, trust }) {
+async function answer({ bundle, manifest, key, domain, trust, token, roots }) {
   try {
-    if (bundle !== undefined) return told(sdk.verifyBundle(bytes(bundle), trust ?? undefined));
+    if (bundle !== undefined) {
+      const tokens = await judgeTokens(sdk.readBundle(bytes(bundle)), []);
+      return told(sdk.verifyBundle(bytes(bundle), { ...trust, tokens }));
+    }
+    if (token !== undefined) {
+      const { standing, notAfter } = await judgeToken(sdk.readReceiptOfWitness(token), [{ roots }]);
+      return `${standing}: ${notAfter ?? 0}`;
+    }
     if (manifest !== undefined) return sdk.parseManifest(bytes(manifest)).sha256;
     return sdk.recordId(domain, sdk.readKey(key));
   } catch (error) {
@@ -18,4 +26,4 @@ function answer({ bundle, manifest, key, domain, trust }) {
   }
 }
 
-for await (const line of createInterface({ input: process.stdin })) console.log(JSON.stringify(answer(JSON.parse(line))));
+for await (const line of createInterface({ input: process.stdin })) console.log(JSON.stringify(await answer(JSON.parse(line))));
