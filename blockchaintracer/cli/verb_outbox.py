@@ -232,7 +232,8 @@ def _notes(lab: Lab, left: Waiting) -> list[str]:
             name = KeyStore(lab.home).name_of(sender)
             options += f" --key {name or 'NAME'}"
             missing = "" if name else "; its key is not in this lab's keystore"
-        notes.append(f"{count} writes of {sender} wait{where}: `blockchaintracer outbox flush{options}`{missing}")
+        writes = counted(count, "write")
+        notes.append(f"Not sent: {writes} of {sender}{where}: `blockchaintracer outbox flush{options}`{missing}")
     return notes
 
 

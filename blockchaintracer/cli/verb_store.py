@@ -9,6 +9,7 @@ import click
 from blockchaintracer.cli.options import PATH, VerbGroup, source_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
 from blockchaintracer.core.plain_json import as_json
+from blockchaintracer.core.record import counted
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_environments, collect_garbage, store_status
 from blockchaintracer.lab.store.repair import Mended, repair_store
@@ -108,12 +109,12 @@ def gc(lab: Lab, dry_run: bool, days: float, environments: bool) -> Answer:
         return Answer(
             {"environments": as_json(kept), "size": size, "dryRun": dry_run},
             *(f"{one.name}  {byte_size(one.size)}  {plain(one.lock)}" for one in kept),
-            f"{'Would remove' if dry_run else 'Removed'} {len(kept)} environments, {byte_size(size)}.",
+            f"{'Would remove' if dry_run else 'Removed'} {counted(len(kept), 'environment')}, {byte_size(size)}.",
         )
     done = collect_garbage(lab, older_than_s=days * DAY_S, dry_run=dry_run)
     removed = "Would remove" if dry_run else "Removed"
     return Answer(
         as_json(done) | {"size": done.size},
         *(f"{item.sha256}  {byte_size(item.size)}" for item in done.objects),
-        f"{removed} {len(done.objects)} objects, {byte_size(done.size)}.",
+        f"{removed} {counted(len(done.objects), 'object')}, {byte_size(done.size)}.",
     )

@@ -20,7 +20,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreE
 from blockchaintracer.core.formats import HOME, UnknownVersion
 from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, counted, label, normal_id
 from blockchaintracer.lab.chain.questions import DEPTH, final_block, in_groups
 from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
@@ -370,7 +370,7 @@ class Lab:
         if len(mine) != 1:
             node = f" --rpc {redact_url(self.rpc)}" if self.rpc and not self.network_name else ""
             raise InputError(
-                f"{self.signer.address} is {label(role)} of {len(mine)} groups here: {mine or 'none'}",
+                f"{self.signer.address} is {label(role)} of {counted(len(mine), 'group')} here: {mine or 'none'}",
                 hint=f"Name one with --group NUMBER, create one (`blockchaintracer group create NAME{node}`), "
                 "or join one.",
             )
@@ -470,7 +470,7 @@ class Lab:
         self.outbox.store_captured(self.store.put_bytes)
         self.fund_on_devnet()
         if lost := self._lost():
-            self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
+            self.say(f"the chain lost {counted(len(lost), 'write')} of this lab: what it lost is sent again")
 
     def _lost(self) -> list[Entry]:
         number, here = str(self.chain_id), self._chosen_as(self.chain_id)
@@ -533,7 +533,7 @@ class Lab:
                 )
             if time.monotonic() > deadline:
                 raise ChainUnavailable(
-                    f"{len(included)} writes are in blocks and not final after {_REACH_S // 3600} hours",
+                    f"{counted(len(included), 'write')} in blocks and not final after {_REACH_S // 3600} hours",
                     hint="They stay in the outbox; any later command looks again.",
                 )
             time.sleep(pause)

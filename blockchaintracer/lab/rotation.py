@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, RecordPredicate
-from blockchaintracer.core.record import Kind, Role, checksummed, label
+from blockchaintracer.core.record import Kind, Role, checksummed, counted, label
 from blockchaintracer.core.verify.commitments import seals_of, unrevealed
 from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.lab.chain.questions import in_groups
@@ -104,9 +104,11 @@ def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
     hidden = unrevealed(seals_of(registry, group, before))
     waiting = [entry for entry in giving.outbox.pending(giving.chain_id) if entry.sender.lower() == before.lower()]
     if hidden:
-        done.left.append(f"reveal the old key's {hidden} seals, which only {before} can, as a recorder of the group")
+        seals = counted(hidden, "seal")
+        done.left.append(f"reveal the old key's {seals}, which only {before} can, as a recorder of the group")
     if waiting:
-        done.left.append(f"{len(waiting)} writes of the old key wait in the outbox: `blockchaintracer outbox flush`")
+        writes = counted(len(waiting), "write")
+        done.left.append(f"the outbox still holds {writes} of the old key: `blockchaintracer outbox flush`")
     if roles and not done.left:
         remove_member(giving, group, before)
         done.old_ended = True

@@ -100,10 +100,16 @@ SHELL = sha256_file(Path(shutil.which("sh", path=SEARCHED) or ""))
     ("metrics", "changed", "packages", "verdict", "because"),
     [
         ({"a": 1.0, "b": 2.0}, {}, {"numpy": "2.1"}, "reproduced", None),
-        ({"a": 1.5, "b": 2.0}, {}, {"numpy": "2.1", "pip": "25"}, "not-reproduced", "1 of 2 metrics differ: a was 1.0"),
-        ({"a": 1.0}, {}, {"numpy": "2.1"}, "inconclusive", "told nothing of 1 metrics: b"),
+        (
+            {"a": 1.5, "b": 2.0},
+            {},
+            {"numpy": "2.1", "pip": "25"},
+            "not-reproduced",
+            "1 of 2 metrics out of tolerance: a was 1.0",
+        ),
+        ({"a": 1.0}, {}, {"numpy": "2.1"}, "inconclusive", "told nothing of 1 metric: b"),
         # the first rule that fits: what was not told leaves open what else would have been
-        ({"a": 1.5}, {}, {"numpy": "2.1"}, "inconclusive", "told nothing of 1 metrics: b"),
+        ({"a": 1.5}, {}, {"numpy": "2.1"}, "inconclusive", "told nothing of 1 metric: b"),
         ({"a": 1.0, "b": 2.0}, {"lock": None, "interpreter": "mine"}, {"numpy": "1.9"}, "reproduced", None),
         ({"a": 1.5, "b": 2.0}, {"lock": None, "interpreter": "mine"}, {"numpy": "2.1"}, "inconclusive", "of yours"),
         # the author's lock file was not what the author's run ran in

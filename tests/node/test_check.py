@@ -129,7 +129,7 @@ def test_one_that_does_not_hold_fails_the_command(lab, runs, tmp_path):
     done = typed("check", str(path), home=lab.home.path)
     assert done.returncode == 1, done.stderr
     assert "the record says 0.9345" in done.stdout
-    assert "1 of 2 results do not hold" in done.stdout
+    assert "1 of 2 results does not hold" in done.stdout
 
 
 def test_a_record_of_nobody_or_of_another_group_or_no_record_fails(lab, runs, tmp_path):

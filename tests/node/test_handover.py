@@ -211,7 +211,7 @@ def test_what_waits_for_another_key_is_told_and_is_no_success(lab, tmp_path):
     def flush(key, *more):
         return outbox("flush", "--wait", "final", *more, key=key)
 
-    told = f"1 writes of {alice.address} wait: `blockchaintracer outbox flush --key alice`\n"
+    told = f"Not sent: 1 write of {alice.address}: `blockchaintracer outbox flush --key alice`\n"
     left = flush("lab")
     assert (left.exit_code, left.stdout) == (3, "")
     assert told in left.stderr
@@ -258,7 +258,7 @@ def test_what_waits_on_another_chain_is_told(tmp_path):
         left = flush()
         # on this chain nothing waits
         assert (left.exit_code, left.stdout) == (0, ""), left.stderr
-        assert "wait on Ethereum Sepolia: `blockchaintracer outbox flush --network sepolia`\n" in left.stderr
+        assert " on Ethereum Sepolia: `blockchaintracer outbox flush --network sepolia`\n" in left.stderr
         assert json.loads(flush("--json").stdout)["waiting"] == [
             {"chainId": 11155111, "sender": lab.signer.address, "count": 1}
         ]

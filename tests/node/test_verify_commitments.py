@@ -197,6 +197,9 @@ def test_a_batch_s_time_or_root_that_is_not_the_chain_s_fails(lab, tmp_path, mon
         report = verify(lab, waiting.id)
         assert one(report, "time").verdict.value == "fail"
         assert report.proves == ()
+    with monkeypatch.context() as patch:
+        Lying(lab, patch, batchOf=(done.time, 1, False, 0))
+        assert f"in batch {done.root} of 1 record, as its author declares" in one(verify(lab, first.id), "batch").detail
 
 
 def test_foreign_verdicts_are_told_and_fall_with_their_evidence(lab, tmp_path):

@@ -112,7 +112,7 @@ def check_path(registry: Registry, record: RecordView, root: str, path: Sequence
         detail = f"{checksummed(record.key.author)} never anchored {root} for group {record.key.group}"
         return Check("batch", Outcome.FAIL, detail, values)
     how = "counted by the registry" if batch.counted else "as its author declares"
-    detail = f"in batch {root} of {batch.count} records, {how}, anchored {when(batch.anchored_at)}"
+    detail = f"in batch {root} of {counted(batch.count, 'record')}, {how}, anchored {when(batch.anchored_at)}"
     detail += f", ended {when(batch.ended_at)}" if batch.ended_at else ""
     return Check("batch", Outcome.PASS, detail, values)
 

@@ -16,6 +16,7 @@ from blockchaintracer.core.record import (
     Status,
     Verdict,
     checksummed,
+    counted,
     from_hex,
     label,
     named_hex,
@@ -124,11 +125,11 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
         case "Anchored" | "LeavesAnchored":
             batch = registry.batch(about["group"], about["author"], about["root"])
             count = about.get("declaredCount", about.get("count"))
-            how = "declared" if "manifest" in about else "counted"
-            said = f"{about['author']} anchored the batch {about['root']} of {count} records ({how}) for group {group}"
+            said = f"{about['author']} anchored the batch {about['root']} of {counted(count, 'record')}"
+            said += f" ({'declared' if 'manifest' in about else 'counted'}) for group {group}"
             agrees = (batch.anchored_at, batch.count) == (time, count)
             ended = f", and it was ended {when(batch.ended_at)}" if batch.ended_at else ""
-            return said, f"the registry holds it with {batch.count} records{ended}", agrees
+            return said, f"the registry holds it with {counted(batch.count, 'record')}{ended}", agrees
         case "BatchEnded":
             batch = registry.batch(about["group"], about["author"], about["root"])
             said = f"{about['by']}, for group {about['group']}, ended the batch {about['root']} of {about['author']}"
@@ -139,10 +140,8 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             if about["until"] > time:
                 what = f"has the roles {role_names(Role(about['roles']))}, {_term(about['until'])}"
             said = f"the membership of {about['account']} in group {group} {what}, by {about['by']}"
-            since = (
-                "that is its last change" if held.version == version else f"it was changed since ({_term(held.until)})"
-            )
-            return said, since, held.version >= version
+            changed = f"it was changed since ({_term(held.until)})"
+            return said, "that is its last change" if held.version == version else changed, held.version >= version
         case "Invited" | "GroupCreated" | "GroupDescribed" | "GroupTransferStarted" | "GroupTransferred":
             owner = registry.group(about["group"]).owner
             said = {

@@ -38,10 +38,12 @@ def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool, allowed: 
         done = export_registry(
             lab, output, artifacts=artifacts, with_diffs=with_diffs, allowed=allowed, progress=progress
         )
-    missing = f"Not in this lab's store, and so not in the file: {len(done.missing)} objects that records name."
+    missing = (
+        f"Not in this lab's store, and so not in the file: {counted(len(done.missing), 'object')} that records name."
+    )
     return Answer(
         done,
-        f"Wrote {done.file}: {done.events} events up to block {done.block}, {done.objects} objects,"
+        f"Wrote {done.file}: {done.events} events up to block {done.block}, {counted(done.objects, 'object')},"
         f" {counted(done.proofs, 'batch proof')}, {done.size:,} bytes.",
         *([missing] if done.missing else []),
         *not_searched_lines(done.not_searched),

@@ -10,6 +10,7 @@ import click
 from blockchaintracer.cli.options import PATH, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, plain, verdict_line
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import counted
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.check.claims import RESULTS, Checked, check_claims, read_claims
 from blockchaintracer.lab.lab import Lab
@@ -58,12 +59,15 @@ def _lines(checked: list[Checked], wrong: int, unavailable: int, private: bool) 
             yield f"       {plain(result.problem)} (record {result.claim.record})"
         elif result.note:
             yield f"       {plain(result.note)}"
+    stated = counted(len(checked), "result")
     if wrong:
-        yield verdict_line(Conclusion.NOT_VERIFIED, f"{wrong} of {len(checked)} results do not hold.")
+        yield verdict_line(Conclusion.NOT_VERIFIED, f"{wrong} of {stated} {'does' if wrong == 1 else 'do'} not hold.")
     elif unavailable:
-        text = f"{unavailable} of {len(checked)} results could not be checked; the others hold."
+        text = f"{unavailable} of {stated} could not be checked; the others hold."
         yield verdict_line(Conclusion.UNAVAILABLE, text)
     elif checked:
-        yield verdict_line(Conclusion.VERIFIED, f"{len(checked)} results are what was recorded.", private=private)
+        yield verdict_line(
+            Conclusion.VERIFIED, f"{stated} {'is' if len(checked) == 1 else 'are'} what was recorded.", private=private
+        )
     else:
         yield "No results are stated. docs/ci.md says how to list them in YAML and mark them in a text."

@@ -239,7 +239,9 @@ class _Comparison:
                 return
             recorded = parse_json(data, TRACES)
         if recorded or now:
-            yield from self._values("mlflow traces", _by_trace(recorded), _by_trace(now), f"{len(recorded)} traces")
+            yield from self._values(
+                "mlflow traces", _by_trace(recorded), _by_trace(now), counted(len(recorded), "trace")
+            )
 
     def _values(self, what: str, before: dict[str, Any], after: dict[str, Any], counts: str) -> Iterator[Check]:
         checks = [
@@ -298,12 +300,12 @@ class _Comparison:
                 return
             files = parse_listing(data)
             if folder is None:
-                yield Check(what, Outcome.FAIL, f"removed since: all {len(files)} files")
+                yield Check(what, Outcome.FAIL, f"removed since: all {counted(len(files), 'file')}")
                 return
             shown = Shown(folder, self._copies)
             if shown.sha256 == digest:
                 all_files = "mlflow artifacts" if label == "artifact" else what
-                yield Check(all_files, Outcome.PASS, f"re-hashed: {len(files)} files of {digest}")
+                yield Check(all_files, Outcome.PASS, f"re-hashed: {counted(len(files), 'file')} of {digest}")
             else:
                 yield from _compare_files(what, shown, files)
 

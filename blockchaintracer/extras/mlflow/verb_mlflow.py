@@ -11,6 +11,7 @@ import click
 from blockchaintracer.cli.options import PATH, VerbGroup, connection_options, group_option, make_lab, tracking_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, recorded_line, wants_json, when
+from blockchaintracer.core.record import counted
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -102,7 +103,8 @@ def import_(
     lines = [f"{run.run_id} {run.name or ''}: {run.recorded.id}" for run in runs if run.recorded]
     if anchored:
         tell_anchored(runs, tracking_uri, anchored)
-        lines.append(f"Batch {anchored.root} of {anchored.count} records is {anchored.state}, {when(anchored.time)}.")
+        size = counted(anchored.count, "record")
+        lines.append(f"Batch {anchored.root} of {size} is {anchored.state}, {when(anchored.time)}.")
         lines.append("`blockchaintracer materialize ID` stores one of them, for a report, an export or `record://ID`.")
     problems = [f"{run.run_id} {run.name or ''} is not recorded: {run.problem}" for run in runs if run.problem]
     return Answer({"runs": runs, "batch": anchored}, *lines, notes=problems, exit_code=2 if problems else 0)

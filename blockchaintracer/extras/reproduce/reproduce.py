@@ -20,7 +20,18 @@ from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, Experiment, RunEnvironment, RunInput, RunPredicate
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, from_hex, label
+from blockchaintracer.core.record import (
+    Kind,
+    Link,
+    Relation,
+    Role,
+    Status,
+    SubjectType,
+    Verdict,
+    counted,
+    from_hex,
+    label,
+)
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
@@ -200,15 +211,14 @@ def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -
     compared = [row for row in comparisons if row.tolerance is not None]
     if missing := [row.metric for row in compared if row.found is None]:
         told = [f"{name} ({done.missing[name]})" if name in done.missing else name for name in missing[:5]]
-        return INCONCLUSIVE, f"the repeated run told nothing of {len(missing)} metrics: {', '.join(told)}"
+        return INCONCLUSIVE, f"the repeated run told nothing of {counted(len(missing), 'metric')}: {', '.join(told)}"
     if wrong := [f"{row.metric} ({row.found})" for row in compared if row.is_no_number]:
         return INCONCLUSIVE, f"the repeated run found no number for {', '.join(wrong[:5])}"
     if not (off := [row for row in compared if not row.within]):
         return label(Verdict.REPRODUCED), None
     first = off[0]
-    reason = (
-        f"{len(off)} of {len(compared)} metrics differ: {first.metric} was {first.recorded!r}, found {first.found!r}"
-    )
+    total = counted(len(compared), "metric")
+    reason = f"{len(off)} of {total} out of tolerance: {first.metric} was {first.recorded!r}, found {first.found!r}"
     if other := _not_in_the_record(plan) or _other_environment(plan, done):
         return INCONCLUSIVE, f"{reason}. But {other}, which may be why"
     return label(Verdict.NOT_REPRODUCED), reason

@@ -24,7 +24,7 @@ from typing import Any
 from blockchaintracer.core.digest import digest_folder, list_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, Metric, RunPredicate, is_listing
-from blockchaintracer.core.record import SubjectType
+from blockchaintracer.core.record import SubjectType, counted
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture import run_notebook
 from blockchaintracer.lab.capture.environment import find_python, rebuild_environment, requirements_from
@@ -449,7 +449,7 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace,
             return argument
         option, name, number, rest = match.groups()
         if number and int(number) >= len(inputs):
-            raise InputError(f"the recorded command names {name}, but the run names {len(inputs)} inputs")
+            raise InputError(f"the recorded command names {name}, but the run names {counted(len(inputs), 'input')}")
         path = inputs[int(number)] if number else place.output if name == "output" else place.inputs
         return f"{option or ''}{path}{rest}"
 

@@ -17,6 +17,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.record import counted
 
 MOST_ROWS = 5_000_000
 """Rows of one side at most: their digests are held in memory."""
@@ -54,7 +55,7 @@ class Table:
             return f"NPY {array.dtype.str} {list(array.shape[1:])}"
         if form == "parquet":
             return f"Parquet {self._parquet_file().schema_arrow.names}"
-        return f"{len(next(self._cells(), []))} columns"
+        return counted(len(next(self._cells(), [])), "column")
 
     def _format(self) -> str:
         with self.path.open("rb") as file:

@@ -84,7 +84,7 @@ def data_described(evidence: RunEvidence) -> Finding:
         return failed(f"not stated: {_some(lacking)}")
     if unseen := [_called(entry) for entry in evidence.data if entry.read.content is None]:
         return unknown(f"the manifest is not here, or states no licence: {_some(unseen)}")
-    return passed(f"record id, licence and source of {len(evidence.data)} datasets")
+    return passed(f"record id, licence and source of {counted(len(evidence.data), 'dataset')}")
 
 
 def split_hashed(evidence: RunEvidence) -> Finding:
@@ -129,7 +129,7 @@ def _sides_apart(train: list[Table | bytes], test: list[Table | bytes]) -> Findi
         return failed(f"{shared} of {count} rows to evaluate on are among those trained on")
     if header and any(_is_number(cell) for cell in next(iter(first))):
         return unknown("all files begin with the same line, which may be a header or a shared row")
-    return passed(f"none of {count} rows to evaluate on is among {len(known)} different ones trained on")
+    return passed(f"none of {counted(count, 'row')} to evaluate on is among {len(known)} different ones trained on")
 
 
 def _split_apart(evidence: RunEvidence, split: Artifact, opened: ExitStack) -> Finding:
@@ -151,7 +151,7 @@ def _split_apart(evidence: RunEvidence, split: Artifact, opened: ExitStack) -> F
     known = {rows[number] for number in train}
     if shared_rows := sum(rows[number] in known for number in test):
         return failed(f"{shared_rows} of {len(test)} rows to evaluate on equal one trained on")
-    return passed(f"none of {len(test)} rows to evaluate on equals one of {len(train)} trained on")
+    return passed(f"none of {counted(len(test), 'row')} to evaluate on equals one of {len(train)} trained on")
 
 
 def _sides(evidence: RunEvidence) -> tuple[list[GatheredInput], list[GatheredInput]]:
@@ -265,7 +265,7 @@ def lock(evidence: RunEvidence) -> Finding:
         return failed(f"{artifact.path} names no package")
     if without:
         return failed(f"without a digest in {artifact.path}: {_some(without)}")
-    return passed(f"{artifact.path} names {count} packages by digest")
+    return passed(f"{artifact.path} names {counted(count, 'package')} by digest")
 
 
 def machine(evidence: RunEvidence) -> Finding:
@@ -401,7 +401,7 @@ def search(evidence: RunEvidence) -> Finding:
         return passed("one trial: nothing was searched")
     if not isinstance(space, dict | list) or not space:
         return failed(f"{trials} trials, but no search space is stated")
-    return passed(f"{trials} trials over {len(space)} dimensions")
+    return passed(f"{trials} trials over {counted(len(space), 'dimension')}")
 
 
 # -- results
@@ -497,7 +497,7 @@ def second_copy(evidence: RunEvidence) -> Finding:
     if len(evidence.places) == 1:
         return unknown("no other place was named")
     if not (single := _with_fewer_copies_than(2, evidence)):
-        return passed(f"each of {len(evidence.needed)} objects in two of: {', '.join(evidence.places)}")
+        return passed(f"each of {counted(len(evidence.needed), 'object')} in two of: {', '.join(evidence.places)}")
     reason = f"{len(single)} of {len(evidence.needed)} objects without a second copy: {_some(single)}"
     return unknown(reason) if evidence.away else failed(reason)
 

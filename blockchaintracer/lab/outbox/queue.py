@@ -31,7 +31,7 @@ from blockchaintracer.core.errors import (
     StoreError,
 )
 from blockchaintracer.core.networks import is_private
-from blockchaintracer.core.record import checksummed, keccak, to_hex
+from blockchaintracer.core.record import checksummed, counted, keccak, to_hex
 from blockchaintracer.lab.chain.gas_price import gas_price, offer
 from blockchaintracer.lab.chain.questions import block_gas, estimate_gas, final_block, require_same, send
 from blockchaintracer.lab.chain.receipts import BlockReceipts, prove_inclusion
@@ -393,7 +393,7 @@ class Outbox(Journal):
             # what several take changes with nothing but their number, and a block has others in it
             gas, most = least * 9 // 8, min(_MOST_GAS, (block_gas(chain) or 2 * _MOST_GAS) // 2)
             if gas > most:
-                raise InputError(f"{len(entries)} records take {gas:,} gas, and at most {most:,} fit")
+                raise InputError(f"{counted(len(entries), 'record')} would take {gas:,} gas, and at most {most:,} fit")
         if gas > (write.most_gas or gas):
             reason = f"{write.op} may take {gas:,} gas, and at most {write.most_gas:,} are paid for another"
             self._update(entries, EntryState.FAILED, error=reason)

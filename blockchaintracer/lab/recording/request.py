@@ -12,7 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import IMAGE
-from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
+from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, counted, parse_number
 from blockchaintracer.lab.capture.locks import find_lock
 from blockchaintracer.lab.capture.notebook import as_program, is_notebook
 from blockchaintracer.lab.capture.program import ending
@@ -284,7 +284,8 @@ def _with_written(
     inputs = [path for path in flow.inputs if path.resolve() not in given]
     outputs = [path for path in flow.outputs if path.resolve() not in given]
     if inputs or outputs:
-        lab.say(f"{tool_of(request.program)} names {len(inputs)} inputs and {len(outputs)} outputs, which are recorded")
+        named = f"{counted(len(inputs), 'input')} and {counted(len(outputs), 'output')}"
+        lab.say(f"{tool_of(request.program)} names {named}, which are recorded")
     for address in flow.remote:
         lab.say(f"{address} is an input of the workflow that is not recorded")
     return replace(request, datasets=(*request.datasets, *inputs), artifacts=(*request.artifacts, *outputs))

@@ -240,7 +240,7 @@ class Verifier {
     const how = batch.counted ? "counted by the registry" : "as its author declares";
     const ended = batch.endedAt ? `, ended ${when(batch.endedAt)}` : "";
     const path = isIn ? "" : isIn === undefined ? "; its Merkle path is not in the transaction that stored it" : "; its Merkle path leads to another root";
-    say("batch", isIn, `in batch ${root} of ${batch.count} records, ${how}, anchored ${when(batch.anchoredAt)}${ended}${path}`);
+    say("batch", isIn, `in batch ${root} of ${counted(batch.count, "record")}, ${how}, anchored ${when(batch.anchoredAt)}${ended}${path}`);
     const receipts = this.#receipts(id);
     const place = await findAnchoring(this.#registry, key, root, receipts);
     await this.#time(place, batch.anchoredAt, ", that of its batch", say);
