@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -67,9 +68,51 @@ class RecordName(click.ParamType):
                 ]
         return []
 
+    def resolve(self, lab: Lab, text: str, agreed: bool, signs: bool) -> str:
+        """Return the id that a text means, or what else the verb takes."""
+        if self.also(text):
+            return text
+        if not self.relation:
+            return full_id(lab, text, agreed, signs)
+        name, colon, relation = text.rpartition(":")
+        return f"{full_id(lab, name, agreed, signs)}:{relation}" if colon and name else text
+
+
+class SealName(RecordName):
+    """A seal that is kept here: its commitment, the id of what was sealed, the first digits of either, or `@last`."""
+
+    name = "seal"
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        kept = sorted(it.stem for it in Home(ctx.params.get("home")).seals.glob("*.json"))
+        return [CompletionItem(commitment) for commitment in kept if commitment.startswith(incomplete)]
+
+    @override
+    def resolve(self, lab: Lab, text: str, agreed: bool, signs: bool) -> str:
+        prefix = _PREFIX.fullmatch(text)
+        if not prefix and text != LAST:
+            return text
+        from blockchaintracer.lab.seals import kept_seals
+
+        seals, start = {it.commitment: it for it in kept_seals(lab)}, f"0x{prefix[1].lower()}" if prefix else ""
+        if prefix:
+            found = [it for it in seals.values() if start in (it.commitment[: len(start)], it.record_id[: len(start)])]
+        else:
+            made = [entry.write["commitment"] for entry in lab.outbox.entries_in(lab.domain, Op.SEAL)]
+            found = [seals[it] for it in made if it in seals][-1:]
+        ids = [it.commitment for it in found]
+        if not ids:
+            hint = (
+                "`blockchaintracer seal list` shows the commitments. A seal is revealed from the folder (--home) that "
+            )
+            raise InputError(f"no seal is kept here as {text!r}", hint=f"{hint}it was made in.")
+        return _the_one(lab, text, ids, lambda it: f"{it}: {seals[it].what} {seals[it].record_id}", agreed)
+
 
 RECORD = RecordName()
 RECORD_AND_RELATION = RecordName(relation=True)
+SEAL = SealName()
 RECORD_OR_MLFLOW = RecordName(lambda text: text.startswith("mlflow:"))
 RECORD_OR_PATH = RecordName(lambda text: text.startswith("mlflow:") or Path(text).exists())
 
@@ -82,17 +125,8 @@ def name_records(ctx: click.Context, lab: Lab, options: dict[str, Any], *, signs
         value = options.get(param.name or "")
         if isinstance(param.type, RecordName) and value:
             texts = [value] if isinstance(value, str) else value
-            ids = [_named(lab, param.type, one, bool(agreed), signs) for one in texts]
+            ids = [param.type.resolve(lab, one, bool(agreed), signs) for one in texts]
             options[param.name or ""] = ids[0] if isinstance(value, str) else tuple(ids)
-
-
-def _named(lab: Lab, kind: RecordName, text: str, agreed: bool, signs: bool) -> str:
-    if kind.also(text):
-        return text
-    if not kind.relation:
-        return full_id(lab, text, agreed, signs)
-    name, colon, relation = text.rpartition(":")
-    return f"{full_id(lab, name, agreed, signs)}:{relation}" if colon and name else text
 
 
 def full_id(lab: Lab, text: str, agreed: bool = True, signs: bool = False) -> str:
@@ -109,11 +143,15 @@ def full_id(lab: Lab, text: str, agreed: bool = True, signs: bool = False) -> st
             "recorded, its name, or an address that holds its id, digest, CID or transaction (nothing is fetched from "
             "there): `blockchaintracer query` lists them.",
         )
+    return _the_one(lab, text, ids, partial(_described, lab), agreed)
+
+
+def _the_one(lab: Lab, text: str, ids: list[str], described: Callable[[str], str], agreed: bool) -> str:
     if len(ids) > 1:
-        listed = "\n".join(f"  {_described(lab, one)}" for one in ids[:_MOST_LISTED])
+        listed = "\n".join(f"  {described(one)}" for one in ids[:_MOST_LISTED])
         more = f"\n  and {len(ids) - _MOST_LISTED} more" if len(ids) > _MOST_LISTED else ""
         raise InputError(f"{text!r} names {len(ids)} records:\n{listed}{more}", hint="Give the id of the one you mean.")
-    said = f"{text} is {_described(lab, ids[0])}"
+    said = f"{text} is {described(ids[0])}"
     if agreed:
         lab.say(said)
     elif not sys.stdin.isatty():

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import NEW_FILE, VerbGroup, group_option, require_consent, yes_option
-from blockchaintracer.cli.record_names import RECORD
+from blockchaintracer.cli.record_names import RECORD, SEAL
 from blockchaintracer.cli.render import Answer, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import checksummed
@@ -120,7 +120,7 @@ def fund(
 
 @command.lab_verb(writes=True)
 @_terms
-@click.argument("commitment", metavar="COMMITMENT")
+@click.argument("commitment", type=SEAL, metavar="COMMITMENT")
 @group_option
 @yes_option
 def enter(lab: Lab, bounty: str, commitment: str) -> Answer:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import VERDICTS, VerbGroup, record_options
-from blockchaintracer.cli.record_names import RECORD
+from blockchaintracer.cli.options import VERDICTS, VerbGroup, agreed_option, record_options
+from blockchaintracer.cli.record_names import RECORD, SEAL
 from blockchaintracer.cli.render import (
     Answer,
     folded,
@@ -112,7 +112,8 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
 
 
 @command.lab_verb(writes=True)
-@click.argument("commitment", metavar="COMMITMENT|ID")
+@click.argument("commitment", type=SEAL, metavar="COMMITMENT|ID")
+@agreed_option
 def send(lab: Lab, commitment: str) -> Answer:
     """Send a seal that is kept but was never sent, as `seal list` shows: the process died just then."""
     entry = seals.send_seal(lab, commitment)

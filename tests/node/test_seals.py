@@ -81,6 +81,25 @@ def test_the_salt_is_for_the_owner_of_the_folder_alone(lab, file):
     assert not any(salt in repr(entry) for entry in lab.outbox.entries())
 
 
+def test_a_seal_is_named_by_its_first_digits_or_as_the_last_one(lab, tmp_path):
+    made = []
+    for name in ("first", "second"):
+        (tmp_path / name).write_text(name)
+        done = typed(
+            "seal", "record", "--artifact", tmp_path / name, "--kind", "document", "--json", home=lab.home.path
+        )
+        made.append(json.loads(done.stdout))
+    asked = typed("reveal", "@last", home=lab.home.path)
+    assert (asked.returncode, made[1]["commitment"] in asked.stderr, "--yes" in asked.stderr) == (2, True, True)
+    refused = typed("reveal", "0x00000000", "--yes", home=lab.home.path)
+    assert (refused.returncode, "seal list" in refused.stderr) == (2, True)
+    for text, seal in (("@last", made[1]), (f"{made[0]['commitment'][:12]}…", made[0])):
+        done = typed("reveal", text, "--yes", home=lab.home.path)
+        assert (done.returncode, f"record {seal['id']}" in done.stdout) == (0, True), done.stderr
+        assert "Other verbs take @last for this record." in done.stdout
+        assert json.loads(typed("status", "@last", "--json", home=lab.home.path).stdout)["id"] == seal["id"]
+
+
 def test_sealing_or_revealing_the_same_again_is_the_same_and_pays_nothing(lab, file):
     first = sealed(lab, file)
     paid = nonce(lab)
