@@ -23,7 +23,7 @@ from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
 from blockchaintracer.lab.files import bytes_in
 from blockchaintracer.lab.global_ids import with_global_ids
-from blockchaintracer.lab.plain_text import no_formula, titled
+from blockchaintracer.lab.plain_text import named, no_formula, titled
 
 if TYPE_CHECKING:
     from blockchaintracer.core.verify.outcomes import Conclusion
@@ -36,7 +36,12 @@ LAB = "blockchaintracer.lab"
 """Key in a click context's meta: the lab that the command acts for."""
 _HASH = re.compile(r"(?<![/\w])((?:0x)?[0-9a-f]{10})[0-9a-f]{30,54}\b", re.IGNORECASE)
 _OBJECT = re.compile(r"\S*/objects/([0-9a-f]{2}/[0-9a-f]{8})[0-9a-f]{54}\b")
+_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC\b")
 _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
+_WHOLE = re.compile(rf"{_SHORT.pattern}|{_TIME.pattern}|\d{{4}}-\d\d-\d\d \d\d:\d\d", re.IGNORECASE)
+"""Cells that are never broken."""
+_LONGEST_WORD = 20
+"""Letters of a word that is broken only if there is no room."""
 _WIDEST = 1 << 20
 """Columns of a table that no terminal shows: nothing is cut that a program may read."""
 
@@ -151,10 +156,7 @@ def hanging(start: str, text: str, indent: int | None = None) -> str:
     if not click.get_current_context().meta.get(VERBOSE):
         text = _HASH.sub(lambda found: f"{found[1]}…", _OBJECT.sub(r"…/objects/\1…", text))
     # the start is wrapped with the text, and put back with its colour
-    lines = textwrap.wrap(
-        "\0" * first + text, width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False
-    )
-    text = "\n".join(lines)[first:]
+    text = _wrapped("\0" * first + text, width, further)[first:]
     return start + _SHORT.sub(lambda found: click.style(found[0], dim=True), text)
 
 
@@ -168,7 +170,14 @@ def folded(line: str, *, err: bool = False) -> str:
     if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width or "\n" in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return _wrapped(line, width, indent)
+
+
+def _wrapped(text: str, width: int, further: str) -> str:
+    """Break a text into lines, but neither words nor times."""
+    joined = _TIME.sub(lambda found: found[0].replace(" ", "\1"), text)
+    form = textwrap.TextWrapper(width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
+    return form.fill(joined).replace("\1", " ")
 
 
 def command_lines(command: str) -> str:
@@ -229,8 +238,11 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
     lines = [["-" if value is None else plain(str(value)) for value in row] for row in rows]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
     widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
-    if sum(widths) + 2 * len(widths) > room and not click.get_current_context().meta.get(VERBOSE):
-        lines = [[_HASH.sub(r"\1…", cell) for cell in line] for line in lines]
+    if lines and sum(widths) + 2 * len(widths) > room and not click.get_current_context().meta.get(VERBOSE):
+        of_times = [any(map(_TIME.fullmatch, cells)) for cells in zip(*lines, strict=True)]
+        columns = [f"{column} (UTC)" if is_time else column for column, is_time in zip(columns, of_times, strict=True)]
+        short = [(_TIME, r"\1") if is_time else (_HASH, r"\1…") for is_time in of_times]
+        lines = [[form.sub(by, cell) for (form, by), cell in zip(short, line, strict=True)] for line in lines]
         widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
     if not title and sum(widths) + 2 * len(widths) <= room and not any("\n" in cell for line in lines for cell in line):
         # importing rich takes longer than asking the node, and 0.7 ms a row to find that nothing has to be folded
@@ -238,20 +250,34 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
         click.echo("\n".join([click.style(head, bold=True), *shown]))
         return
     from rich.console import Console
-    from rich.measure import Measurement
     from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
-    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for column, *cells in zip(columns, *lines, strict=True):
-        # a path that is cut is of no use: it goes on in the next line; a short hash stays whole
-        longest = max((cell_len(word) for word in column.split()), default=0)
-        drawn.add_column(column, overflow="fold", no_wrap=any(map(_SHORT.fullmatch, cells)), min_width=longest)
+    drawn = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    room -= 2 * len(widths)
+    for longest_word in (_LONGEST_WORD, 0):
+        least = [_least(column, longest_word) for column in zip(columns, *lines, strict=True)]
+        if sum(least) <= room:
+            break
+    while sum(widths) > max(room, sum(least)):
+        _, widest = max((width, number) for number, width in enumerate(widths) if width > least[number])
+        widths[widest] -= 1
+    for column, width in zip(columns, widths, strict=True):
+        drawn.add_column(column, overflow="fold", width=width)
     for line in lines:
         drawn.add_row(*line)
-    if not sys.stdout.isatty():
-        console.width = max(Measurement.get(console, console.options.update(max_width=_WIDEST), drawn).maximum, 1)
+    # what does not fit is not cut: the terminal goes on in its next line
+    console.width = max(sum(widths) + 2 * len(widths), console.width if title else 1)
     console.print(drawn)
+
+
+def _least(column: Sequence[str], longest_word: int) -> int:
+    """Return the width that a column needs so that its title, ids, times, and words of some length stay whole."""
+    from rich.cells import cell_len
+
+    words = [word for cell in column for word in ([cell] if _WHOLE.fullmatch(cell) else cell.split())]
+    title, whole = column[0].split(), [word for word in words if _WHOLE.fullmatch(word)]
+    return max(map(cell_len, [*title, *whole, *(word for word in words if len(word) <= longest_word)]), default=1)
 
 
 def tree(drawn: Any) -> Callable[[], None]:
@@ -275,8 +301,7 @@ def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[
 
 def not_searched_lines(files: Sequence[str]) -> list[str]:
     """Say which files were published without a search for secrets."""
-    shown = "; ".join(map(plain, files[:5])) + (f"; and {len(files) - 5} more" if len(files) > 5 else "")
-    return [f"Not searched for secrets: {shown}."] if files else []
+    return [f"Not searched for secrets: {named([*map(plain, files)], between='; ')}."] if files else []
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 CIPHERTEXT = "a ciphertext (age-encryption.org/v1): its content is read by those alone whom it is encrypted to"
@@ -36,6 +37,12 @@ def called(kind: str, record_id: str, name: str | None, known_here: str | None =
 def titled(kind: str, name: str | None) -> str:
     """Return kind and name of a record; one alone where the other says no more (a run that is called run)."""
     return kind if name in (None, "", kind) else name if name.startswith(f"{kind} ") else f"{kind} {name}"
+
+
+def named(names: Collection[str], most: int = 5, between: str = ", ") -> str:
+    """Name the first of some things, and say how many more there are."""
+    shown = between.join(islice(names, most))
+    return shown if len(names) <= most else f"{shown}{between.rstrip().strip(',')} and {len(names) - most} more"
 
 
 def text_of(value: Any) -> str:

@@ -59,6 +59,18 @@ def test_the_place_of_a_copy_is_short_at_a_terminal_and_whole_in_a_file(monkeypa
         assert line.endswith("canonical, …/objects/4d/675433b7…" if terminal else place)
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_time_is_never_broken_and_nothing_is_cut(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    narrow = shown(monkeypatch, columns)
+    head, *rows = narrow.splitlines()
+    assert ("recorded (UTC)" in head, "2026-11-29 23:40  " in rows[0]) == (True, True)
+    assert "".join(row[head.index("metrics") :].strip() for row in rows).replace(" ", "") == "accuracy0.96(declared)"
+    line = f"{'x' * 50} is final: block 22, 2026-11-29 23:40:25 UTC, by {OWNER}"
+    with click.Context(click.Command("verify")):
+        for text in (folded(line), hanging(" " * 6, line)):
+            assert ("2026-11-29 23:40:25 UTC" in text, "\n" in text) == (True, True)
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_long_sentence_is_folded_and_a_command_can_be_pasted(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     monkeypatch.setattr(sys, "stdout", Screen(terminal))
