@@ -19,6 +19,7 @@ from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
 from blockchaintracer.core.verify.standing import BundleReport, manifest_in
 from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import named
 
 _METRICS = 5
 """How many metrics of a run are shown; `--json` has all."""
@@ -98,9 +99,8 @@ def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str
         yield "its manifest is not in the bundle: what it says, a name, metrics or an earliest time, is not known"
         return
     if isinstance(manifest.predicate, RunPredicate) and (metrics := manifest.predicate.metrics):
-        shown = [f"{plain(name)} {metric.value:.6g}" for name, metric in list(metrics.items())[:_METRICS]]
-        more = f" and {len(metrics) - _METRICS} more" if len(metrics) > _METRICS else ""
-        yield f"metrics: {', '.join(shown)}{more}"
+        shown = [f"{plain(name)} {metric.value:.6g}" for name, metric in metrics.items()]
+        yield f"metrics: {named(shown, _METRICS)}"
     if not hasattr(manifest.predicate, "not_before"):
         return
     block = manifest.predicate.not_before

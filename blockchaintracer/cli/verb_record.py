@@ -11,9 +11,10 @@ from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import make_ready
 from blockchaintracer.lab.lab import Lab, Until
+from blockchaintracer.lab.plain_text import named
 from blockchaintracer.lab.publish import publish_by_setting
 from blockchaintracer.lab.recording.commit import reached
-from blockchaintracer.lab.recording.repeatable import what_lacks
+from blockchaintracer.lab.recording.repeatable import not_committed, what_lacks
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
@@ -66,7 +67,9 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     lines += [f"Declared, so that nobody can compare it: {plain(', '.join(declared))}."] if declared else []
     lines += [f"Others can't repeat this run: {'; '.join(lacks)}."] if lacks else []
     if run and run.code.diffs and not lacks:
-        lines.append("Others need what you had not committed: `publish --with-diff` it, or commit and record again.")
+        names = not_committed(lab.store, run.code)
+        lines.append(f"Others need what you had not committed: {named([*map(plain, names)], 10)}.")
+        lines.append("`publish --with-diff` publishes it; or commit, and record again.")
     exit_code = 3 if waits and not lab.hand_over else 0
     if code:
         exit_code = code if code > 0 else 128 - code

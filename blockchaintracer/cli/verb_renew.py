@@ -18,6 +18,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import counted
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import named
 
 _SHOWN = 10
 
@@ -72,8 +73,7 @@ def command(
         lines.append(f"  {counted(renewal.leaves, 'leaf').replace('leafs', 'leaves')}, kept in {renewal.file}")
         lines.append(f"  For witnesses of its time: blockchaintracer witness add --text {renewal.text}")
         if missing := renewal.missing:
-            more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-            lines.append(f"  Partial, what is not here is not renewed: {plain(', '.join(missing[:_SHOWN]))}{more}")
+            lines.append(f"  Partial, what is not here is not renewed: {plain(named(missing, _SHOWN))}")
     if skipped:
         lines.append(f"{counted(len(skipped), 'record')} had nothing new to renew: --again renews all the same.")
     if stamped:

@@ -18,6 +18,7 @@ from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.capture.git import restore_changed, restore_commit
 from blockchaintracer.lab.capture.secret_masking import SCANNED, SecretFinding, scan_secrets
+from blockchaintracer.lab.plain_text import named
 from blockchaintracer.lab.store.store import Store
 
 TOTAL = 64 << 20
@@ -80,9 +81,8 @@ def require_no_secrets(
     if not findings:
         return skipped
     places = [f"{name}:{secret.line} {secret.kind}" for name, secret in findings]
-    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
     raise InputError(
-        f"what is to be published seems to hold secrets: {', '.join(places[:_NAMED])}{more}. Nothing was published.",
+        f"what is to be published seems to hold secrets: {named(places, _NAMED)}. Nothing was published.",
         hint="Take it out of the files and of the commit, change it, and record again. If it is none, let each pass: "
         "--allow-secret PATH:LINE.",
         findings=[{"path": name, "line": secret.line, "kind": secret.kind} for name, secret in findings],

@@ -250,7 +250,7 @@ def test_of_a_long_value_the_part_that_differs_is_shown():
     program = f"train.py --data {'/a/long/path' * 9} --lr {{}} --epochs 5 {'--more' * 20}"
     shown = cells(*(program.format(rate) for rate in (0.1, 0.25)))
     assert ["--lr 0.1 --epochs 5" in shown[0], "--lr 0.25 --epochs 5" in shown[1]] == [True, True]
-    assert all(len(text) < 50 and text[0] == text[-1] == "…" for text in shown)
+    assert all(len(text) < 70 and text[0] == text[-1] == "…" for text in shown)
     assert cells(program, program)[0].startswith("train.py --data")
 
 

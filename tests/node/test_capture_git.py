@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import Artifact, Code, NestedCode
 from blockchaintracer.lab.capture import git
-from blockchaintracer.lab.capture.git import apply_diff, capture_git, pack_commit, restore_commit
+from blockchaintracer.lab.capture.git import apply_diff, capture_git, changed_files, pack_commit, restore_commit
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
+from blockchaintracer.lab.plain_text import named
+from blockchaintracer.lab.recording.repeatable import not_committed
+from blockchaintracer.lab.store.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +51,22 @@ def repo(tmp_path: Path) -> Path:
     (root / "train.py").write_text("print('two')\n")
     run(root, "commit", "-q", "-am", "second")
     return root
+
+
+def test_what_was_not_committed_is_named(repo: Path, tmp_path: Path) -> None:
+    for name in ("train.py", "größe 1.py", "pkg/new.py"):
+        (repo / name).write_text("print('three')\n")
+    (repo / "run.sh").unlink()
+    state = capture_git(repo)
+    assert state is not None
+    names = [name for name, _ in changed_files(state.diff)]
+    assert names == ["größe 1.py", "pkg/new.py", "run.sh", "train.py"]
+    assert named(names, 2) == "größe 1.py, pkg/new.py and 2 more"
+    store = Store(tmp_path / "store")
+    about = {"size": len(state.diff), "cid": "b" + "a" * 58, "cid_profile": "unixfs-v1-2025"}
+    diff = Artifact(path="diff", sha256=store.put_bytes(state.diff), **about)
+    inner = NestedCode(path="inner", diff=diff)
+    assert not_committed(store, Code(diff=diff, nested=(inner,))) == [*names, *(f"inner/{name}" for name in names)]
 
 
 def snapshot(root: Path) -> dict[str, tuple[bytes, int, int]]:

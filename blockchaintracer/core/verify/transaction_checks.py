@@ -124,7 +124,7 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             return f"{said} verdict on record {about['recordId']}", today, bool(current.version)
         case "Anchored" | "LeavesAnchored":
             batch = registry.batch(about["group"], about["author"], about["root"])
-            count = about.get("declaredCount", about.get("count"))
+            count = about["declaredCount" if "declaredCount" in about else "count"]
             said = f"{about['author']} anchored the batch {about['root']} of {counted(count, 'record')}"
             said += f" ({'declared' if 'manifest' in about else 'counted'}) for group {group}"
             agrees = (batch.anchored_at, batch.count) == (time, count)

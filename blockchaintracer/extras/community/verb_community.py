@@ -26,6 +26,7 @@ from blockchaintracer.extras.community import kept_books, make_book
 from blockchaintracer.extras.community.book import Book, NamedRegistry, utc_now
 from blockchaintracer.extras.community.kept_books import KeptBook
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.plain_text import named
 
 _local_option = click.option("--allow-local", is_flag=True, help="Let an address be in a private network, and http://.")
 
@@ -241,6 +242,5 @@ def _chain(registry: NamedRegistry) -> str:
 def _groups(registry: NamedRegistry) -> str:
     if registry.groups is None:
         return ", with all of its groups"
-    shown = ", ".join(f"{it.group} {it.name!r}" for it in registry.groups[:20])
-    more = f" and {len(registry.groups) - 20} more" if len(registry.groups) > 20 else ""
-    return f", with the groups {shown}{more}" if shown else ", with no group"
+    shown = named([f"{it.group} {it.name!r}" for it in registry.groups], 20)
+    return f", with the groups {shown}" if shown else ", with no group"

@@ -30,7 +30,7 @@ _SIDE_BY_SIDE = 5
 _PACKAGES = 20
 """Packages with differences that are listed unasked; more hide what else differs."""
 _SHOWN = 3
-_WIDEST = 40
+_WIDEST = 66
 _BEFORE = 16
 """Letters of a long value that are shown before the place where it differs."""
 
@@ -134,13 +134,13 @@ def _parts_that_differ(texts: Sequence[str]) -> Sequence[str]:
     # sorted, each text parts from every other where two neighbours part
     prefixes = [commonprefix(pair) for pair in pairwise(sorted(texts))]  # noqa: RUF071 -- no paths, letters
     places = sorted({*map(len, prefixes)}) or [_BEFORE]
-    after = max(_WIDEST // len(places) - _BEFORE, 8)
+    size = max(_WIDEST // len(places), 24)
     parts: list[list[int]] = []
-    for start, end in ((max(place - _BEFORE, 0), place + after) for place in places):
+    for start in (max(place - _BEFORE, 0) for place in places):
         if parts and start <= parts[-1][1]:
-            parts[-1][1] = end
+            parts[-1][1] = start + size
         else:
-            parts.append([start, end])
+            parts.append([start, start + size])
     first, last = parts[0][0], parts[-1][1]
     return [
         "…" * (first > 0) + "…".join(text[start:end] for start, end in parts) + "…" * (last < len(text))

@@ -25,6 +25,7 @@ from blockchaintracer.extras.frameworks.training_state import (
 )
 from blockchaintracer.lab.datasets import little_endian
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import named
 from blockchaintracer.lab.traced_run import TracedRun
 
 _BLOCK = 1 << 24
@@ -56,11 +57,7 @@ def check_state(state: Any, document: bytes) -> None:
     digest = digest_state_dict(state)
     if digest.document != document:
         names = differences(document, digest.document)
-        raise NotVerified(
-            f"expected the recorded state, got one that differs in {', '.join(names[:10])}"
-            + (f" and {len(names) - 10} more" if len(names) > 10 else ""),
-            names=names,
-        )
+        raise NotVerified(f"expected the recorded state, got one that differs in {named(names, 10)}", names=names)
 
 
 def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:

@@ -18,6 +18,7 @@ from blockchaintracer.extras.renewal.as_of import read_date
 from blockchaintracer.extras.renewal.hash_tree import Pair, hashed
 from blockchaintracer.extras.renewal.parts import NOTHING, Evidence, parts_of
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
+from blockchaintracer.lab.plain_text import named
 
 RECORD = frozenset({"sha256", "keccak256"})
 """What a record rests on: SHA-256 binds its manifest and files, Keccak-256 its id and the chain."""
@@ -114,10 +115,10 @@ class Renewal:
         if self.retracted_at:
             return f"it was retracted on {when(self.retracted_at)}"
         if self.different:
-            return f"another content has the same SHA-256 in it: {_named(self.different)}"
+            return f"another content has the same SHA-256 in it: {named(self.different)}"
         told = f"{counted(len(self.same), 'thing')} compared, all the same"
-        told += f"; partial, it leaves out {_named(self.left_out)}" if self.left_out else ""
-        return told + (f"; its author did not have {_named(self.missing)}" if self.missing else "")
+        told += f"; partial, it leaves out {named(self.left_out)}" if self.left_out else ""
+        return told + (f"; its author did not have {named(self.missing)}" if self.missing else "")
 
 
 def parse_broken(texts: Sequence[str]) -> dict[str, int]:
@@ -282,8 +283,3 @@ def _has(renewal: Renewal, leaves: Mapping[str, Pair]) -> bool:
 def _first(renewal: Renewal) -> str:
     first = min((time.time for time in renewal.times), default=None)
     return f"witnessed by {when(first)}" if first else "witnessed by nothing here"
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"

@@ -40,6 +40,7 @@ from blockchaintracer.extras.score.evidence import (
 )
 from blockchaintracer.lab.capture.locks import unhashed
 from blockchaintracer.lab.gather import GatheredInput
+from blockchaintracer.lab.plain_text import named
 from blockchaintracer.lab.recording.templates import load_template, validate_against_template
 
 Check = Callable[[RunEvidence], Finding]
@@ -589,5 +590,4 @@ def _called(entry: GatheredInput) -> str:
 
 
 def _some(names: Collection[str]) -> str:
-    shown = sorted(names)
-    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
+    return named(sorted(names), _SHOWN)

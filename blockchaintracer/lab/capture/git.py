@@ -312,15 +312,20 @@ def restore_code(code: Code, open_copy: Callable[[str], Path], target: Path) -> 
 
 def without_new_files(diff: bytes, names: Collection[str]) -> bytes:
     """Take new files out of what `capture_git` found changed."""
-    start = b"diff --git "
-    kept = []
-    for part in _parts(diff):
-        line, _, rest = part.removeprefix(start).partition(b"\n")
+    return b"".join(
+        part
+        for name, part in changed_files(diff)
+        if name not in names or not part.partition(b"\n")[2].startswith(b"new file mode ")
+    )
+
+
+def changed_files(diff: bytes) -> Iterator[tuple[str, bytes]]:
+    """Return the name of each file of a difference, and its part of it."""
+    for part in filter(None, _parts(diff)):
+        line = part.partition(b"\n")[0].removeprefix(b"diff --git ")
         name = line[: len(line) // 2]
         name = name[1:-1].decode("unicode_escape").encode("latin-1") if name.startswith(b'"') else name
-        if os.fsdecode(name.removeprefix(b"a/")) not in names or not rest.startswith(b"new file mode "):
-            kept.append(part)
-    return b"".join(kept)
+        yield os.fsdecode(name.removeprefix(b"a/")), part
 
 
 def _parts(diff: bytes) -> list[bytes]:

@@ -26,6 +26,7 @@ from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.capture.unseen import OF_PLATFORM, is_observed, text_of, told_of
 from blockchaintracer.lab.capture.used_packages import COMPILED
 from blockchaintracer.lab.lab_folder import FOLDER
+from blockchaintracer.lab.plain_text import named
 
 MOST_NAMES = 200
 """Undeclared files or folders, addresses and programs that a manifest names, each; the files are counted, too."""
@@ -379,5 +380,4 @@ def _line(text: str) -> str:
 
 
 def _some(names: Collection[str]) -> str:
-    shown = [_line(name) for name in names][:_SHOWN]
-    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return named([_line(name) for name in names], _SHOWN)

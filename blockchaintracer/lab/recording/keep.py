@@ -16,6 +16,7 @@ from blockchaintracer.core.manifest import LISTING, Artifact
 from blockchaintracer.lab.capture.git import GitState, held_by_git
 from blockchaintracer.lab.files import bytes_in
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import named
 from blockchaintracer.lab.private.encrypt import (
     CONTENT_NAME,
     EncryptionNote,
@@ -187,8 +188,8 @@ def run_keeping(
 def require_apart(git: GitState | None, paths: Iterable[Path]) -> None:
     """Refuse to encrypt what the recorded code holds in the open: the commit and the difference are published."""
     if git and (held := held_by_git(git, paths)):
-        named = ", ".join(held[:5]) + (" and more" if len(held) > 5 else "")
         raise InputError(
-            f"expected files outside of the recorded code to encrypt, got {named}: git has the content in the open",
+            f"expected files outside of the recorded code to encrypt, got {named(held)}: "
+            "git has the content in the open",
             hint="Take it out of the repository (`git rm --cached`, .gitignore) and commit, or keep it elsewhere.",
         )

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from blockchaintracer.core.manifest import RunPredicate
+import posixpath
+
+from blockchaintracer.core.manifest import Code, RunPredicate
+from blockchaintracer.lab.capture.git import changed_files
 from blockchaintracer.lab.capture.secret_masking import MASK
+from blockchaintracer.lab.store.store import Store
 
 NO_LOCK = "it names no lock file to rebuild its environment from"
+
+
+def not_committed(store: Store, code: Code) -> list[str]:
+    """Return the files of a run that differed from its commits, as far as the difference was recorded."""
+    return [
+        posixpath.join(folder, name)
+        for folder, state in code.states()
+        for name in (
+            *(name for name, _ in (changed_files(store.get_bytes(state.diff.sha256)) if state.diff else ())),
+            *(entry.path for entry in state.whole or ()),
+        )
+    ]
 
 
 def what_lacks(run: RunPredicate) -> list[str]:
