@@ -84,12 +84,14 @@ class TransactionReceipt:
 
 @dataclass(frozen=True, slots=True)
 class SentTransaction:
-    """A transaction by a node's word. Addresses are checksummed; `to` is None if it makes a contract."""
+    """A transaction by a node's word. Addresses are checksummed; `to` is None if it makes a contract. `place` is the
+    hash of its block and its index there, None if the node tells none."""
 
     hash: str
     sender: str
     to: str | None
     data: bytes
+    place: tuple[str, int] | None = None
 
 
 class Chain:
@@ -203,9 +205,9 @@ class Chain:
         found = self.ask("eth_getTransactionByHash", transaction)
         if found is None:
             return None
-        return SentTransaction(
-            transaction.lower(), checksummed(found["from"].lower()), _address(found.get("to")), from_hex(found["input"])
-        )
+        sender, block, index = checksummed(found["from"].lower()), found.get("blockHash"), found.get("transactionIndex")
+        place = (block.lower(), int(index, 16)) if isinstance(block, str) and is_number(index) else None
+        return SentTransaction(transaction.lower(), sender, _address(found.get("to")), from_hex(found["input"]), place)
 
     def raw_transaction(self, transaction: str) -> bytes | None:
         """Return a transaction (0x-hex) as it was signed, or None if the node does not give it: many do not."""

@@ -33,7 +33,7 @@ from blockchaintracer.core.record import (
     label,
     to_hex,
 )
-from blockchaintracer.core.record_view import Batch, RecordStatus, RecordView
+from blockchaintracer.core.record_view import Batch, Position, RecordStatus, RecordView
 
 if TYPE_CHECKING:
     from blockchaintracer.core.verify.inclusion import Inclusion
@@ -182,6 +182,7 @@ class Registry:
         self.address = checksummed(address, "a registry's address")
         self.first_block = first_block
         self.keys: list[KeySource] = []
+        self._places: dict[str, tuple[str, int] | None] = {}
 
     def __str__(self) -> str:
         return f"the registry {self.address} on {self.chain.name}"
@@ -375,7 +376,23 @@ class Registry:
                 yield receipt
 
     def _kept(self, digest: str) -> Iterator[RecordView | Inclusion]:
-        return (it for source in self.keys for it in source(digest))
+        for it in (it for source in self.keys for it in source(digest)):
+            if self._may_be(it):
+                yield it
+            elif isinstance(it, RecordView):
+                yield replace(it, transaction="", block_hash="", position=Position())
+
+    def _may_be(self, it: RecordView | Inclusion) -> bool:
+        """Return whether the node knows no other place of a transaction: whoever keeps a receipt, which does not name
+        its transaction, could name any."""
+        if it.transaction and it.transaction not in self._places:
+            sent = self.chain.remembered(lambda: self.chain.transaction(it.transaction))
+            self._places[it.transaction] = sent.place if sent else None
+        place, index = (
+            self._places.get(it.transaction),
+            it.position.transaction if isinstance(it, RecordView) else it.index,
+        )
+        return place is None or (place[0] == it.block_hash and index in (0, place[1]))
 
     def kept_inclusion(self, transaction: str, digest: str) -> Inclusion | None:
         """Return what is kept of a transaction under a digest that it is about, or None. The chain may have lost it."""
@@ -444,9 +461,11 @@ class Registry:
                 continue
             seen = known.setdefault(it.id, RecordView(id=it.id, key=it.key))
             block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
-            # a place in a block that the node has forgotten is what somebody says
-            if it.transaction and (block.hash == it.block_hash if block else not seen.transaction):
+            if block and block.hash == it.block_hash:
                 seen = replace(seen, transaction=it.transaction, position=it.position, block_hash=it.block_hash)
+            elif block is None and not seen.transaction:
+                # a place in a block that the node has forgotten is what somebody says: nothing may rest on it
+                seen = replace(seen, transaction=it.transaction)
             if it.batch and not seen.batch and self.batch(it.group, it.author, it.batch).exists:
                 seen = replace(seen, batch=it.batch, path=it.path)
             known[it.id] = seen

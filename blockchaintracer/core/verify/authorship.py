@@ -9,7 +9,6 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.connection import SentTransaction
 from blockchaintracer.core.chain.registry import key_of_abi
-from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import checksummed, from_hex, keccak, record_message, to_hex
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
@@ -157,13 +156,10 @@ def sender_of(registry: Registry, identifier: str, transaction: SentTransaction)
 
 
 def _account_with_code(registry: Registry, address: str, block: int) -> str | None:
-    """Say what an account with code was in a block: "" if it had none, None if the node has forgotten and there is none
-    now."""
-    try:
-        code = registry.chain.code(address, block)
-    except ChainUnavailable:
-        code = registry.chain.code(address)
-        if not code:
-            return None
+    """Say what an account with code was in a block (0 if that is not known): "" if it had none, None if the node does
+    not tell and there is none now."""
+    code = registry.chain.remembered(lambda: registry.chain.code(address, block)) if block else None
+    if code is None and not (code := registry.chain.code(address)):
+        return None
     delegate = f"ran the code of 0x{code[3:].hex()} by EIP-7702"
     return delegate if code.startswith(_DELEGATED) else "is a contract" if code else ""

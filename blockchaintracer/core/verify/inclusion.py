@@ -79,6 +79,11 @@ class Inclusion:
     nodes: tuple[str, ...]
     raw: str = ""
 
+    @property
+    def block_hash(self) -> str:
+        """Hash of the block, 0x-hex."""
+        return to_hex(keccak(from_hex(self.header)))
+
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values. `from_json` takes them back."""
         return asdict(self)

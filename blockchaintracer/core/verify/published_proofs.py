@@ -104,8 +104,10 @@ def view_of(file: KeyFile) -> RecordView:
 def of_files(files: Sequence[KeyFile]) -> Iterator[RecordView | Inclusion]:
     """Yield the records that key files are of, with the place that each receipt tells, and the receipts."""
     for file in files:
-        yield from (view_of(replace(file, receipts=receipts)) for receipts in ((), *((it,) for it in file.receipts)))
-        yield from file.receipts
+        # a subject can be the hash of a transaction: that no receipt here is of
+        kept = [it for it in file.receipts if it.transaction[2:] != file.key.subject]
+        yield from (view_of(replace(file, receipts=receipts)) for receipts in ((), *((it,) for it in kept)))
+        yield from kept
 
 
 def published_keys(domain: Domain, sources: Sources, reader: Reader = in_folder) -> KeySource:

@@ -190,8 +190,8 @@ class RecordChecks:
         receipt = self._registry.receipt(transaction, record.id) if transaction else None
         if receipt is None or block is None:
             gap = f"this node has forgotten block {record.block}" if record.block else self._registry.history.reason
-            kept = f", which says that it was {transaction} in block {record.block}" if transaction else ""
-            detail = f"{by}: recorded (state); transaction unknown{kept and ' but to who keeps its key' + kept}: {gap}"
+            kept = f" but to who keeps its key, which says that it was {transaction}" if transaction else ""
+            detail = f"{by}: recorded (state); transaction unknown{kept}: {gap}"
             return Check(name, Outcome.PASS if status.exists else Outcome.FAIL, detail, {"forgotten": True})
         ids = [to_hex(it.args["id"]) for it in self._registry.events_of(receipt) if it.name == "Recorded"]
         if not receipt.succeeded or record.id not in ids:

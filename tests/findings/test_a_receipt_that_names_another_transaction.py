@@ -1,0 +1,85 @@
+"""A receipt names no transaction, and a header that a node has forgotten no place: what a stranger's file said of both
+counted. A record was not verified for the transaction of another, and the later record "verified" to be the earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import rlp
+
+from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.verify.copies import FolderCopies
+from blockchaintracer.core.verify.inclusion import Inclusion
+from blockchaintracer.core.verify.published_proofs import of_files, proof_name, published_keys
+from blockchaintracer.core.verify.verifier import Verifier
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.verify_here import verify
+from tests.support.memory_node import answering, forgetful
+from tests.support.registry_life import FULL, Life, live
+
+pytestmark = pytest.mark.evm
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    return live(tmp_path_factory.mktemp("life"))
+
+
+def changed(life: Life, folder: Path, name: str, change: Callable[[Inclusion], Inclusion]) -> Path:
+    """A published folder whose key file of a record has another receipt."""
+    good = KeyFile.read_file(life.published / proof_name(life.ids[name]))
+    path = folder / proof_name(good.id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(replace(good, receipts=tuple(map(change, good.receipts))).to_bytes())
+    return folder
+
+
+def at_block(number: int) -> Callable[[Inclusion], Inclusion]:
+    def moved(it: Inclusion) -> Inclusion:
+        fields = rlp.decode(bytes.fromhex(it.header[2:]))
+        digits = number.to_bytes((number.bit_length() + 7) // 8)
+        return replace(it, header="0x" + rlp.encode([*fields[:8], digits, *fields[9:]]).hex(), raw="")
+
+    return moved
+
+
+def stranger(life: Life, tmp_path: Path) -> Lab:
+    return life.open_lab(tmp_path / "home", FULL)
+
+
+@pytest.mark.parametrize("headers", [True, False])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_transaction_of_another_record_decides_nothing(
+    life: Life, tmp_path: Path, headers: bool, order: int
+) -> None:
+    later = life.transactions["late"]
+    cut = int(life.node.transactions[later]["blockNumber"], 16)
+    lying = changed(life, tmp_path / "lying", "data", lambda it: replace(it, transaction=later, raw=""))
+    with answering(full=forgetful(life.node, "4444", cut, headers=headers)):
+        for folders in ([lying], [lying, life.published][::order]):
+            report = verify(stranger(life, tmp_path), life.ids["data"], sources=folders)
+            assert str(report.conclusion) == "verified", report.failed
+            assert later not in str(report.as_json())
+
+
+def test_a_place_in_a_forgotten_block_tells_no_order(life: Life, tmp_path: Path) -> None:
+    folder = changed(life, tmp_path / "moved", "data", at_block(10**6))
+    changed(life, folder, "model", at_block(1))
+    with answering(full=forgetful(life.node, "4444", 20)):
+        report = verify(stranger(life, tmp_path), life.ids["model"], sources=[folder])
+        assert str(report.conclusion) == "verified", report.failed
+        lab = stranger(life, tmp_path)
+        verifier = Verifier(lab.registry.knowing(published_keys(lab.domain, [folder])), FolderCopies())
+        ids = [life.ids["data"], life.ids["model"]]
+        assert verifier.before(*ids).verified
+        assert verifier.before(*reversed(ids)).verified is False
+
+
+def test_a_subject_that_is_the_hash_of_a_transaction_makes_no_receipt_its_own(life: Life) -> None:
+    good = KeyFile.read_file(life.published / proof_name(life.ids["data"]))
+    claimed = replace(good.receipts[0], transaction=f"0x{good.key.subject}", raw="")
+    [view] = of_files([replace(good, receipts=(claimed,))])
+    assert (view.transaction, view.position.block) == ("", 0)  # type: ignore[union-attr]
