@@ -20,10 +20,12 @@ from requests.adapters import HTTPAdapter
 from typing_extensions import override
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
 _CONNECT_S = 10
+_ADDRESSES_S = 2 * _CONNECT_S
+"""After these no other address of a name is tried: a name can have thousands."""
 _PIECE = 1 << 16
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
@@ -257,14 +259,23 @@ class _Plain(HTTPConnection):
 
     @override
     def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        if getattr(_running, "public", False) and not self.proxy:
-            # the address that was connected to: a name may have another one at the next look-up
-            peer = ip_address(sock.getpeername()[0].partition("%")[0])
-            if not is_public(peer):
-                sock.close()
-                raise FetchError(f"is at {peer}, which is no public address", refused=True)
-        return sock
+        name, until = self._dns_host, time.monotonic() + _ADDRESSES_S
+        problem: Exception = OSError("the name has no address")
+        for *_, place in socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM):
+            # looked up once: a name may have another address at the next look-up
+            self._dns_host = str(place[0])
+            try:
+                peer = ip_address(self._dns_host.partition("%")[0])
+                if getattr(_running, "public", False) and not self.proxy and not is_public(peer):
+                    raise FetchError(f"is at {peer}, which is no public address", refused=True)
+                return super()._new_conn()
+            except (ConnectTimeoutError, NewConnectionError) as error:
+                problem = error
+            finally:
+                self._dns_host = name
+            if time.monotonic() >= until:
+                break
+        raise problem
 
 
 class _Tls(_Plain, HTTPSConnection):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
@@ -258,9 +259,8 @@ def _json_reason(error: ValueError) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        refuse(join_names("", twice), "each key once in an object", f"{keys.count(twice)} times")
+        twice, times = Counter(key for key, _ in pairs).most_common(1)[0]
+        refuse(join_names("", twice), "each key once in an object", f"{times} times")
     return values
 
 

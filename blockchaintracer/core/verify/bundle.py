@@ -15,7 +15,8 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, ValidationError
+from pydantic.functional_validators import BeforeValidator, model_validator
 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import BUNDLE, BUNDLE_BYTES, UnknownVersion
@@ -83,8 +84,19 @@ class BundleRefused(NotVerified):
         return "form" if self.place.startswith("byte ") else re.sub(r"(?s)\[\d+\]|(?<=^blocks)\..*", "", self.place)
 
 
+def _few(fields: Any, is_known: Callable[[str], Any]) -> Any:
+    """Leave the first of the unknown fields: an error of each takes a kilobyte, and a file can have millions."""
+    more = {*[name for name in fields if not is_known(name)][1:]} if isinstance(fields, dict) else ()
+    return {name: fields[name] for name in fields if name not in more} if more else fields
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields(cls, data: Any) -> Any:
+        return _few(data, {field.alias or name for name, field in cls.model_fields.items()}.__contains__)
 
 
 class _Where(_Strict):
@@ -128,13 +140,13 @@ class _Bundle(_Strict):
     chain_id: ChainId = Field(alias="chainId")
     registry: Address
     deployment: _Deployment = Field(default=None)  # type: ignore[assignment]  # absent, but never null
-    blocks: dict[Hash, Hex]
-    nodes: list[Hex]
-    records: Annotated[list[_Record], Field(min_length=1)]
+    blocks: Annotated[dict[Hash, Hex], BeforeValidator(lambda it: _few(it, re.compile("0x[0-9a-f]{64}").fullmatch))]
+    nodes: Annotated[list[Hex], FailFast()]
+    records: Annotated[list[_Record], Field(min_length=1), FailFast()]
     # absent, but never null or empty: what comes later has its place, and is not believed before it is checked
-    witnesses: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
-    identities: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
-    renewals: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
+    witnesses: Annotated[list[_Evidence], Field(min_length=1), FailFast()] = Field(default=())  # type: ignore[arg-type]
+    identities: Annotated[list[_Evidence], Field(min_length=1), FailFast()] = Field(default=())  # type: ignore[arg-type]
+    renewals: Annotated[list[_Evidence], Field(min_length=1), FailFast()] = Field(default=())  # type: ignore[arg-type]
 
     def evidence(self) -> tuple[tuple[str, dict[str, Any]], ...]:
         """List the evidence of other kinds: what it is, and its content, of which only the type was read."""

@@ -15,15 +15,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from blockchaintracer.core.digest import (
-    NO_CID,
-    PROFILES,
-    FileDigest,
-    Progress,
-    digest_file,
-    locked,
-    sha256_file,
-)
+from blockchaintracer.core.digest import NO_CID, PROFILES, FileDigest, Progress, digest_file, locked, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import PUBLISHED, read_limited
 from blockchaintracer.core.plain_json import parse_json

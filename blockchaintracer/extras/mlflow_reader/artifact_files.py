@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,7 @@ def _files(repository: Any) -> Iterator[str]:
     while waiting:
         entries = repository.list_artifacts(waiting.pop() or None)
         paths = [entry.path for entry in entries]
-        wrong = next((path for path in paths if "?" in path or paths.count(path) > 1), None)
+        wrong = next((path for path, times in Counter(paths).items() if "?" in path or times > 1), None)
         if wrong is not None and isinstance(repository, HttpArtifactRepository):
             raise InputError(
                 f"expected artifacts whose names MLflow tells apart, got {wrong!r}",
