@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import IDENTITIES
+from blockchaintracer.lab.formats import IDENTITIES
 from blockchaintracer.lab.kept_identities import holders_of, kept_files
 from blockchaintracer.lab.lab import Lab
 

@@ -18,13 +18,13 @@ from typing import Any
 import rfc8785
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
-from blockchaintracer.core.formats import BATCH
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, checksummed, label, normal_id
 from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import locked, make_private, private, sync_folder
+from blockchaintracer.lab.formats import BATCH
 from blockchaintracer.lab.kept_proofs import (
     ANCHOR_FIRST,
     OPEN,

@@ -13,12 +13,13 @@ from typing import Any
 
 from blockchaintracer.core.chain.abi import interface, load_artifact, shipped_code
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.formats import BOUNTY, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import canonical, fields_json, read_strictly
 from blockchaintracer.core.record import Verdict, checksummed, from_hex, keccak, to_hex, unsigned
 from blockchaintracer.lab.chain import bounty_calls
 from blockchaintracer.lab.chain.bounty_calls import NO_TOKEN
 from blockchaintracer.lab.files import write_output
+from blockchaintracer.lab.formats import BOUNTY
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction
 from blockchaintracer.lab.seals import kept_seal

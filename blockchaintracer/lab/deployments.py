@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blockchaintracer.core.errors import InputError, StoreError
-from blockchaintracer.core.formats import DEPLOYMENTS, UnknownVersion
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.plain_json import as_json, parse_json
 from blockchaintracer.lab.files import fields_from, write_json
+from blockchaintracer.lab.formats import DEPLOYMENTS
 from blockchaintracer.lab.lab_folder import Home
 
 _FOLDER = "deployments"

@@ -11,7 +11,6 @@ from typing import Any
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import GROUP, INVITATION
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, keccak, label, to_hex
@@ -19,6 +18,7 @@ from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.chain.factory import Factory, require_cancun, require_owner
 from blockchaintracer.lab.chain.questions import of_accounts
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
+from blockchaintracer.lab.formats import GROUP, INVITATION
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 

@@ -13,11 +13,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import IDENTITIES, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Kind, RecordKey, checksummed, from_hex, unsigned
 from blockchaintracer.core.verify.inclusion import signed_by
 from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.lab.formats import IDENTITIES
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.store.sources import public_name, read_page
 

@@ -17,7 +17,7 @@ from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
-from blockchaintracer.core.formats import HOME, UnknownVersion
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, counted, label, normal_id
@@ -25,6 +25,7 @@ from blockchaintracer.lab.chain.questions import DEPTH, final_block, in_groups
 from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.files import locked, write_json
+from blockchaintracer.lab.formats import HOME
 from blockchaintracer.lab.keys import (
     COMMAND,
     KEY,

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, BUNDLE_BYTES, DISCLOSURE, UnknownVersion, read_limited
+from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, BUNDLE_BYTES, UnknownVersion, read_limited
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.lab.formats import DISCLOSURE
 
 START = b'{"algorithms":["' + '","'.join(BUNDLE.algorithms).encode() + b'"],"blocks":{"'
 """how every bundle begins, as its canonical form has its keys in order"""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert, InputError
-from blockchaintracer.core.formats import SIGNED_WRITES, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import as_json, read_strictly
 from blockchaintracer.core.record import (
     Domain,
@@ -24,6 +24,7 @@ from blockchaintracer.core.record import (
     unsigned,
 )
 from blockchaintracer.lab.chain.questions import estimate_gas
+from blockchaintracer.lab.formats import SIGNED_WRITES
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.outbox.transactions import MOST_GAS

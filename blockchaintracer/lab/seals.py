@@ -16,7 +16,7 @@ from typing import Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
-from blockchaintracer.core.formats import SEAL, UnknownVersion
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.plain_json import fields_json, parse_json
 from blockchaintracer.core.record import (
     Domain,
@@ -40,6 +40,7 @@ from blockchaintracer.core.verify.seal_checks import check_commitment
 from blockchaintracer.lab.batches import manifest_name, materialize
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import fields_from, write_json
+from blockchaintracer.lab.formats import SEAL
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lab_folder import Home

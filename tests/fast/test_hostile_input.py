@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.answers import Node, WrongAnswer, result_of
 from blockchaintracer.core.errors import BlockchainTracerError, NodeError
-from blockchaintracer.core.formats import DEPLOYMENTS
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.lab.deployments import registries
+from blockchaintracer.lab.formats import DEPLOYMENTS
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Op, Outbox, Transaction

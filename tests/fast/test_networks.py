@@ -8,7 +8,6 @@ import yaml
 from evmchains.chains import PUBLIC_CHAIN_META
 
 from blockchaintracer.core.errors import InputError, StoreError
-from blockchaintracer.core.formats import DEPLOYMENTS
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network, network_by_chain_id, network_by_name, redact_url
 from blockchaintracer.lab.deployments import (
     KnownRegistry,
@@ -18,6 +17,7 @@ from blockchaintracer.lab.deployments import (
     registries,
     remember_registry,
 )
+from blockchaintracer.lab.formats import DEPLOYMENTS
 from blockchaintracer.lab.lab_folder import Home
 
 ROOT = Path(__file__).parents[2]

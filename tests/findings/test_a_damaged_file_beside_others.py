@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import WITNESSES
 from blockchaintracer.extras.witness.kept_receipts import found_receipts, receipts_name
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject
+from blockchaintracer.lab.formats import WITNESSES
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.store.sources import read_page
 

@@ -15,41 +15,17 @@ from pathlib import Path
 import pytest
 import rfc8785
 
-from blockchaintracer.core import formats
+from blockchaintracer.core import formats as core_formats
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import (
-    ARCHIVE,
-    BACKUP,
     BATCH_PROOF,
-    BOUNTY,
     BUNDLE,
     CHECKPOINT_BATCH,
     CHECKPOINTS,
-    COMMUNITY,
-    DEPLOYMENTS,
-    DISCLOSURE,
-    ENCRYPTION_NOTE,
-    IDENTITIES,
-    IDENTITY_PAGE,
-    INVITATION,
-    ISSUER_KEY,
-    KEPT_COMMUNITY,
-    PRIVATE_CONTENT,
-    PRIVATE_VALUES,
     PUBLISHED,
     RECORD_KEY,
     RENEWAL,
-    RENEWAL_TREE,
-    RUN_DOCUMENT,
-    SEAL,
-    SIGNED_WRITES,
-    TRAINING_STATE,
     TRUSTED_BLOCKS,
-    WITNESS_OPENTIMESTAMPS,
-    WITNESS_REGISTRY,
-    WITNESS_RFC3161,
-    WITNESS_SETTINGS,
-    WITNESSES,
     Format,
     UnknownVersion,
 )
@@ -72,8 +48,35 @@ from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.extras.tokens.issuers import read_key_file
 from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt, read_receipts_file
 from blockchaintracer.extras.witness.witness_settings import WitnessSettings
+from blockchaintracer.lab import formats as lab_formats
 from blockchaintracer.lab.bounties import read_terms
 from blockchaintracer.lab.deployments import registries
+from blockchaintracer.lab.formats import (
+    ARCHIVE,
+    BACKUP,
+    BOUNTY,
+    COMMUNITY,
+    DEPLOYMENTS,
+    DISCLOSURE,
+    ENCRYPTION_NOTE,
+    IDENTITIES,
+    IDENTITY_PAGE,
+    INVITATION,
+    ISSUER_KEY,
+    KEPT_COMMUNITY,
+    PRIVATE_CONTENT,
+    PRIVATE_VALUES,
+    RENEWAL_TREE,
+    RUN_DOCUMENT,
+    SEAL,
+    SIGNED_WRITES,
+    TRAINING_STATE,
+    WITNESS_OPENTIMESTAMPS,
+    WITNESS_REGISTRY,
+    WITNESS_RFC3161,
+    WITNESS_SETTINGS,
+    WITNESSES,
+)
 from blockchaintracer.lab.groups import join
 from blockchaintracer.lab.kept_identities import IdentityEvidence
 from blockchaintracer.lab.keys.keystore import KeystoreSigner
@@ -227,17 +230,23 @@ ELSEWHERE = {
     "MLFLOW_RUN": "needs MLflow: tests/live/mlflow",
 }
 
+FORMATS = {
+    name: value
+    for module in (core_formats, lab_formats)
+    for name, value in vars(module).items()
+    if isinstance(value, Format)
+}
+
 
 def test_every_format_has_its_reader_here() -> None:
-    known = {name for name, value in vars(formats).items() if isinstance(value, Format)}
-    assert known == {*READERS, *READ_BY_NOBODY, *ELSEWHERE} - {"predicate:run"}
-    assert len({getattr(formats, name).name for name in known}) == len(known)
-    assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", getattr(formats, name).name) for name in known)
+    assert FORMATS.keys() == {*READERS, *READ_BY_NOBODY, *ELSEWHERE} - {"predicate:run"}
+    assert len({it.name for it in FORMATS.values()}) == len(FORMATS)
+    assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", it.name) for it in FORMATS.values())
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_it_is_refused_with_the_version_that_it_needs(tmp_path: Path, name: str) -> None:
-    current = getattr(formats, name, RUN_DOCUMENT).version
+    current = FORMATS.get(name, RUN_DOCUMENT).version
     with pytest.raises(UnknownVersion) as refused:
         READERS[name](tmp_path / "newer", current + 1)
     assert f"version {current + 1}" in refused.value.message, name

@@ -10,9 +10,9 @@ from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 
 from blockchaintracer.core.errors import NotVerified
-from blockchaintracer.core.formats import COMMUNITY
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.extras.community.book import read_book
+from blockchaintracer.lab.formats import COMMUNITY
 
 pytestmark = pytest.mark.fast
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BACKUP
 from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.lab.formats import BACKUP
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import encrypt, new_identity
 from blockchaintracer.lab.private.backup import back_up, restore

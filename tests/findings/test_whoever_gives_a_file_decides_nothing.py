@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from blockchaintracer.cli import main
-from blockchaintracer.core.formats import BATCH_PROOF, DISCLOSURE
+from blockchaintracer.core.formats import BATCH_PROOF
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
 from blockchaintracer.core.record_key_file import Proof
+from blockchaintracer.lab.formats import DISCLOSURE
 from tests.support.forged_bundles import Forged
 from tests.support.mutations import changes
 

@@ -11,9 +11,9 @@ import pytest
 from eth_account import Account
 
 from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified
-from blockchaintracer.core.formats import BACKUP
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Kind, Role
+from blockchaintracer.lab.formats import BACKUP
 from blockchaintracer.lab.groups import create_group, invite, join
 from blockchaintracer.lab.keys import (
     COMMAND,

@@ -13,9 +13,9 @@ import pytest
 
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.core.formats import INVITATION
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.formats import INVITATION
 from blockchaintracer.lab.groups import create_group, deploy, invite, invited_on_chain, join, remove_member
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

@@ -28,7 +28,7 @@ from blockchaintracer.core import storage_layout as layout
 from blockchaintracer.core.chain import KnownCode, Registry, known_code
 from blockchaintracer.core.chain.known_code import registry_code
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE
+from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
 from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict, from_hex, to_hex
 from blockchaintracer.core.verify.bundle import BundleRefused, read_bundle
@@ -36,6 +36,7 @@ from blockchaintracer.core.verify.standing import genuine_code
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.bundle.exporter import BatchPath, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Factory, settings_of
+from blockchaintracer.lab.formats import DISCLOSURE
 from blockchaintracer.lab.known_keys import kept_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record

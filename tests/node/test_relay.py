@@ -11,9 +11,9 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import SIGNED_WRITES
 from blockchaintracer.core.record import NO_END, Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.formats import SIGNED_WRITES
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

@@ -18,7 +18,6 @@ from click.testing import CliRunner
 
 from blockchaintracer.cli import main
 from blockchaintracer.cli.shown_times import receipts_of
-from blockchaintracer.core.formats import WITNESS_SETTINGS
 from blockchaintracer.core.record import Kind
 from blockchaintracer.core.verify import copies
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
@@ -27,6 +26,7 @@ from blockchaintracer.extras.renewal.renew import kept_renewals, own_records, re
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.formats import WITNESS_SETTINGS
 from blockchaintracer.lab.kept_evidence import renewals_list
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

@@ -22,7 +22,6 @@ from blockchaintracer.cli.bundle_renewals import bundle_with_renewals
 from blockchaintracer.cli.holders_shown import bundle_with_holders
 from blockchaintracer.cli.shown_times import bundle_with_times
 from blockchaintracer.core.digest import digest_bytes
-from blockchaintracer.core.formats import WITNESS_SETTINGS
 from blockchaintracer.core.manifest import Artifact, Manifest, Parent, RenewalPredicate, RenewalRoots
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement
 from blockchaintracer.core.plain_json import canonical
@@ -37,6 +36,7 @@ from blockchaintracer.extras.renewal.renewal_file import RenewalFile, key_bytes
 from blockchaintracer.extras.witness.bitcoin_headers import BitcoinHeader
 from blockchaintracer.extras.witness.witness_receipt import StampedSubject, WitnessKind, WitnessReceipt, stamped_tree
 from blockchaintracer.extras.witness.witness_time import RecordTimes
+from blockchaintracer.lab.formats import WITNESS_SETTINGS
 from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, holder_name
 from tests.support.calendar_simulator import written
 from tests.support.forged_bundles import Forged

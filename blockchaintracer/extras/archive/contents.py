@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from blockchaintracer.core.formats import ARCHIVE
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Address, Hash
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.lab.chain.logs import Event
+from blockchaintracer.lab.formats import ARCHIVE
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _EVENT = re.compile(

@@ -13,7 +13,7 @@ from typing import Any
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.formats import BATCH, CHECKPOINT_BATCH, GROUP, Format
+from blockchaintracer.core.formats import CHECKPOINT_BATCH, Format
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
     Code,
@@ -53,6 +53,7 @@ from blockchaintracer.lab.chain.logs import Event, Log, Span, decoded, raw_spans
 from blockchaintracer.lab.chain.receipts import BlockReceipts, inclusion_of
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import output, placing, write_kept
+from blockchaintracer.lab.formats import BATCH, GROUP
 from blockchaintracer.lab.kept_evidence import kept_evidence
 from blockchaintracer.lab.kept_identities import FOLDER as IDENTITIES
 from blockchaintracer.lab.kept_identities import recorded_alone

@@ -15,13 +15,14 @@ from typing import Any
 import yaml
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import CLAIMS, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
 from blockchaintracer.core.plain_json import MAX_BYTES
 from blockchaintracer.core.record import ABOUT, written_id
 from blockchaintracer.core.verify import Report
 from blockchaintracer.extras.check.marks import at_place, marks_in_latex, marks_in_markdown
 from blockchaintracer.extras.check.stated_number import read_number
+from blockchaintracer.lab.formats import CLAIMS
 from blockchaintracer.lab.gather import Gatherer, runs_among
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.run_document import parse_yaml

@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import COMMUNITY
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.core.record import Domain
 from blockchaintracer.extras.community.look_alikes import checked_name, skeleton
+from blockchaintracer.lab.formats import COMMUNITY
 from blockchaintracer.lab.optional import require
 
 MAX_BYTES = 1 << 20

@@ -12,13 +12,14 @@ from typing import Any
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.fetch import FetchError, fetch
-from blockchaintracer.core.formats import KEPT_COMMUNITY, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import canonical, fields_json, parse_json, rfc3339
 from blockchaintracer.core.record import Domain
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.extras.community.book import MAX_BYTES, Book, NamedRegistry, read_book, utc_now
 from blockchaintracer.extras.community.look_alikes import skeleton
 from blockchaintracer.lab.files import write_kept
+from blockchaintracer.lab.formats import KEPT_COMMUNITY
 from blockchaintracer.lab.lab_folder import Home
 
 _ALIAS = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
-from blockchaintracer.core.formats import COMMUNITY, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.extras.community.book import (
     MAX_BYTES,
@@ -22,6 +22,7 @@ from blockchaintracer.extras.community.book import (
     read_plain,
 )
 from blockchaintracer.lab.files import private, write_output
+from blockchaintracer.lab.formats import COMMUNITY
 from blockchaintracer.lab.keys import chosen_passphrase, passphrase_of
 from blockchaintracer.lab.optional import require
 

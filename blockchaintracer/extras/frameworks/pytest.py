@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from blockchaintracer.core.formats import TEST_REPORT
+from blockchaintracer.lab.formats import TEST_REPORT
 
 if TYPE_CHECKING:
     import pytest

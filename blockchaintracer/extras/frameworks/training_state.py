@@ -14,9 +14,9 @@ from numbers import Integral
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import TRAINING_STATE
 from blockchaintracer.core.plain_json import MAX_INTEGER, canonical, parse_json, plain
 from blockchaintracer.lab.datasets import little_blocks
+from blockchaintracer.lab.formats import TRAINING_STATE
 
 """Name of the encoding. A change that changes a digest changes this name."""
 

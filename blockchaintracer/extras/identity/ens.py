@@ -8,7 +8,6 @@ import os
 from typing import TYPE_CHECKING
 
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.networks import DEVNET, when
 from blockchaintracer.core.plain_json import canonical
@@ -16,6 +15,7 @@ from blockchaintracer.core.record import checksummed, keccak, to_hex, unsigned
 from blockchaintracer.extras.identity.identifiers import ens_chain
 from blockchaintracer.extras.identity.identity_page import judge_page, read_object
 from blockchaintracer.extras.identity.other_side import LIMIT, Asking, Named
+from blockchaintracer.lab.formats import IDENTITY_PAGE
 
 if TYPE_CHECKING:
     from blockchaintracer.core.chain import Chain

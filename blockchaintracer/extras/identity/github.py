@@ -7,11 +7,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.extras.identity.identity_page import judge_page, read_object, read_page
 from blockchaintracer.extras.identity.other_side import Asking, Named, base_address, get
+from blockchaintracer.lab.formats import IDENTITY_PAGE
 
 VARIABLE, SERVICE = "BLOCKCHAINTRACER_GITHUB", "https://raw.githubusercontent.com"
 API_VARIABLE, API = "BLOCKCHAINTRACER_GITHUB_API", "https://api.github.com"

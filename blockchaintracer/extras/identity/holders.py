@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import IDENTITIES, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate, IdentityStatement, RecordPredicate
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import fields_json
@@ -27,6 +27,7 @@ from blockchaintracer.extras.identity.identity_claims import (
     title,
 )
 from blockchaintracer.extras.identity.other_side import Asking, Named, method, methods
+from blockchaintracer.lab.formats import IDENTITIES
 from blockchaintracer.lab.kept_identities import (
     FOLDER,
     LIMIT,

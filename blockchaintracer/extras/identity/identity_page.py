@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import IDENTITY_PAGE
 from blockchaintracer.core.manifest.predicates import IdentityStatement
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.extras.identity.other_side import LIMIT, Named, judge
+from blockchaintracer.lab.formats import IDENTITY_PAGE
 
 MAX_NAMES = 1000
 

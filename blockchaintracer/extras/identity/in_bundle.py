@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import IDENTITIES
 from blockchaintracer.core.manifest.predicates import IdentityClaimPredicate
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain
@@ -14,6 +13,7 @@ from blockchaintracer.core.verify.bundle import ProvenBundle
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.extras.identity.holders import SIGNED, UNDECIDED, Holder, is_same
 from blockchaintracer.extras.identity.identity_claims import NotSigned, check_claim, holder_of, title
+from blockchaintracer.lab.formats import IDENTITIES
 from blockchaintracer.lab.kept_identities import IdentityEvidence, holders_of
 
 _CODE = "its code took the signature (ERC-1271). Ask a node: `verify ID --check-identity`"

@@ -12,7 +12,6 @@ from typing import Any
 
 from blockchaintracer.core.digest import LISTING_LIMIT
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.manifest import LISTING, RunPredicate, is_listing
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind
@@ -33,6 +32,7 @@ from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, pla
 from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, OWN_TAGS, bare, client_of, pages, run_uuid
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.formats import MLFLOW_RUN
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require

@@ -26,7 +26,6 @@ from uuid import UUID
 import rfc8785
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import fields_json, parse_json
 from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
@@ -38,6 +37,7 @@ from blockchaintracer.extras.mlflow_reader.artifact_files import (
     require_places,
 )
 from blockchaintracer.lab.capture.secret_masking import mask_value
+from blockchaintracer.lab.formats import MLFLOW_RUN
 from blockchaintracer.lab.optional import require
 
 PREFIX = "anchor+"

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import RENEWAL_TREE
+from blockchaintracer.lab.formats import RENEWAL_TREE
 from blockchaintracer.lab.kept_evidence import RENEWAL_ROOT
 
 MAX_TREE_BYTES = 128 << 20

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from blockchaintracer.core.formats import REPORT
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, compare_metrics
 from blockchaintracer.core.plain_json import as_json, fields_json, number_text
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
+from blockchaintracer.lab.formats import REPORT
 from blockchaintracer.lab.gather import GatheredRecord
 from blockchaintracer.lab.plain_text import CIPHERTEXT, flat
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 
-from blockchaintracer.core.formats import SCORE
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, are_decisive, compare_metrics
 from blockchaintracer.core.manifest.predicates import Line, Prose
@@ -19,6 +18,7 @@ from blockchaintracer.core.plain_json import canonical, fields_json, parse_json
 from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.score.evidence import RunEvidence, Status, comparison, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
+from blockchaintracer.lab.formats import SCORE
 from blockchaintracer.lab.gather import GatheredRecord
 
 LEVELS = {

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blockchaintracer.core.formats import INDEX
+from blockchaintracer.lab.formats import INDEX
 
 APPLICATION_ID = 0x42544958
 VERSION = INDEX.version

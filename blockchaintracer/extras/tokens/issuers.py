@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.fetch import FetchError, fetch
-from blockchaintracer.core.formats import ISSUER_KEY
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
+from blockchaintracer.lab.formats import ISSUER_KEY
 
 _LIMIT = 256 << 10
 _SECONDS = 20.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.formats import WITNESSES, UnknownVersion, read_limited
+from blockchaintracer.core.formats import UnknownVersion, read_limited
 from blockchaintracer.extras.witness.witness_receipt import (
     MAX_FILE,
     StampedSubject,
@@ -15,6 +15,7 @@ from blockchaintracer.extras.witness.witness_receipt import (
     receipts_file,
 )
 from blockchaintracer.lab.files import locked, write_kept
+from blockchaintracer.lab.formats import WITNESSES
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.store.sources import public_name, read_page
 

@@ -17,9 +17,10 @@ from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import WITNESS_OPENTIMESTAMPS, WITNESS_REGISTRY, WITNESS_RFC3161, WITNESSES, Format
+from blockchaintracer.core.formats import Format
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import Domain, checksummed, normal_digest, unsigned
+from blockchaintracer.lab.formats import WITNESS_OPENTIMESTAMPS, WITNESS_REGISTRY, WITNESS_RFC3161, WITNESSES
 from blockchaintracer.lab.kept_evidence import global_root
 
 MAX_PROOF = 16 << 10

@@ -9,7 +9,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import WITNESS_SETTINGS, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import checksummed
@@ -22,6 +22,7 @@ from blockchaintracer.extras.witness.bitcoin_headers import (
 )
 from blockchaintracer.extras.witness.second_chain import TrustedChains
 from blockchaintracer.extras.witness.service import require_address
+from blockchaintracer.lab.formats import WITNESS_SETTINGS
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.optional import require
 

@@ -13,10 +13,10 @@ from typing import Any
 from typing_extensions import override
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
-from blockchaintracer.core.formats import KEYSTORE
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.formats import KEYSTORE
 from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder, chosen_passphrase
 from blockchaintracer.lab.lab_folder import Home

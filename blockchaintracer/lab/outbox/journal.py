@@ -13,10 +13,10 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain
 from blockchaintracer.core.errors import InputError, StoreError
-from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, to_hex
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.lab.files import locked, open_database
+from blockchaintracer.lab.formats import OUTBOX
 from blockchaintracer.lab.keys import Signer
 from blockchaintracer.lab.keys.signer import decode_signed
 from blockchaintracer.lab.outbox.transactions import RECORDS, Op, Transaction, call_of, from_payload

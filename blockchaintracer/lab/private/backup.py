@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BACKUP, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import canonical, parse_json
+from blockchaintracer.lab.formats import BACKUP
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
 from blockchaintracer.lab.unpack import unpack_tar

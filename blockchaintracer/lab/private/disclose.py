@@ -14,13 +14,14 @@ from pydantic import Field
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.core.formats import DISCLOSURE, UnknownVersion
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line, plain_name
 from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.lab.files import write_kept
+from blockchaintracer.lab.formats import DISCLOSURE
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record

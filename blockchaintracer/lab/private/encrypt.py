@@ -14,13 +14,14 @@ from pydantic import AfterValidator, Field
 
 from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
-from blockchaintracer.core.formats import ENCRYPTION_NOTE, UnknownVersion, read_limited
+from blockchaintracer.core.formats import UnknownVersion, read_limited
 from blockchaintracer.core.manifest import Artifact, Encrypted
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Digest
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.files import write_kept
+from blockchaintracer.lab.formats import ENCRYPTION_NOTE
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import encrypt, recipient_of

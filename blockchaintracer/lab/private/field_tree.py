@@ -29,9 +29,9 @@ from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import PRIVATE_VALUES
 from blockchaintracer.core.plain_json import canonical, plain
 from blockchaintracer.core.record import Domain
+from blockchaintracer.lab.formats import PRIVATE_VALUES
 
 LEAF = "urn:blockchaintracer:private-field:v1"
 PLACE = "urn:blockchaintracer:private-place:v1"

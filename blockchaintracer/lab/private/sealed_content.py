@@ -26,9 +26,9 @@ from typing import Any, BinaryIO, Literal
 
 from blockchaintracer.core.digest import Progress, digest_folder, format_listing, list_folder, open_regular, read_blocks
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
-from blockchaintracer.core.formats import PRIVATE_CONTENT
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.lab.files import placing
+from blockchaintracer.lab.formats import PRIVATE_CONTENT
 from blockchaintracer.lab.private.age import decrypt_stream, encrypt_stream, written
 from blockchaintracer.lab.private.field_tree import SALT_BYTES, Context
 from blockchaintracer.lab.unpack import unpack_tar

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, ValidationInfo, field_validator
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import RUN_DOCUMENT, read_limited
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
 from blockchaintracer.core.manifest.predicates import (
@@ -31,6 +31,7 @@ from blockchaintracer.core.manifest.predicates import (
 )
 from blockchaintracer.core.plain_json import number_text, parse_json, plain, refuse
 from blockchaintracer.core.record import Kind, Relation, is_hash, label, parse_number, written_id
+from blockchaintracer.lab.formats import RUN_DOCUMENT
 from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, GivenMetric
 
 MAX_DOCUMENT = 1 << 20
