@@ -406,7 +406,7 @@ class RecordChecks:
         ]
         for check in checks:
             if check.name.startswith("verdict of") and check.values.get("attester") and check.verdict is Outcome.PASS:
-                sentences.append(f"{check.values['attester']} attested in its group's name: {check.detail}.")
+                sentences.append(f"V{check.name[1:]}: {check.detail}.")
         return sentences
 
 

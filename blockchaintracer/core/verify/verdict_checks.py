@@ -97,7 +97,7 @@ def _check_group(
         return Check(name, Outcome.PASS, f"withdrawn; it was {label(verdict)}", {"verdict": "none"})
     evidence = to_hex(values["evidence"])
     evidence_id = evidence if int(evidence, 16) else None
-    statement = f"{label(verdict)}, says {values['attester']} for group {group}"
+    statement = f"{label(verdict)}, says {values['attester']}"
     statement += f", on evidence {evidence_id}" if evidence_id else ", without evidence"
     shown = {
         "verdict": label(verdict),

@@ -404,7 +404,7 @@ def test_what_is_proven_by_which_checks(other: Other) -> None:
     seal = [Check("seal", verdict, f"sealed {verdict}") for verdict in Outcome]
     given = [Check("verdict of group 2", verdict, f"{verdict}ed", {"attester": "0xB0B"}) for verdict in Outcome]
     more = [*seal, *given, replace(given[0], values={}), Check("verdict counts", Outcome.PASS, "")]
-    attested = "0xB0B attested in its group's name: passed."
+    attested = "Verdict of group 2: passed."
     assert checks._proven(seen, [*passed, *more]) == [plain, "It was sealed pass.", attested]
 
 
