@@ -55,7 +55,8 @@ class _Listed:
         title, kind = html.escape(called(self.kind, self.id, self.name)), html.escape(self.kind)
         # the page that verifies reads the list by these attributes
         opens = f'<a href="{link}" data-kind="{kind}" data-group="{self.group}">'
-        return f"<li>{opens}{title}</a>, {kind}, group {self.group}<br><code>{self.id}</code></li>"
+        more = "" if f"{title} ".startswith(f"{kind} ") else f"{kind}, "
+        return f"<li>{opens}{title}</a>, {more}group {self.group}<br><code>{self.id}</code></li>"
 
 
 def write_pages(folder: Path) -> None:

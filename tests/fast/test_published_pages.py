@@ -37,8 +37,8 @@ def test_each_record_is_listed_with_a_link_to_the_page(tmp_path: Path) -> None:
     text = (tmp_path / "records.html").read_text()
     for record_id in ids:
         assert f'href="index.html#id={record_id}&amp;chain=1&amp;registry=0x{"12" * 20}"' in text
-    assert "strain</a>, dataset" in text
-    assert f">dataset {ids[1][:12]}</a>, dataset" in text
+    assert "strain</a>, dataset, group 1" in text
+    assert f">dataset {ids[1][:12]}</a>, group 1" in text, "the kind is said once"
     assert "<script" not in text
     assert "<img" not in text
     assert "ab" * 32 not in text
