@@ -180,11 +180,12 @@ def _wrapped(text: str, width: int, further: str) -> str:
     return form.fill(joined).replace("\1", " ")
 
 
-def command_lines(command: str) -> str:
-    """Indent a command; at a terminal each option stands in a line of its own, as a shell takes it."""
-    if not sys.stdout.isatty():
-        return f"  {command}"
-    return "  " + re.sub(r" (?=--[a-z])", " \\\n    ", command)
+def command_lines(command: str, indent: int = 2) -> str:
+    """Indent a command. What is too long for the terminal has each option in a line of its own, as a shell takes it."""
+    start = " " * indent
+    if not sys.stdout.isatty() or len(command) + indent <= shutil.get_terminal_size().columns:
+        return f"{start}{command}"
+    return start + re.sub(r" (?=--[a-z])", f" \\\\\n{start}  ", command)
 
 
 def state_line(result: Any, done: str = "recorded") -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rfc8785
 
+from blockchaintracer.cli import load
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import entry_file, generators, is_inline
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
 from blockchaintracer.extras.score.score_report import load_rubric
+from blockchaintracer.extras.score.verb_score import commands_in
 from blockchaintracer.lab.capture.locks import unhashed
 from tests.support.labs import ROOT
 
@@ -27,6 +30,18 @@ def test_weights_sum_to_100_and_every_item_and_cap_is_checked():
     assert [item.id for item in rubric.items] == [*CHECKS]
     assert [cap.id for cap in rubric.caps] == [*CAPS]
     assert {cap.id: cap.limit for cap in rubric.caps} == {"no-data-digest": 60, "no-commit": 50}
+
+
+def test_a_remedy_that_is_a_command_is_shown_as_it_is_typed():
+    run = "0x" + "3f8a22c1" * 8
+    commands = [command for item in load_rubric().items for command in commands_in(item.remedy, run)]
+    assert "PYTHONHASHSEED=0 blockchaintracer record -- PROGRAM" in commands
+    assert "blockchaintracer score 0x3f8a22c13f --from FOLDER" in commands
+    assert not [command for command in commands if re.search(r"…|\||\bID\b", command)]
+    for command in commands:
+        words = command.removeprefix("PYTHONHASHSEED=0 ").split()
+        if words[0] == "blockchaintracer":
+            load(words[1]).make_context(words[1], words[2:], resilient_parsing=True)
 
 
 def test_a_published_rubric_is_never_edited():

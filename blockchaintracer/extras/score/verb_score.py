@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import click
 
+from blockchaintracer.cli import VERBS
 from blockchaintracer.cli.options import group_option, lab_verb, record_it_option, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar
+from blockchaintracer.cli.render import Answer, command_lines, hanging, plain, progress_bar
 from blockchaintracer.extras.score import Score
 from blockchaintracer.extras.score.gather_evidence import record_score, score
 from blockchaintracer.lab.lab import Lab
@@ -59,6 +61,31 @@ def _items(result: Score) -> Iterator[str]:
         yield hanging(f"{status}{item.points:>2} of {item.weight:<3} {plain(item.title)}: ", plain(item.evidence), 15)
         if item.remedy:
             yield hanging(" " * 15, f"-> {plain(item.remedy)}")
+            yield from (command_lines(command, 18) for command in commands_in(item.remedy, result.run))
+
+
+_AS_TYPED = (
+    (r"^(\w+=\S+) … ", r"\1 "),
+    (r"(--[a-z]+) …", r"\1 TEXT"),
+    (r":…", ":DIGEST"),
+    (r"( -- .*) …$", r"\1"),
+    (r" …$", " -- PROGRAM"),
+    (r"\|\w+", ""),
+    (r"( new .*)", r"\1 -o run.yaml"),
+)
+"""What stands for the user's own words in a remedy, and in the command as it is typed."""
+
+
+def commands_in(remedy: str, run: str) -> Iterator[str]:
+    """Return the commands that a remedy names, as they are typed for a run; the user's own words are in capitals."""
+    for words in (span.split() for span in re.findall(r"`([^`]+)`", remedy)):
+        verb = next((word for word in words if "=" not in word and word != "…"), "")
+        if len(words) > 1 and verb in (*VERBS, "uv"):
+            own = {"ID": run[:12]} | ({verb: f"blockchaintracer {verb}"} if verb in VERBS else {})
+            command = " ".join(own.get(word, word) for word in words)
+            for told, typed in _AS_TYPED:
+                command = re.sub(told, typed, command)
+            yield command
 
 
 def _lines(result: Score) -> Iterator[str]:
