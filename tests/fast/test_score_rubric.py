@@ -37,6 +37,7 @@ def test_a_remedy_that_is_a_command_is_shown_as_it_is_typed():
     commands = [command for item in load_rubric().items for command in commands_in(item.remedy, run)]
     assert "PYTHONHASHSEED=0 blockchaintracer record -- PROGRAM" in commands
     assert "blockchaintracer score 0x3f8a22c13f --from FOLDER" in commands
+    assert len(commands) == 19
     assert not [command for command in commands if re.search(r"…|\||\bID\b", command)]
     for command in commands:
         words = command.removeprefix("PYTHONHASHSEED=0 ").split()

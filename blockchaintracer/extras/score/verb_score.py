@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import click
 
-from blockchaintracer.cli import VERBS
 from blockchaintracer.cli.options import group_option, lab_verb, record_it_option, source_option
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, command_lines, hanging, plain, progress_bar
@@ -64,6 +63,7 @@ def _items(result: Score) -> Iterator[str]:
             yield from (command_lines(command, 18) for command in commands_in(item.remedy, result.run))
 
 
+_VERBS = ("new", "outbox", "publish", "record", "score", "status")
 _AS_TYPED = (
     (r"^(\w+=\S+) … ", r"\1 "),
     (r"(--[a-z]+) …", r"\1 TEXT"),
@@ -80,8 +80,8 @@ def commands_in(remedy: str, run: str) -> Iterator[str]:
     """Return the commands that a remedy names, as they are typed for a run; the user's own words are in capitals."""
     for words in (span.split() for span in re.findall(r"`([^`]+)`", remedy)):
         verb = next((word for word in words if "=" not in word and word != "…"), "")
-        if len(words) > 1 and verb in (*VERBS, "uv"):
-            own = {"ID": run[:12]} | ({verb: f"blockchaintracer {verb}"} if verb in VERBS else {})
+        if len(words) > 1 and verb in (*_VERBS, "uv"):
+            own = {"ID": run[:12]} | ({verb: f"blockchaintracer {verb}"} if verb in _VERBS else {})
             command = " ".join(own.get(word, word) for word in words)
             for told, typed in _AS_TYPED:
                 command = re.sub(told, typed, command)
