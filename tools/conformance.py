@@ -22,6 +22,7 @@ from typing import Any
 from unittest.mock import patch
 
 import rfc8785
+import rlp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -587,6 +588,14 @@ def pages() -> Iterator[Case]:
             wrong |= {"a name that is a number": whole | {"names": [own, 1]}, "a field more": whole | {"more": 1}}
         for name, page in wrong.items():
             yield _page(f"{scheme}, {name}", scheme, said, method, page)
+        text, field = json.dumps(whole), "path" if scheme == "orcid" else "of"
+        yield _page(
+            f"{scheme}, a field twice",
+            scheme,
+            said,
+            method,
+            text.replace(f'"{field}"', f'"{field}": "it", "{field}"', 1),
+        )
 
 
 def _other_side(scheme: str, said: Any, texts: list[str], whose: str = "") -> dict[str, Any]:
@@ -598,7 +607,7 @@ def _other_side(scheme: str, said: Any, texts: list[str], whose: str = "") -> di
 
 
 def _page(name: str, scheme: str, said: Any, method: Any, page: Any) -> Case:
-    text = json.dumps(page)
+    text = page if isinstance(page, str) else json.dumps(page)
     named = method.names(text.encode(), said, 0)
     about = {"account": said.account, "group": said.group or 0, "scheme": scheme, "identifier": said.identifier}
     whole = {"chainId": "1", "registry": REGISTRY, **about, "claim": f"0x{said.digest()}", "page": text}
@@ -941,6 +950,8 @@ COMPARED = {"author", "batch", "finality", "key", "role", "stored", "time"}
 
 BRIEFLY = (
     "before the theft",
+    "data",
+    "model, of both groups",
     "only in a batch",
     "stored from a batch",
     "stored later",
@@ -957,6 +968,8 @@ def outcomes() -> dict[str, Any]:
 
 
 class _Life:
+    other_batch: MerkleTree
+
     def __init__(self, folder: Path) -> None:
         from blockchaintracer.lab.attest import attest, retract
         from blockchaintracer.lab.batches import materialize
@@ -1014,6 +1027,7 @@ class _Life:
             retract(lab, wrong, "a sensor was broken")
             self._batches(lab, content, wrong)
             content("with a stranger's transaction", Kind.DATASET)
+            content("with many receipts", Kind.DATASET)
             thief = Lab(Home(folder / "thief"), rpc=FULL, registry_address=self.registry, group_number=1)
             thief.signer_given = Fixed("thief")
             self._steal(lab, other, thief)
@@ -1022,10 +1036,8 @@ class _Life:
             materialize(lab, self.ids["stored later"])
             for name, record in self.ids.items():
                 publish(self.labs.get(name, lab), record, self.published)
-            # where events are forgotten, nothing tells when it was stored
-            path = self.published / proof_name(self.ids["stored later"])
-            path.write_bytes(replace(Proof.parse(path.read_bytes(), "it"), receipts=()).to_bytes())
             self._forge(lab)
+            self._replace()
             self._put_another(self.published / proof_name(self.ids["with a stranger's transaction"]))
 
     def _batches(self, lab: Lab, content: Callable[..., str], retracted: str) -> None:
@@ -1035,6 +1047,7 @@ class _Life:
             leaf = content("only in a batch", Kind.DATASET)
             content("of a parent in the batch", Kind.MODEL, Link(leaf, Relation.TRAINED_ON))
             stored = content("stored from a batch", Kind.DATASET)
+            twice = content("stored from one of two batches", Kind.DATASET)
             content("stored later", Kind.DATASET)
             content("of what is retracted, in a batch", Kind.MODEL, Link(retracted, Relation.TRAINED_ON))
             refused = content("cancelled in a batch", Kind.DATASET)
@@ -1043,6 +1056,11 @@ class _Life:
             content("of an ended batch", Kind.DATASET)
         ended = anchor(lab, leaves=True).root
         materialize(lab, stored)
+        materialize(lab, twice)
+        self.other_batch = MerkleTree([twice, "0x" + word("other")])
+        root = bytes.fromhex(self.other_batch.root[2:])
+        call = bytes.fromhex(interface().call("anchor", 1, root, 2, bytes(32))[2:])
+        assert self.node.send(lab.signer.address, self.registry, call)
         cancel(lab, refused)
         end(lab, ended)
 
@@ -1087,6 +1105,30 @@ class _Life:
         self.ids["of a batch that nobody anchored"] = tree.values[0]
         forged = Proof(lab.chain_id, lab.domain.registry, key, root=tree.root, path=())
         (self.published / proof_name(tree.values[0])).write_bytes(forged.to_bytes())
+        # beside the file of a stored record, and read before it
+        file = self._file("data")
+        tree = MerkleTree([file.id, "0x" + word("other")])
+        made_up = Proof(file.chain_id, file.registry, file.key, tree.root, tuple(tree.proof(file.id)))
+        (self.published / "proofs" / "0-made-up.json").write_bytes(made_up.to_bytes())
+
+    def _file(self, name: str) -> KeyFile:
+        return parse_key_file((self.published / proof_name(self.ids[name])).read_bytes(), name)
+
+    def _replace(self) -> None:
+        """Publish a proof of another batch that holds a record, and a file with more receipts than are read."""
+        # where events are forgotten, nothing tells when it was stored
+        path = self.published / proof_name(self.ids["stored later"])
+        path.write_bytes(replace(Proof.parse(path.read_bytes(), "it"), receipts=()).to_bytes())
+        name = "stored from one of two batches"
+        file, tree = self._file(name), self.other_batch
+        other = Proof(file.chain_id, file.registry, file.key, tree.root, tuple(tree.proof(file.id)))
+        (self.published / proof_name(file.id)).write_bytes(other.to_bytes())
+        file = self._file("with many receipts")
+        [real] = file.receipts
+        fields = rlp.decode(bytes.fromhex(real.header[2:]))
+        headers = [rlp.encode([*fields[:8], bytes([1, number]), *fields[9:]]) for number in range(4)]
+        forged = [replace(real, header="0x" + header.hex(), raw="") for header in headers]
+        (self.published / proof_name(file.id)).write_bytes(replace(file, receipts=(*forged, real)).to_bytes())
 
     def _put_another(self, path: Path) -> None:
         """Put a transaction that a stranger signed, to an account, in the place of the one that stored a record."""
@@ -1108,6 +1150,8 @@ class _Life:
         answers["says that nothing is stored"] = self._denies
         others = {"hides the events of memberships": self._hides, "names another sender": self._names_another}
         others["tells other times of blocks"] = self._tells_other_times
+        others["names another reviewer"] = self._names_another_reviewer
+        others["hides verdicts"] = self._hides_verdicts
         others["forgot all but headers"] = forgetful(self.node, "4444", head, headers=True)
         coded = self._delegates(forgetful(self.node, MODES[0], head))
         others["forgot all but its head, and each account has code"] = coded
@@ -1153,7 +1197,8 @@ class _Life:
         yield "an id that nobody recorded", "0x" + word("nobody"), chosen
         yield "data, of a group that does not count", self.ids["data"], chosen | {"groups": [2]}
         yield "only in a batch, of a group that does not count", self.ids["only in a batch"], chosen | {"groups": [2]}
-        yield "data, of both groups", self.ids["data"], chosen | {"groups": [1, 2]}
+        for name in ("data", "model"):
+            yield f"{name}, of both groups", self.ids[name], chosen | {"groups": [1, 2]}
         for name in ("data", "only in a batch"):
             yield f"the SHA-256 of {name}", hashlib.sha256(self.files[name]).hexdigest(), chosen
 
@@ -1172,7 +1217,7 @@ class _Life:
 
     def _hides(self, method: str, params: list[Any]) -> Any:
         found = self.node.answer(method, params)
-        memberships = interface().filter("MembershipChanged", {})[0]
+        memberships = _topic("MembershipChanged")
         return [log for log in found if log["topics"][0] != memberships] if method == "eth_getLogs" else found
 
     def _names_another(self, method: str, params: list[Any]) -> Any:
@@ -1180,6 +1225,20 @@ class _Life:
         if method == "eth_getRawTransactionByHash":
             return None
         return {**found, "from": AUTHOR} if method == "eth_getTransactionByHash" and found else found
+
+    def _names_another_reviewer(self, method: str, params: list[Any]) -> Any:
+        found = self.node.answer(method, params)
+        if method != "eth_getLogs":
+            return found
+        topic, other = _topic("Attested"), "0x" + STRANGER.address[2:].lower().rjust(64, "0")
+        return [
+            {**log, "topics": [*log["topics"][:2], other, log["topics"][3]]} if log["topics"][0] == topic else log
+            for log in found
+        ]
+
+    def _hides_verdicts(self, method: str, params: list[Any]) -> Any:
+        found = self.node.answer(method, params)
+        return [log for log in found if log["topics"][0] != _topic("Attested")] if method == "eth_getLogs" else found
 
     def _tells_other_times(self, method: str, params: list[Any]) -> Any:
         found = self.node.answer(method, params)
@@ -1204,6 +1263,10 @@ class _Life:
             return found
         kept = 130 if found.startswith(f"0x{32:064x}") else 2  # a list keeps its place and length
         return found[:kept] + "0" * (len(found) - kept)
+
+
+def _topic(event: str) -> Any:
+    return interface().filter(event, {})[0]
 
 
 # -- all

@@ -177,10 +177,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(data))
     (folder / "proofs").mkdir()
-    for key in OUTCOMES["keys"]:
+    for key in reversed(OUTCOMES["keys"]):
         domain = Domain(int(key["chainId"]), key["registry"])
         name = domain.record_id(RecordKey.from_json(key["key"]))
-        (folder / "proofs" / f"{name}.json").write_text(json.dumps(key, indent=2) + "\n")
+        file = folder / "proofs" / f"{name}.json"
+        # of several of a record, the first is read first
+        (file.with_name(f"0-{file.name}") if file.exists() else file).write_text(json.dumps(key, indent=2) + "\n")
     return folder
 
 

@@ -46,19 +46,22 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-/** How deep lists and objects are nested; strings are skipped. Asked before parsing. */
-export function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
+/** How deep lists and objects are nested, and how many fields objects have; strings are skipped. Asked before parsing. */
+function outline(text: string): { deepest: number; fields: number } {
+  let [depth, deepest, fields] = [0, 0, 0];
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code === 0x22) {
       for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
     } else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
     else if (code === 0x5d || code === 0x7d) depth--;
+    else if (code === 0x3a) fields++;
   }
-  return deepest;
+  return { deepest, fields };
 }
+
+/** How deep lists and objects are nested in JSON. */
+export const depthOf = (text: string): number => outline(text).deepest;
 
 /** Read JSON in UTF-8 and return its value, its text and the one form that RFC 8785 has for the value. */
 export function readJson(data: Uint8Array, what: string, depth: number, exact: boolean): { value: Json; text: string; form: string } {
@@ -69,13 +72,17 @@ export function readJson(data: Uint8Array, what: string, depth: number, exact: b
   } catch {
     throw new InputError(`${what}: expected UTF-8, got other bytes`);
   }
-  if (depthOf(text) > depth) throw new InputError(`${what}: expected JSON that is nested at most ${depth} deep`);
+  const { deepest, fields } = outline(text);
+  if (deepest > depth) throw new InputError(`${what}: expected JSON that is nested at most ${depth} deep`);
   try {
     value = JSON.parse(text) as Json;
   } catch {
     throw new InputError(`${what}: expected JSON, got something else`);
   }
-  return { value, text, form: canonicalText(value, exact) };
+  const form = canonicalText(value, exact);
+  // of twins the parser keeps one
+  if (outline(form).fields !== fields) throw new InputError(`${what}: expected each key once in an object`);
+  return { value, text, form };
 }
 
 /** Count the values in a value, and refuse more than a manifest may have. */

@@ -61,6 +61,8 @@ const named = <T extends string>(words: Readonly<Record<T, number>>, value: numb
   return found;
 };
 
+export const verdictName = (value: number): keyof typeof verdicts => named(verdicts, value);
+
 /** The questions to a node. What it does not answer, or not in its form, is `Unavailable`. */
 export class Chain {
   readonly #client: Client;
@@ -228,7 +230,7 @@ export class Registry {
 
   async verdictOf(group: number, id: string): Promise<Attestation> {
     const found = await this.read("verdictOf", [group, normalId(id)]);
-    return { ...found, verdict: named(verdicts, found.verdict) };
+    return { ...found, verdict: verdictName(found.verdict) };
   }
 
   /** The group of a number; null if there is none. */

@@ -24,6 +24,8 @@ import { counted, decided, isPrivate, NEVER_PROVEN, normalTrust, wrongGroup } fr
 import type { Check, Outcome, Trust } from "./standing.ts";
 import { checkKey } from "./stolen-keys.ts";
 import type { Statements } from "./stolen-keys.ts";
+import { checkVerdicts } from "./verdicts.ts";
+import type { Found } from "./verdicts.ts";
 import { disowned, when } from "./storage.ts";
 import type { Batch, RecordStatus } from "./storage.ts";
 
@@ -71,6 +73,8 @@ export interface VerifyOptions {
 const isAbout = (relation: number): boolean => relation >= relations.reproduces && relation <= relations.witnesses;
 const MOST_ANCESTORS = 10_000;
 const IDS_AT_ONCE = 500;
+/** Read of a key file: of the record's own transaction and of its batch's. A node is asked about the block of each. */
+const MOST_RECEIPTS = 4;
 /** The flag of a record that was stored from a batch (contracts/types/RecordSlot.sol). */
 const FLAG_BATCHED = 1;
 type Say = (name: string, fits: boolean | undefined, detail: string) => void;
@@ -237,16 +241,13 @@ class Verifier {
 
   /** Check the batch that a record is in: it was anchored by the author, a recorder of the group then. `isIn` is what its path says. */
   async #batch(key: RecordKey, id: Hex, root: Hex, batch: Batch, say: Say, isIn: boolean | undefined): Promise<Place | undefined> {
-    const how = batch.counted ? "counted by the registry" : "as its author declares";
-    const ended = batch.endedAt ? `, ended ${when(batch.endedAt)}` : "";
-    const path = isIn ? "" : isIn === undefined ? "; its Merkle path is not in the transaction that stored it" : "; its Merkle path leads to another root";
-    say("batch", isIn, `in batch ${root} of ${counted(batch.count, "record")}, ${how}, anchored ${when(batch.anchoredAt)}${ended}${path}`);
+    sayBatch(say, { ...batch, root }, isIn);
     const receipts = this.#receipts(id);
     const place = await findAnchoring(this.#registry, key, root, receipts);
     await this.#time(place, batch.anchoredAt, ", that of its batch", say);
     this.#add("author", await checkAnchorer(this.#registry, key, place, receipts), id);
     this.#add("role", await checkRole(this.#registry, key, place, batch.anchoredAt, () => this.#isHistoryWhole()), id);
-    await this.#stolen("key", key.group, key.author, batch.anchoredAt, id);
+    await this.#stolen(key.group, key.author, batch.anchoredAt, id);
     return place;
   }
 
@@ -268,11 +269,13 @@ class Verifier {
     const receipts = this.#receipts(id);
     this.#add("author", await checkAuthor(this.#registry, this.#domain, key, isBatched ? undefined : place, receipts), id);
     this.#add("role", await checkRole(this.#registry, key, place, status.recordedAt, () => this.#isHistoryWhole()), id);
-    await this.#stolen("key", key.group, key.author, status.recordedAt, id);
+    await this.#stolen(key.group, key.author, status.recordedAt, id);
     if (isBatched) {
       say("time", true, `${when(status.recordedAt)}, that of its batch (state)`);
+      const other = await this.#provenBatch(key, id);
       const isOpen = !(await this.#isHistoryWhole());
-      say("batch", isOpen ? undefined : false, `it is from a batch (state), and ${isOpen ? "neither an event nor a proof that is here says" : "the registry's events do not say"} which`);
+      if (other) sayBatch(say, other, true);
+      else say("batch", isOpen ? undefined : false, `it is from a batch (state), and ${isOpen ? "neither an event nor a proof that is here says" : "the registry's events do not say"} which`);
     } else await this.#time(place, status.recordedAt, "", say);
     return null;
   }
@@ -294,12 +297,18 @@ class Verifier {
     return undefined;
   }
 
-  /** Add what the group states of a signer's key. */
-  async #stolen(name: string, group: number, account: Hex, time: number, record: Hex): Promise<boolean> {
-    const told = await checkKey(this.#registry, this.#statements, group, account, time);
-    // anyone may give a verdict: that its key was stolen is not the record's fault
-    for (const it of told) this.#add(name, name === "key" || it.verdict !== "fail" ? it : { ...it, verdict: "unknown" }, record);
-    return told.some((it) => it.verdict === "fail");
+  /** Find an anchored batch that holds a record by a proof: it may hold it beside the batch that it was stored from. */
+  async #provenBatch(key: RecordKey, id: Hex): Promise<FoundRecord["batch"]> {
+    for (const { root } of this.#filesOf(id)) {
+      const batch = root && (await this.#registry.batchOf(key.group, key.author, root));
+      if (batch && batch.anchoredAt) return { ...batch, root };
+    }
+    return null;
+  }
+
+  /** Add what the group of a record states of its author's key. */
+  async #stolen(group: number, account: Hex, time: number, record: Hex): Promise<void> {
+    for (const told of await checkKey(this.#registry, this.#statements, group, account, time)) this.#add("key", told, record);
   }
 
   /** Check that a block is final: by its number, or if the node does not give it by the time that is its own. */
@@ -347,32 +356,27 @@ class Verifier {
     else say("retraction", true, "it is not retracted");
     this.#checks.push(...wrongGroup(key.group, this.#groups, id));
     const verdicts: Record<number, Attestation> = {};
-    for (const group of this.#groups) {
-      // a group cannot speak of its own record
-      if (group === key.group) continue;
-      const name = `verdict of group ${group}`;
-      try {
-        const said = (verdicts[group] = await this.#registry.verdictOf(group, id));
-        if (said.verdict === "none") say(name, true, "it has given none");
-        else {
-          const isStolen = await this.#isOfStolenKey(name, group, id, said.attestedAt);
-          say(name, !isStolen || undefined, `${said.verdict}, given ${when(said.attestedAt)}${isStolen ? ", by a key that was stolen" : ""}`);
-        }
-      } catch (error) {
-        if (!(error instanceof Unavailable)) throw error;
-        say(name, undefined, error.message);
+    for await (const given of checkVerdicts(this.#registry, id, key, status, this.#groups, this.#found)) {
+      if ("verdict" in given) this.#add("verdict counts", given, id);
+      else {
+        const { group, said, attester, check } = given;
+        const name = `verdict of group ${group}`;
+        if (said && this.#groups.includes(group)) verdicts[group] = said;
+        const stated = attester && said ? await checkKey(this.#registry, this.#statements, group, attester, said.attestedAt) : [];
+        const isStolen = stated.some((it) => it.verdict === "fail");
+        this.#add(name, isStolen && check.verdict === "pass" ? { ...check, verdict: "unknown" } : check, id);
+        // anyone may give a verdict: that its key was stolen is not the record's fault
+        for (const it of stated) this.#add(name, it.verdict === "fail" ? { ...it, verdict: "unknown" } : it, id);
       }
     }
     return { id, key, status, manifest, batch, verdicts };
   }
 
-  /** Whether who gave the current verdict of a group did so with a key that the group states to be stolen by then. */
-  async #isOfStolenKey(name: string, group: number, id: Hex, time: number): Promise<boolean> {
-    const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "Attested", args: { recordId: id } }) as Topics;
-    const given = (await this.#logs(topics)).filter((log) => BigInt(log.topics[1]!) === BigInt(group));
-    const last = given.sort((a, b) => a.block - b.block || a.index - b.index).at(-1);
-    return last !== undefined && (await this.#stolen(name, group, `0x${last.topics[2]!.slice(26)}`, time, id));
-  }
+  readonly #found: Found = {
+    logs: (topics) => this.#logs(topics),
+    key: (id) => this.#key(id),
+    isHistoryWhole: () => this.#isHistoryWhole(),
+  };
 
   /** How statements on keys are found, by their subject. */
   readonly #statements: Statements = {
@@ -532,7 +536,7 @@ class Verifier {
   }
 
   #receipts(id: Hex): Inclusion[] {
-    return this.#filesOf(id).flatMap((file) => file.receipts);
+    return this.#filesOf(id).flatMap((file) => file.receipts.slice(0, MOST_RECEIPTS));
   }
 
   /** Logs, as far as the node remembers them: none is no proof of anything. */
@@ -552,6 +556,14 @@ class Verifier {
       return (await this.#logs([topic, `0x${"00".repeat(32)}`, null])).length > 0;
     })());
   }
+}
+
+/** Tell of the batch that a record is in; `isIn` is what its path says. */
+function sayBatch(say: Say, batch: Batch & { root: Hex }, isIn: boolean | undefined): void {
+  const how = batch.counted ? "counted by the registry" : "as its author declares";
+  const ended = batch.endedAt ? `, ended ${when(batch.endedAt)}` : "";
+  const path = isIn ? "" : isIn === undefined ? "; its Merkle path is not in the transaction that stored it" : "; its Merkle path leads to another root";
+  say("batch", isIn, `in batch ${batch.root} of ${counted(batch.count, "record")}, ${how}, anchored ${when(batch.anchoredAt)}${ended}${path}`);
 }
 
 /** The key of a record that an event of a registry tells; undefined if it tells none. */
