@@ -969,6 +969,7 @@ def outcomes() -> dict[str, Any]:
 
 class _Life:
     other_batch: MerkleTree
+    newest: str
 
     def __init__(self, folder: Path) -> None:
         from blockchaintracer.lab.attest import attest, retract
@@ -1026,14 +1027,18 @@ class _Life:
             content("child", Kind.MODEL, Link(wrong, Relation.TRAINED_ON))
             retract(lab, wrong, "a sensor was broken")
             self._batches(lab, content, wrong)
-            content("with a stranger's transaction", Kind.DATASET)
-            content("with many receipts", Kind.DATASET)
+            for name in (
+                "with a stranger's transaction",
+                "with many receipts",
+                "with a receipt of another transaction",
+            ):
+                content(name, Kind.DATASET)
             thief = Lab(Home(folder / "thief"), rpc=FULL, registry_address=self.registry, group_number=1)
             thief.signer_given = Fixed("thief")
             self._steal(lab, other, thief)
             self.node.mine(4)
             # the batch is final, and what was stored from it now is not
-            materialize(lab, self.ids["stored later"])
+            self.newest = materialize(lab, self.ids["stored later"])[0].transaction
             for name, record in self.ids.items():
                 publish(self.labs.get(name, lab), record, self.published)
             self._forge(lab)
@@ -1123,6 +1128,10 @@ class _Life:
         file, tree = self._file(name), self.other_batch
         other = Proof(file.chain_id, file.registry, file.key, tree.root, tuple(tree.proof(file.id)))
         (self.published / proof_name(file.id)).write_bytes(other.to_bytes())
+        file = self._file("with a receipt of another transaction")
+        # each node has that one: of its newest block
+        another = replace(file.receipts[0], transaction=self.newest, raw="")
+        (self.published / proof_name(file.id)).write_bytes(replace(file, receipts=(another,)).to_bytes())
         file = self._file("with many receipts")
         [real] = file.receipts
         fields = rlp.decode(bytes.fromhex(real.header[2:]))

@@ -47,12 +47,16 @@ export async function findLog(registry: Registry, topics: Topics, receipts: read
   const first = (await ifAvailable(chain.logs(address, topics)))?.find(fits);
   if (first) return { ...first, isOnChain: true };
   const isNamed = (log: Log): boolean => topics.every((topic, i) => topic === null || [topic].flat().includes(log.topics[i]!));
-  for (const { header, logs, transaction } of receipts) {
+  for (const { header, logs, transaction, index } of receipts) {
     const place = { block: header.number, index: UNKNOWN_INDEX, transaction };
     const own = logs.filter((log) => toHex(log.emitter) === address);
     const log = own.map((it): Log => ({ ...place, topics: it.topics.map(toHex), data: toHex(it.data) })).find((it) => isNamed(it) && fits(it));
-    const block = log && (await ifAvailable(chain.block(header.number)));
-    if (log && (!block || block.hash === header.hash)) return { ...log, isOnChain: block !== undefined };
+    if (!log) continue;
+    // a receipt does not name its transaction: whoever keeps it could name any
+    const other = (await ifAvailable(chain.transaction(transaction)))?.place;
+    if (other && (other.block !== header.hash || other.index !== index)) continue;
+    const block = await ifAvailable(chain.block(header.number));
+    if (!block || block.hash === header.hash) return { ...log, isOnChain: block !== undefined };
   }
   return undefined;
 }

@@ -22,6 +22,8 @@ export interface Inclusion {
   /** The hash, by the word of who kept it: a receipt holds none. */
   transaction: Hex;
   header: Header;
+  /** Its place in the block. */
+  index: number;
   logs: ReceiptLog[];
   /** The transaction with this hash, as it was signed; null if it was not kept. */
   sent: SignedTransaction | null;
@@ -83,7 +85,7 @@ function readInclusion(kept: Kept): Inclusion {
   if (!data || nodes.unread.size) throw new Malformed(`expected the path to receipt ${kept.index} of block ${header.number}`);
   const sent = kept.raw ? readTransaction(fromHex(kept.raw)) : null;
   if (sent && sent.hash !== kept.transaction) throw new Malformed(`expected the bytes of transaction ${kept.transaction}`);
-  return { transaction: kept.transaction, header, logs: readReceipt(data).logs, sent };
+  return { transaction: kept.transaction, header, index: kept.index, logs: readReceipt(data).logs, sent };
 }
 
 /** Whether logs have one of a registry with these first topics. */

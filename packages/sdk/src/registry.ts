@@ -113,12 +113,13 @@ export class Chain {
   }
 
   /** A transaction as the node tells it; undefined if it has none with this hash. */
-  async transaction(hash: Hex): Promise<{ sender: Hex; to: Hex | null; data: Uint8Array } | undefined> {
+  async transaction(hash: Hex): Promise<{ sender: Hex; to: Hex | null; data: Uint8Array; place: { block: Hex; index: number } | undefined } | undefined> {
     const value = await this.ask("eth_getTransactionByHash", [hash]);
     if (value === null || value === undefined) return undefined;
-    const { from, to, input } = value as Record<string, unknown>;
+    const { from, to, input, blockHash, transactionIndex } = value as Record<string, unknown>;
     try {
-      return { sender: normalAddress(from), to: to ? normalAddress(to) : null, data: fromHex(data(input, "a transaction")) };
+      const place = blockHash && transactionIndex ? { block: digest(blockHash, "a transaction"), index: whole(transactionIndex, "a transaction") } : undefined;
+      return { sender: normalAddress(from), to: to ? normalAddress(to) : null, data: fromHex(data(input, "a transaction")), place };
     } catch {
       throw new Unavailable("the node did not answer eth_getTransactionByHash with a transaction");
     }
