@@ -142,17 +142,17 @@ def sender_of(registry: Registry, identifier: str, transaction: SentTransaction)
     raw = registry.chain.raw_transaction(identifier)
     if not raw:
         return transaction.sender, _BY_WORD
-    stated = transaction.data, from_hex(transaction.to or "0x")
+    stated = from_hex(transaction.to or "0x"), transaction.data
     if to_hex(keccak(raw)) != identifier or any(part not in raw for part in stated):
         return None, ""
     if (raw[0] < LEGACY and raw[0] not in SIGNED_TYPES) or len(raw) > MAX_TRANSACTION:
         # rollups have types of their own that no account signs
         return transaction.sender, _BY_WORD
     try:
-        signer, _, _ = read_transaction(raw)
+        signed = read_transaction(raw)
     except ValueError:
         return None, ""
-    return (signer, "recovered from its signature") if signer == transaction.sender else (None, "")
+    return (signed[0], "recovered from its signature") if signed == (transaction.sender, *stated) else (None, "")
 
 
 def _account_with_code(registry: Registry, address: str, block: int) -> str | None:
