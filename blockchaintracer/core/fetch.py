@@ -54,11 +54,11 @@ class Fetched:
 
 
 class Stream:
-    """An answer as it comes, decoded."""
+    """An answer as it comes, decoded. `peer` is the address that it came from: of a proxy, if there is one."""
 
     def __init__(self, answer: requests.Response, clock: Deadline) -> None:
         self.status, self.headers = answer.status_code, answer.headers
-        self._answer, self._clock = answer, clock
+        self._answer, self._clock, self.peer = answer, clock, getattr(_running, "peer", None)
         self._kept, self._came, self._ended = bytearray(), 0, False
         encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
         # the body of an answer that points elsewhere is not read
@@ -233,6 +233,7 @@ class _UntilDeadline(io.RawIOBase):
 class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
         super().__init__(sock, *given, **more)
+        _running.peer = ip_address(sock.getpeername()[0].partition("%")[0])
         if clock := getattr(_running, "clock", None):
             clock.start()
             raw = self.fp.detach()

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from blockchaintracer.core.fetch import FetchError, Stream, new_session, opened
+from blockchaintracer.core.fetch import FetchError, Stream, is_public, new_session, opened
 from blockchaintracer.core.networks import redact_url
 
 _REDIRECTED = (301, 302, 303, 307, 308)
@@ -34,11 +34,13 @@ def followed(
                     yield stream
                     return
                 target = urljoin(url, stream.headers.get("Location", ""))
+                # whoever is on the public internet points to nothing in this network
+                public = given.get("public") or stream.peer is None or is_public(stream.peer)
             allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
             if urlsplit(target).scheme not in allowed:
                 raise FetchError(f"points to {redact_url(target)}, where nothing is fetched from", refused=True)
             # what lets in at one address is not sent to where that points
-            url, given["auth"] = target, no_password
+            url, given["auth"], given["public"] = target, no_password, public
         raise FetchError("points on and on", refused=True)
 
 
