@@ -6,6 +6,7 @@ reproduces the run from its record and says what it found. Then everything is ve
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,12 @@ DATA = Path(sklearn.__file__).parent / "datasets" / "data" / "breast_cancer.csv"
 
 def verb(*arguments: str, home: Path = LAB, folder: Path = ROOT, shown: str | None = None) -> dict:
     """Runs a verb as a person would, in a process of its own, and gives its JSON."""
-    print(f"$ blockchaintracer {shown or ' '.join(arguments)}", flush=True)
+    # broken before an option, never in a value
+    parts = re.sub(r" (?=--)", "\n", f"$ blockchaintracer {shown or ' '.join(arguments)}").split("\n")
+    lines = [parts[0]]
+    for part in parts[1:]:
+        lines = [*lines[:-1], f"{lines[-1]} {part}"] if len(lines[-1]) + len(part) < 75 else [*lines, part]
+    print(" \\\n    ".join(lines), flush=True)
     command = [sys.executable, "-m", "blockchaintracer", arguments[0]]
     options = ["--json", "--home", str(home)]
     if len(arguments) > 1 and arguments[0] == "group":
@@ -49,7 +55,7 @@ def when(timestamp: int) -> str:
 
 def told(record: dict) -> str:
     how = "recorded before, nothing paid" if record["existing"] else "recorded now"
-    return f"{record['kind']:8} {record['id']}  block {record['block']}, {when(record['time'])} ({how})"
+    return f"  {record['kind']} {record['id']}\n    block {record['block']}, {when(record['time'])}, {how}"
 
 
 def main() -> int:
@@ -76,31 +82,37 @@ def main() -> int:
     verb(
         "publish",
         *(trained["id"], "--to", str(PUBLISHED), "--with-diff"),
-        shown=f"publish {trained['id']} --to published --with-diff",
+        shown=f"publish {trained['id'][:12]} --to published --with-diff",
     )
 
     found = reproduce(trained["id"], registry["registry"])
 
-    checked = [verb("verify", record_id, "--strict") for record_id in (dataset["id"], model["id"], trained["id"])]
+    checked = [
+        verb("verify", record_id, "--strict", shown=f"verify {record_id[:12]} --strict")
+        for record_id in (dataset["id"], model["id"], trained["id"])
+    ]
     verified = all(check["exitCode"] == 0 for check in checked)
 
     print(f"""
-Recorded on the devnet (chain {registry["chainId"]}), registry {registry["registry"]}, group {group["group"]}:
-  {told(dataset)}
-  {told(model)}
-  {told(trained)}
+Recorded for group {group["group"]} on the devnet, chain {registry["chainId"]}, in the registry
+{registry["registry"]}:
+{told(dataset)}
+{told(model)}
+{told(trained)}
 Reproduced by group {found["attestation"]["group"]}, from the record alone: {found["verdict"]}
   its run  {found["run"]["id"]}
 Verified: {"every check passed" if verified else "NOT everything, see above"}   ({time.monotonic() - began:.0f} s)
 
-Proven: who committed to these digests, from which data, code, environment and seed, and not later than these blocks;
-that the second group's key says what it found. Not proven: that the result is right, that the data are honest, that
-the two keys belong to two people (here both are yours), or a time for strangers to believe: this clock is your own.
+Proven: who committed to these digests, from which data, code, environment and
+seed, and not later than these blocks; that the second group's key says what it
+found. Not proven: that the result is right, that the data are honest, that the
+two keys belong to two people (here both are yours), or a time for strangers to
+believe: this clock is your own.
 
 Next:
   . .venv/bin/activate
-  blockchaintracer verify {trained["id"]}
-  blockchaintracer lineage {model["id"]}
+  blockchaintracer verify {trained["id"][:12]}
+  blockchaintracer lineage {model["id"][:12]}
   blockchaintracer query --kind run --sort metrics.accuracy
   blockchaintracer estimate
   ape run record --help""")
@@ -111,7 +123,7 @@ def reproduce(run_id: str, registry: str) -> dict:
     """The second group: an empty folder, a key of its own, the record's id, the published files and the chain."""
     second = open_lab(LAB, registry=registry).open_colleague(SECOND_GROUP)
     where = ("--rpc", second.node_url(), "--registry", registry)
-    print(f"\nA second group, key {second.address}, on {second.node_url()}:")
+    print(f"\nA second group, on {second.node_url()}, with the key\n{second.address}:")
     with tempfile.TemporaryDirectory() as empty:
         verb(
             "group",
@@ -128,7 +140,7 @@ def reproduce(run_id: str, registry: str) -> dict:
             *("--from", str(PUBLISHED), "--yes", *where),
             home=SECOND_GROUP,
             folder=Path(empty),
-            shown=f"reproduce {run_id} --from published --yes",
+            shown=f"reproduce {run_id[:12]} --from published --yes",
         )
 
 
