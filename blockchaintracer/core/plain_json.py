@@ -208,6 +208,13 @@ def parse_json(data: bytes, what: str, values: int = MAX_VALUES, constant: Calla
     return _Walk(values).plain(value, "", 0)
 
 
+def loads_shallow(data: bytes) -> Any:
+    """Read JSON as `json.loads` does, but refuse nesting that may end the process of Python's parser (ValueError)."""
+    if nested(data) > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    return json.loads(data)
+
+
 def read_strictly(
     data: bytes, format_: Format, where: str, read: Callable[[dict[str, Any]], T], write: Callable[[T], Any]
 ) -> T:

@@ -13,7 +13,7 @@ def test_deep_nesting_is_refused_under_a_raised_limit(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text("[" * 100_000)
     program = (
         "import sys; sys.setrecursionlimit(10**6)\n"
-        "from blockchaintracer.lab.capture.metric_files import loads_shallow\n"
+        "from blockchaintracer.core.plain_json import loads_shallow\n"
         "try:\n    loads_shallow(open(sys.argv[1], 'rb').read())\n"
         "except ValueError as error:\n    print(error)\n"
     )

@@ -16,7 +16,7 @@ from blockchaintracer.core.chain.answers import Busy, Node, WrongAnswer, questio
 from blockchaintracer.core.errors import HistoryPruned, InputError, NodeError
 from blockchaintracer.core.fetch import FetchError, fetch, new_session
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.core.plain_json import MAX_DEPTH, nested
+from blockchaintracer.core.plain_json import loads_shallow
 
 SECONDS = 60
 """For a whole answer; an endpoint that takes longer is not asked again for the same question."""
@@ -201,8 +201,6 @@ class Endpoints(Node):
             wait = answer.headers.get("Retry-After", "")
             raise Busy(f"HTTP {answer.status}", float(wait) if re.fullmatch(r"\d{1,4}", wait) else 0.0)
         try:
-            if nested(answer.body) > MAX_DEPTH:
-                raise ValueError
-            return json.loads(answer.body), answer.status
+            return loads_shallow(answer.body), answer.status
         except (ValueError, RecursionError):
             raise WrongAnswer(f"HTTP {answer.status} and no JSON") from None

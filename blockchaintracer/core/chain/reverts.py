@@ -73,6 +73,4 @@ def _readable(key: str, value: Any) -> Any:
         return " or ".join(label(role) for role in Role if role in Role(value))
     if key == "verdict":
         return label(Verdict(value))
-    if key == "fault":
-        return _FAULTS[value]
-    return value
+    return _FAULTS[value] if key == "fault" else value

@@ -401,11 +401,10 @@ class RecordChecks:
         ]
         if seen.status == "batched":
             sentences.append("It is not stored: it is known by its key and its Merkle path alone.")
-        sentences += [
-            f"It was {check.detail}." for check in checks if check.name == "seal" and check.verdict is Outcome.PASS
-        ]
-        for check in checks:
-            if check.name.startswith("verdict of") and check.values.get("attester") and check.verdict is Outcome.PASS:
+        for check in (check for check in checks if check.verdict is Outcome.PASS):
+            if check.name == "seal":
+                sentences.append(f"It was {check.detail}.")
+            elif check.name.startswith("verdict of") and check.values.get("attester"):
                 sentences.append(f"V{check.name[1:]}: {check.detail}.")
         return sentences
 

@@ -97,8 +97,8 @@ def _check_group(
         return Check(name, Outcome.PASS, f"withdrawn; it was {label(verdict)}", {"verdict": "none"})
     evidence = to_hex(values["evidence"])
     evidence_id = evidence if int(evidence, 16) else None
-    statement = f"{label(verdict)}, says {values['attester']}"
-    statement += f", on evidence {evidence_id}" if evidence_id else ", without evidence"
+    on_what = f"on evidence {evidence_id}" if evidence_id else "without evidence"
+    statement = f"{label(verdict)}, says {values['attester']}, {on_what}, {when(current.attested_at)}"
     shown = {
         "verdict": label(verdict),
         "group": group,
@@ -107,7 +107,6 @@ def _check_group(
         "sealedAt": current.sealed_at or None,
         "evidence": evidence_id,
     }
-    statement += f", {when(current.attested_at)}"
     member = member_at(registry, group, values["attester"], event.position, current.attested_at)
     statement += f" ({member.later})" if member.later else ""
     problems = []

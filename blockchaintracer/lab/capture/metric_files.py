@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.plain_json import MAX_DEPTH, nested
+from blockchaintracer.core.plain_json import loads_shallow
 
 LIMIT_S = 20
 MAX_MEMORY = 4 << 30
@@ -182,17 +182,6 @@ def _tables(path: str, folder: str, began: int, kept: int) -> Iterator[tuple[str
         yield name, error.message
     except (ValueError, LookupError, RecursionError, OSError, csv.Error) as error:
         yield name, f"it can't be read as {suffix[1:] or 'metrics'}: {type(error).__name__} {error}"[:300]
-
-
-def loads_shallow(data: bytes) -> Any:
-    """Read JSON as `json.loads` does, which `parse_json` would refuse for its numbers or double keys.
-
-    Raises:
-        ValueError: if it is none, or nested so deep that Python's parser may end the process.
-    """
-    if nested(data) > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return json.loads(data)
 
 
 def numbers_of(data: bytes, suffix: str) -> dict[str, float]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.plain_json import loads_shallow
 from blockchaintracer.lab.capture import run_notebook
-from blockchaintracer.lab.capture.metric_files import loads_shallow
 from blockchaintracer.lab.optional import require
 
 MAX_NOTEBOOK = 256 << 20

@@ -19,7 +19,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.lab.capture.metric_files import loads_shallow
+from blockchaintracer.core.plain_json import loads_shallow
 from blockchaintracer.lab.recording.run_document import parse_yaml
 
 MAX_FILE = 16 << 20
