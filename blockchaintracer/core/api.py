@@ -134,7 +134,7 @@ def verify(
             raise InputError(f"expected a file or folder beside `record`, got {text!r}")
         asked = registry.domain.parse_id(text) if text.startswith(GLOBAL_PREFIX) else normal_id(text)
         report = verifier.hash(text, trust.groups)
-    elif not (path := Path(text)).exists():
+    elif not os.path.exists(path := Path(text)):
         raise InputError(f"expected an id, a hash, or an existing file or folder, got {text!r}")
     else:
         shown = Shown(path, copies)

@@ -3,6 +3,7 @@ a key and one read of the registry's state prove a record. The id that is comput
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -80,7 +81,7 @@ def read_key_file(path: Path) -> KeyFile:
 def in_source(source: str, digest: str) -> Iterator[tuple[str, Callable[[], bytes | None]]]:
     """List the key files of a source of any kind, as a `Reader`. The names at an address are not known: a record is
     looked up there by its id, and a batched one by its content."""
-    if not is_url(source) and not Path(source).is_file():
+    if not is_url(source) and not os.path.isfile(source):
         yield from in_folder(source, digest)
         return
     for name in (proof_name(digest), content_name(digest)):

@@ -109,13 +109,9 @@ def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, A
         return Check(_NAME, Outcome.PASS, f"{author} signed it, and {sender} relayed the signature", values)
     account = _account_with_code(registry, author, record.block)
     if account:
-        return Check(
-            _NAME,
-            Outcome.PASS,
-            f"the author {author} is a contract wallet (ERC-1271) that accepted a signature relayed by {sender}:"
-            " it proves what the wallet's code accepted then, and who that lets sign is for the wallet to say",
-            {**values, "how": "contract wallet"},
-        )
+        detail = f"the author {author} is a contract wallet (ERC-1271) that accepted a signature relayed by {sender}:"
+        detail += " it proves what the wallet's code accepted then, and who that lets sign is for the wallet to say"
+        return Check(_NAME, Outcome.PASS, detail, {**values, "how": "contract wallet"})
     if account is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node can't say whether {author} was a contract wallet then", values)
     signed = f"that of {signer}" if signer else "none"
@@ -128,13 +124,8 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
     if account := _account_with_code(registry, author, record.block):
         detail = f"the author {author} {account}, which recorded in a transaction that {sender} sent to {through}"
         return Check(_NAME, Outcome.PASS, f"{detail}: {_FOR_IT_TO_SAY}", values)
-    return Check(
-        _NAME,
-        Outcome.UNKNOWN,
-        f"{sender} sent it through the contract {through}: the signature of {author} that the registry asked for"
-        " is not in the transaction's own data",
-        values,
-    )
+    detail = f"{sender} sent it through the contract {through}: the signature of {author} that the registry asked for"
+    return Check(_NAME, Outcome.UNKNOWN, f"{detail} is not in the transaction's own data", values)
 
 
 def sender_of(registry: Registry, identifier: str, transaction: SentTransaction) -> tuple[str | None, str]:

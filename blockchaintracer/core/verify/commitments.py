@@ -181,9 +181,8 @@ def _seal_problems(
     block, problems = registry.chain.block(sealed.block), []
     if block is None or times != {block.timestamp}:
         block_time = when(block.timestamp) if block else "unknown"
-        problems.append(
-            f"its time is {' or '.join(when(time) for time in sorted(times))}, that of its block {block_time}"
-        )
+        own_time = " or ".join(when(time) for time in sorted(times))
+        problems.append(f"its time is {own_time}, that of its block {block_time}")
     if not sealed.position < revealed.position:
         problems.append("it was revealed before it was sealed")
     return problems

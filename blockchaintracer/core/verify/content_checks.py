@@ -272,9 +272,8 @@ class Shown:
         if lost or gained:
             differences = [f"not executable here: {_some(lost)}"] if lost else []
             differences += [f"executable here alone: {_some(gained)}"] if gained else []
-            yield Check(
-                "executable", Outcome.FAIL, f"it differs from what was recorded: {'; '.join(differences)}", values
-            )
+            detail = f"it differs from what was recorded: {'; '.join(differences)}"
+            yield Check("executable", Outcome.FAIL, detail, values)
         else:
             detail = f"the same {len(here)} of {len(self.folder.files)} files may be executed as when it was recorded"
             yield Check("executable", Outcome.PASS, detail, values)

@@ -200,9 +200,10 @@ class FolderCopies:
                 except SourceError as error:
                     copy.note(self._name(source), error)
                     continue
-                except InputError as error:
+                except (InputError, OSError) as error:
                     # the copy is there and cannot be read, or changes while it is
-                    copy.unavailable.append(f"{self._name(source)} {error.message}")
+                    why = error.message if isinstance(error, InputError) else error.strerror
+                    copy.unavailable.append(f"{self._name(source)} {why}")
                     continue
                 where = str(path) if path.parent != scratch else self._name(source)
                 if digest.sha256 == sha256:

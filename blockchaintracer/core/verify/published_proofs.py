@@ -45,8 +45,20 @@ def content_name(subject: str) -> str:
 
 def in_folder(source: str, digest: str) -> Iterator[tuple[str, Callable[[], bytes | None]]]:
     """List the key files of a published folder, as a `Reader`."""
-    for file in sorted(Path(source, FOLDER).glob("*.json")):
-        yield f"{FOLDER}/{file.name}", partial(read_limited, file, MAX_KEY_FILE_BYTES, "a proof")
+    folder, names = Path(source, FOLDER), list[str]()
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        yield FOLDER, partial(_unlisted, folder, error.strerror)
+    for name in names:
+        if name.endswith(".json"):
+            yield f"{FOLDER}/{name}", partial(read_limited, folder / name, MAX_KEY_FILE_BYTES, "a proof")
+
+
+def _unlisted(folder: Path, reason: str) -> bytes:
+    raise ChainUnavailable(f"{folder} can't be read: {reason}")
 
 
 def published_proofs(domain: Domain, sources: Sources, digest: str, reader: Reader = in_folder) -> Found:

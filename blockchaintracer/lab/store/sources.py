@@ -38,7 +38,7 @@ def read_source(source: str, name: str) -> Iterator[bytes]:
     """
     if not is_url(source):
         path = Path(source)
-        yield from (_from_archive if path.is_file() else _from_folder)(path, name)
+        yield from (_from_archive if os.path.isfile(path) else _from_folder)(path, name)
         return
     try:
         address = Address.parse(source)
@@ -112,9 +112,9 @@ def read_page(source: str, name: str, limit: int, format_: Format) -> bytes | No
 
 
 def _from_folder(folder: Path, name: str) -> Iterator[bytes]:
-    if not folder.is_dir():
-        raise SourceError("is no published folder")
     try:
+        if not folder.is_dir():
+            raise SourceError("is no published folder")
         with open_regular(folder / name) as (descriptor, _):
             while block := os.read(descriptor, _BLOCK):
                 yield block
