@@ -85,6 +85,19 @@ def test_only_absolute_paths_are_changed(argument: str, recorded: str) -> None:
     assert "/lab" not in str(given)
 
 
+def test_what_a_link_in_the_repository_leads_to_is_outside_of_it(tmp_path: Path) -> None:
+    """The data lay behind a link, which no checkout has: a repeated run looked for them beside its code."""
+    project, disk = tmp_path / "project", tmp_path / "disk"
+    for folder in (project, disk):
+        folder.mkdir()
+        (folder / "x.csv").write_text("x\n")
+    (project / "data").symlink_to(disk)
+    given = [str(project / name) for name in ("data/x.csv", "data", "x.csv")]
+    inputs = [project / "data" / "x.csv", project / "x.csv"]
+    command, _ = portable_command(["python", *given], project, project, inputs, [])
+    assert command == ["python", "{input:0}", "{inputs}", "./x.csv"]
+
+
 def test_paths_inside_the_repository_count_from_the_working_folder() -> None:
     command, _ = portable_command(["python3", "/lab/project/x"], Path("/lab/project/sub"), Path("/lab/project"), [], [])
     assert command == ["python", "../x"]

@@ -206,7 +206,8 @@ def portable_command(
         path = Path(value).resolve()
         inside = next((one for one in (Path(os.path.abspath(value)), path) if one.is_relative_to(root.resolve())), None)
         place = places.get(path, "")
-        if inside:
+        # what a link in the repository leads to is no part of its code: an input is given by its number
+        if inside and (not place or path.is_relative_to(root.resolve())):
             relative = os.path.relpath(inside, folder.resolve())
             place = relative if relative.startswith("..") else f"./{relative}"
         if place:
