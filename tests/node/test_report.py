@@ -385,6 +385,12 @@ def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
     assert refused.exit_code == 2
     assert json.loads(refused.stdout)["missing"] == ["preprocessing", "limitations"]
     assert not (tmp_path / "no").exists()
+    with chdir(tmp_path):
+        subprocess.run(["git", "init", "-q"], check=True)
+        before = subprocess.check_output(["git", "status", "--porcelain", "--untracked-files=all"])
+        assert called(run, home=lab.home.path).exit_code == 0
+        assert (tmp_path / f"report-{run[:12]}" / "report.html").is_file()
+        assert subprocess.check_output(["git", "status", "--porcelain", "--untracked-files=all"]) == before
 
 
 def test_what_cannot_be_written_is_told(lab: Lab, run: str, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def command() -> None:
 @agreed_option
 @group_option
 @_record_argument
-@click.option("-o", "--output", type=FOLDER, help="Folder. [default: report-ID]")
+@click.option("-o", "--output", type=FOLDER, help="Folder. [default: report-ID, which git ignores]")
 @_format_option
 @_field_option
 @click.option("--fields", "fields_file", type=FILE, help="A YAML file of such fields.")
@@ -112,7 +112,11 @@ def make_report(
     times = [line for it in kept_times(lab, [record], sources) for line in it.lines()]
     facts = replace(facts, holders=tuple(told), times=tuple(times))
     files = make(facts, formats or formats_for(facts), templates)
-    written = write(files, output or Path(f"report-{record.id[:12]}"))
+    folder = output or Path(f"report-{record.id[:12]}")
+    if not output and not folder.exists():
+        # in a repository it would be part of what the next run had not committed
+        write({".gitignore": b"*\n"}, folder)
+    written = write(files, folder)
     recorded = record_report(lab, facts, files) if to_record else None
     missing = [] if formats or not facts.has_card else list(facts.missing)
     data = {"record": record.id, "status": facts.verification.status, "files": written, "missing": missing}
