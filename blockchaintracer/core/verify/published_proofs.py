@@ -57,7 +57,7 @@ def in_folder(source: str, digest: str) -> Iterator[tuple[str, Callable[[], byte
             yield f"{FOLDER}/{name}", partial(read_limited, folder / name, MAX_KEY_FILE_BYTES, "a proof")
 
 
-def _unlisted(folder: Path, reason: str) -> bytes:
+def _unlisted(folder: Path, reason: str | None) -> bytes:
     raise ChainUnavailable(f"{folder} can't be read: {reason}")
 
 
