@@ -2,8 +2,8 @@
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (letter) => `&#${letter.charCodeAt(0)};`);
 const COLOURS: Record<string, string> = { pass: "#1b6b3a", fail: "#a32116", unknown: "#7a5200" };
 
-export function badge(outcome: string, tone: string, when: string): string {
-  const left = "record";
+/** Draw a badge: of which record, what was found, and when it was checked. */
+export function badge(left: string, outcome: string, tone: string, when: string): string {
   const right = `${outcome} on ${when.slice(0, 10)}`;
   const [a, b] = [left.length * 7 + 14, right.length * 7 + 14];
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${a + b}" height="22" role="img" aria-label="${escaped(`${left}: ${right}`)}">

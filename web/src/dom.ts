@@ -8,7 +8,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = 
   for (const [name, value] of Object.entries(props)) {
     if (typeof value === "function") made.addEventListener(name, value);
     else if (value === true) made.setAttribute(name, "");
-    else if (value !== false) made.setAttribute(name, value);
+    else if (value !== false) made.setAttribute(name, name === "aria-label" ? visible(value) : value);
   }
   add(made, children);
   return made;
@@ -21,17 +21,21 @@ function add(parent: Node, children: readonly Child[]): void {
   }
 }
 
-/** Show what nobody sees, so that no name looks like another, and nothing turns the text around it. */
+/**
+ * Show what nobody sees, so that no name looks like another, and nothing turns the text around it: what the command line
+ * does not print (Python's `isprintable`: other and separators), and letters that fill no place. Lines and tabs stay.
+ */
 export function visible(text: string): string {
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, (letter) => {
-    return `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return text.replace(/(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu, (letter) => {
+    const number = letter.codePointAt(0)!.toString(16).padStart(4, "0");
+    return number.length > 4 ? `\\u{${number}}` : `\\u${number}`;
   });
 }
 
 /** Make an element of a drawing, with attributes. */
 export function s(tag: string, attributes: Record<string, string | number>, ...children: (Node | string | false)[]): SVGElement {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, name === "aria-label" ? visible(String(value)) : String(value));
   add(made, children);
   return made;
 }

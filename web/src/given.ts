@@ -3,10 +3,14 @@ import { formatListing, parseListing, readKey, recordId } from "@blockchaintrace
 import type { Copies, Hex, Json, Listed, RecordKey } from "@blockchaintracer/sdk";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import { quietly } from "./around.ts";
 
 const MOST_PROOF = 64 << 20;
 const MOST_JSON = 4 << 20;
 const MOST_FOLDERS = 2000;
+const MOST_IDENTITIES = 50;
+/** Files that are read together. */
+const AT_ONCE = 64;
 const MOST_LISTING = 16 << 20;
 const PROOF_STARTS = '{"algorithms":[';
 const OBJECT = /(?:^|\/)objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/;
@@ -38,7 +42,7 @@ export interface PublishedKey {
   registry: string;
   key: RecordKey;
   id: Hex;
-  file: unknown;
+  file: File;
 }
 
 /** What lies in a published folder: nothing of it is believed. */
@@ -48,15 +52,17 @@ export interface PublishedCopies extends Copies {
   identities(): Promise<Json[]>;
 }
 
-/** What a file is by its content. Its name decides nothing. */
-export async function useOf({ file, path }: Given, digest: string): Promise<Digested["use"]> {
+/** What a file is by its content: `data`, if that was read. Its name decides nothing. */
+export async function useOf({ file, path }: Given, digest: string, data?: Uint8Array): Promise<Digested["use"]> {
   const object = OBJECT.exec(path);
   if (object) return object[1]! + object[2]! === digest ? "copy" : "data";
-  const start = await file.slice(0, 4096).text();
-  if (/\.html$/.test(path)) return PAGE.test(start) ? "copy" : "data";
+  const text = (most: number): string | Promise<string> => (data ? new TextDecoder().decode(data.subarray(0, most)) : file.slice(0, most).text());
+  const start = await text(4096);
+  if (/^\s*</.test(start)) return PAGE.test(start) ? "copy" : "data";
   if (!start.startsWith("{") || file.size > MOST_PROOF) return "data";
-  if (file.size <= MOST_JSON && /\.json$/.test(path)) {
-    const type = await file.text().then((text) => (JSON.parse(text) as { type?: unknown }).type).catch(() => undefined);
+  if (file.size <= MOST_JSON) {
+    const whole = await text(MOST_JSON);
+    const type = quietly(() => (JSON.parse(whole) as { type?: unknown }).type);
     if (/^urn:blockchaintracer:(?!bundle:)[a-z0-9-]+:v\d+$/.test(String(type))) return "copy";
   }
   return start.startsWith(PROOF_STARTS) ? "proof" : "data";
@@ -132,22 +138,21 @@ export function folderDigest(files: readonly { path: string; sha256: string }[])
 export function copiesIn(given: readonly Digested[]): PublishedCopies | undefined {
   const copies = given.filter(({ use }) => use === "copy");
   const objects = new Map(copies.flatMap(({ file, path, sha256: digest }) => (OBJECT.test(path) ? [[digest, file] as const] : [])));
-  const keyFiles = copies.filter(({ path }) => path.endsWith(".json"));
-  if (!objects.size && !keyFiles.length) return undefined;
-  let values: Promise<Record<string, unknown>[]> | undefined;
-  let files: Promise<PublishedKey[]> | undefined;
-  const parsed = (): Promise<Record<string, unknown>[]> =>
-    (values ??= Promise.all(keyFiles.map(async ({ file }) => JSON.parse(await file.text()) as Record<string, unknown>)));
-  const read = async (): Promise<PublishedKey[]> =>
-    (await parsed()).flatMap((file) => {
-      try {
-        const [chainId, registry, key] = [String(file["chainId"]), String(file["registry"]).toLowerCase(), readKey(file["key"])];
-        return [{ chainId, registry, key, id: recordId({ chainId: BigInt(chainId), registry }, key), file }];
-      } catch {
-        return [];
+  const others = copies.filter(({ path }) => !OBJECT.test(path)).map(({ file }) => file);
+  if (!objects.size && !others.length) return undefined;
+  let read: Promise<{ keys: PublishedKey[]; identities: File[] }> | undefined;
+  // of tens of thousands of files only what is looked for is kept
+  const found = (): NonNullable<typeof read> =>
+    (read ??= (async () => {
+      const [keys, identities]: [PublishedKey[], File[]] = [[], []];
+      for (let at = 0; at < others.length; at += AT_ONCE) for (const [file, value] of await Promise.all(others.slice(at, at + AT_ONCE).map(async (file) => [file, await valueOf(file)] as const))) {
+        if (/:identities:/.test(String(value["type"]))) identities.push(file);
+        const known = quietly(() => keyOf(value));
+        if (known) keys.push({ ...known, file });
       }
-    });
-  const all = (): Promise<PublishedKey[]> => (files ??= read());
+      return { keys, identities };
+    })());
+  const all = async (): Promise<PublishedKey[]> => (await found()).keys;
   let byId: Map<Hex, PublishedKey[]> | undefined;
   return {
     async read(digest, limit) {
@@ -158,10 +163,24 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
       const known = await all();
       // one question for each ancestor: a list of all would be hashed each time
       byId ??= Map.groupBy(known, ({ id }) => id);
-      const found = "id" in what ? (byId.get(what.id) ?? []) : known.filter(({ key }) => key.subject === what.subject);
-      return found.map(({ file }) => file);
+      const fitting = "id" in what ? (byId.get(what.id) ?? []) : known.filter(({ key }) => key.subject === what.subject);
+      return Promise.all(fitting.map(({ file }) => valueOf(file)));
     },
     all,
-    identities: async () => (await parsed()).filter(({ type }) => /:identities:/.test(String(type))) as unknown as Json[],
+    identities: async () => Promise.all((await found()).identities.slice(0, MOST_IDENTITIES).map(async (file) => (await valueOf(file)) as unknown as Json)),
   };
+}
+
+/** The object in a file; an empty one if there is none. */
+async function valueOf(file: File): Promise<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(await file.text())) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+function keyOf(value: Record<string, unknown>): Omit<PublishedKey, "file"> {
+  const [chainId, registry, key] = [String(value["chainId"]), String(value["registry"]).toLowerCase(), readKey(value["key"])];
+  return { chainId, registry, key, id: recordId({ chainId: BigInt(chainId), registry }, key) };
 }

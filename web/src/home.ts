@@ -11,7 +11,11 @@ import { fromLink } from "./question.ts";
 import { T, kindWord } from "./texts.ts";
 
 const AT_ONCE = 50;
-const MOST_MANIFESTS = 2000;
+/** Rows, groups and registries that are shown at most. */
+const MOST_SHOWN = 500;
+const MOST_HOMES = 20;
+/** Records of a folder that are read before they are shown, to be sorted by their names. */
+const MOST_SORTED = 1000;
 const MOST_TOLD = 401;
 
 /** A record in a list. What is undefined is not known. */
@@ -33,6 +37,8 @@ export interface Home {
   registry: string;
   /** What is said of how far the list can be believed. */
   word: string;
+  /** How many records there are, if that is known. */
+  count?: number;
   groups: { group: number; name?: string | undefined; records?: number }[];
   find(words: string, after: string | undefined): Promise<{ records: Listed[]; next: string | undefined }>;
 }
@@ -41,7 +47,7 @@ export interface Home {
 export function homeSection(home: Home, look: (id: string) => void, attempt: (work: () => Promise<void>) => Promise<void>): HTMLElement {
   const list = h("div", { "aria-live": "polite" });
   const words = h("input", { id: "words", type: "search", autocomplete: "off" });
-  let shown: Listed[] = [];
+  let [shown, before]: [Listed[], number] = [[], 0];
   const row = ({ id, name, kind, group, at, isRetracted }: Listed): (Node | string)[] => [
     h("button", { type: "button", class: "link", click: () => look(id) }, name ?? short(id)),
     kindWord(kind),
@@ -51,10 +57,14 @@ export function homeSection(home: Home, look: (id: string) => void, attempt: (wo
   ];
   const find = (after?: string): Promise<void> =>
     attempt(async () => {
-      const found = await home.find(words.value.trim(), after);
-      shown = after === undefined ? found.records : [...shown, ...found.records];
+      const sought = words.value.trim();
+      const found = await home.find(sought, after);
+      if (after === undefined) [shown, before] = [[], 0];
+      shown.push(...found.records);
+      before += shown.splice(0, shown.length - MOST_SHOWN).length;
       const more = found.next && h("button", { type: "button", click: () => void find(found.next) }, T.showMore);
-      list.replaceChildren(...(shown.length ? [table(T.latest, T.listHeads, shown.map(row))] : [h("p", {}, T.lookup.none)]), ...(more ? [h("div", { class: "row" }, more)] : []));
+      const told = h("p", { class: "dim" }, T.shownRows(before, before + shown.length, sought ? undefined : home.count));
+      list.replaceChildren(...(shown.length ? [told, table(T.latest, T.listHeads, shown.map(row))] : [h("p", {}, T.lookup.none)]), ...(more ? [h("div", { class: "row" }, more)] : []));
     });
   const submit = (event: Event): void => (event.preventDefault(), void find());
   void find();
@@ -65,22 +75,30 @@ export function homeSection(home: Home, look: (id: string) => void, attempt: (wo
     h("dl", {}, h("dt", {}, T.registry), h("dd", {}, code(home.registry)), h("dt", {}, T.chain), h("dd", {}, home.chain), h("dt", {}, T.toldBy), h("dd", {}, home.by)),
     h("p", { class: "unknown" }, home.word),
     home.groups.length > 0 && h("h3", {}, T.groupsTitle),
-    home.groups.length > 0 && table(T.groupsTitle, T.groupHeads, home.groups.map(({ group, name, records }) => [T.groupNumber(group), name ?? "–", records === undefined ? "–" : String(records)])),
+    home.groups.length > 0 && table(T.groupsTitle, T.groupHeads, home.groups.slice(0, MOST_SHOWN).map(({ group, name, records }) => [T.groupNumber(group), name ?? "–", records === undefined ? "–" : String(records)])),
+    home.groups.length > MOST_SHOWN && h("p", { class: "dim" }, T.moreGroups(home.groups.length - MOST_SHOWN)),
     h("h3", {}, T.latest),
     h("form", { submit, role: "search" }, h("label", { for: "words" }, T.search), words, h("div", { class: "row" }, h("button", { type: "submit" }, T.find))),
     list,
   );
 }
 
-const counted = (records: readonly { group: number }[]): Home["groups"] =>
-  [...Map.groupBy(records, ({ group }) => group)].sort(([a], [b]) => a - b).map(([group, its]) => ({ group, records: its.length }));
+const counted = (keys: readonly { group: number }[]): Home["groups"] =>
+  [...Map.groupBy(keys, ({ group }) => group)].sort(([a], [b]) => a - b).map(([group, its]) => ({ group, records: its.length }));
 
-/** A page of what is here, by words that all occur. `after` is the number of those before. */
-function listed(records: readonly Listed[], words: string, after: string | undefined): { records: Listed[]; next: string | undefined } {
+/** Reads a record of a list by its place in it. */
+type At = (place: number) => Promise<Listed> | Listed;
+
+/** Find the next records of a list whose words all occur. `after` is the place where the search goes on. */
+async function listed(count: number, at: At, words: string, after: string | undefined): Promise<{ records: Listed[]; next: string | undefined }> {
   const sought = words.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = records.filter((record) => sought.every((word) => record.words.includes(word)));
-  const end = Number(after ?? 0) + AT_ONCE;
-  return { records: found.slice(end - AT_ONCE, end), next: end < found.length ? String(end) : undefined };
+  const records: Listed[] = [];
+  let place = Number(after ?? 0);
+  for (; place < count && records.length < AT_ONCE; place++) {
+    const record = await at(place);
+    if (sought.every((word) => record.words.includes(word))) records.push(record);
+  }
+  return { records, next: place < count ? String(place) : undefined };
 }
 
 async function entry(id: string, key: RecordKey, copies: PublishedCopies | undefined): Promise<Listed> {
@@ -90,17 +108,18 @@ async function entry(id: string, key: RecordKey, copies: PublishedCopies | undef
   return { id, kind, group: key.group, name: manifest?.name, words: about.filter(Boolean).join(" ").toLowerCase() };
 }
 
-/** What lies in published folders, by registry. Which of it is recorded is not known. */
+/** What lies in published folders, by registry. Which of it is recorded is not known. Of many records each is read when it is shown or searched. */
 export async function ofFolder(copies: PublishedCopies): Promise<Home[]> {
   const homes: Home[] = [];
-  for (const [place, keys] of Map.groupBy(await copies.all(), ({ chainId, registry }) => `${chainId} ${registry}`)) {
+  const places = Map.groupBy(await copies.all(), ({ chainId, registry }) => `${chainId} ${registry}`);
+  // a stranger's folder can name as many registries as it has files
+  for (const [place, keys] of [...places].sort(([, a], [, b]) => b.length - a.length).slice(0, MOST_HOMES)) {
     const [chain = "", registry = ""] = place.split(" ");
-    const known = new Map<Hex, RecordKey>(keys.map(({ id, key }) => [id, key]));
-    const records: Listed[] = [];
-    for (const [id, key] of [...known].slice(0, MOST_MANIFESTS)) records.push(await entry(id, key, copies));
-    if (!records.length) continue;
-    records.sort((a, b) => (a.name ?? a.id).localeCompare(b.name ?? b.id, "en"));
-    homes.push({ by: T.theFolder, chain, registry, word: T.folderWord, groups: counted(records), find: async (words, after) => listed(records, words, after) });
+    const known = [...new Map(keys.map((it) => [it.id, it])).values()];
+    const few = known.length > MOST_SORTED ? [] : await Promise.all(known.map(({ id, key }) => entry(id, key, copies)));
+    few.sort((a, b) => (a.name ?? a.id).localeCompare(b.name ?? b.id, "en"));
+    const at: At = (place) => few[place] ?? entry(known[place]!.id, known[place]!.key, copies);
+    homes.push({ by: T.theFolder, chain, registry, word: T.folderWord + (places.size > MOST_HOMES ? T.moreRegistries(places.size - MOST_HOMES) : ""), count: known.length, groups: counted(known.map(({ key }) => key)), find: (words, after) => listed(known.length, at, words, after) });
   }
   return homes;
 }
@@ -110,10 +129,10 @@ export async function ofNode(registry: Registry, chain: string, copies: Publishe
   const domain = await registry.domain();
   if (String(domain.chainId) !== chain) throw new InputError(T.otherChain(by, String(domain.chainId), chain));
   const { keys, isWhole } = await recorded(registry);
-  const latest = keys.reverse().slice(0, MOST_MANIFESTS);
-  const records = await Promise.all(latest.map((key) => entry(recordId(domain, key), key, copies)));
+  keys.reverse();
+  const at: At = (place) => entry(recordId(domain, keys[place]!), keys[place]!, copies);
   const find: Home["find"] = async (words, after) => {
-    const page = listed(records, words, after);
+    const page = await listed(keys.length, at, words, after);
     const statuses = await registry.statusesOf(page.records.map(({ id }) => id));
     const found = page.records.flatMap((record, i) => {
       const { recordedAt, retractedAt } = statuses[i]!;
@@ -121,7 +140,7 @@ export async function ofNode(registry: Registry, chain: string, copies: Publishe
     });
     return { ...page, records: found };
   };
-  return { by, chain, registry: registry.address, word: isWhole ? T.nodeWord : T.nodePart, groups: counted(keys), find };
+  return { by, chain, registry: registry.address, word: isWhole ? T.nodeWord : T.nodePart, count: keys.length, groups: counted(keys), find };
 }
 
 /** The list that was published beside this page, `records.html`. It is read as data: nothing of it runs or loads. */
@@ -136,7 +155,7 @@ export function ofList(written: string): Home[] {
   });
   return [...Map.groupBy(records, ({ chain, registry }) => `${chain} ${registry}`).values()].map((its) => {
     const { chain, registry } = its[0]!;
-    return { by: T.thisFolder, chain, registry, word: T.besideWord, groups: counted(its), find: async (words, after) => listed(its, words, after) };
+    return { by: T.thisFolder, chain, registry, word: T.besideWord, count: its.length, groups: counted(its), find: (words, after) => listed(its.length, (place) => its[place]!, words, after) };
   });
 }
 

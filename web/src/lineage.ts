@@ -2,7 +2,7 @@
 import { Graph, layout } from "@dagrejs/dagre";
 import { relations } from "@blockchaintracer/contracts";
 import type { Around, Edge, Entry } from "./around.ts";
-import { h, s, short, table } from "./dom.ts";
+import { h, s, short, table, visible } from "./dom.ts";
 import type { Child } from "./dom.ts";
 import { T, kindWord } from "./texts.ts";
 
@@ -95,7 +95,8 @@ function drawing({ edges }: Around, nodes: readonly Entry[], look: (id: string) 
 let ruler: CanvasRenderingContext2D | null = null;
 
 /** As much of a text as fits into a box. */
-function fitted(text: string, font: string): string {
+function fitted(given: string, font: string): string {
+  const text = visible(given);
   ruler ??= document.createElement("canvas").getContext("2d");
   if (!ruler) return text.slice(0, 20);
   ruler.font = font;

@@ -5,19 +5,20 @@ import type { BundleReport, Check, Domain, Json, Report, Trust } from "@blockcha
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import "./style.css";
-import { around, moments, seals, verdictsOf } from "./around.ts";
+import { around, moments, quietly, seals, verdictsOf } from "./around.ts";
 import type { Sources } from "./around.ts";
 import { badge } from "./badge.ts";
-import { bytes, date, h } from "./dom.ts";
+import { bytes, date, h, short, visible } from "./dom.ts";
 import { copiesIn, dropped, foldersOf, listingOf, useOf } from "./given.ts";
 import type { Digested, Given, PublishedCopies } from "./given.ts";
-import { sha256Of } from "./hashing.ts";
+import { Hashing } from "./hashing.ts";
 import { homeSection, ofFolder, ofList, ofNode, ofServer, toldBy } from "./home.ts";
 import type { Home } from "./home.ts";
 import { lineage } from "./lineage.ts";
 import { metricsSection } from "./metrics.ts";
 import { allow, beside, client, nodeUrl, NodeProblem } from "./nodes.ts";
-import { groupNames, namesOf } from "./people.ts";
+import { confirmed, groupNames, namesOf, pagesIn, saved } from "./people.ts";
+import type { Ask } from "./people.ts";
 import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
 import { NETWORKS, T } from "./texts.ts";
@@ -39,6 +40,11 @@ let last: Promise<void> = Promise.resolve();
 /** Records whose lives and lineages are shown. */
 const MOST_ROOTS = 8;
 const MOST_LINES = 200;
+const MOST_SHOWN = 50;
+/** Files that are read together, and the bytes that each of these has at most. */
+const AT_ONCE = 64;
+const MOST_SMALL = 1 << 20;
+const MOST_PROOFS = 200;
 const MOST_DESCRIPTION = 1 << 16;
 
 const result = h("div", { id: "result", "aria-live": "polite", tabindex: "-1" });
@@ -126,21 +132,35 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
   const start = performance.now();
   let before = 0;
   const found: Digested[] = [];
-  for (const { file, path } of items) {
-    const progress = (done: number): void => {
-      const seconds = (performance.now() - start) / 1000;
-      const left = (seconds * (all - before - done)) / Math.max(before + done, 1);
-      bar.value = before + done;
-      line.textContent = T.hashing(file.name, bytes(before + done), bytes(all), seconds > 2 ? T.remaining(left) : "");
-    };
-    try {
-      const digest = await sha256Of(file, progress);
-      found.push({ path, file, sha256: digest, use: await useOf({ path, file }, digest) });
-    } catch {
-      throw new InputError(T.unread(file.name));
+  const hashing = new Hashing();
+  try {
+    // many small files are read together, each once: a question to the disk takes longer than their bytes
+    for (let at = 0; at < items.length; at += AT_ONCE) {
+      const some = items.slice(at, at + AT_ONCE);
+      const small = await Promise.allSettled(some.map(async ({ file }) => (file.size <= MOST_SMALL ? new Uint8Array(await file.arrayBuffer()) : undefined)));
+      for (const [i, { file, path }] of some.entries()) {
+        const progress = (done: number): void => {
+          const seconds = (performance.now() - start) / 1000;
+          const left = (seconds * (all - before - done)) / Math.max(before + done, 1);
+          bar.value = before + done;
+          line.textContent = visible(T.hashing(file.name, bytes(before + done), bytes(all), seconds > 2 ? T.remaining(left) : ""));
+        };
+        try {
+          const read = small[i]!;
+          if (read.status === "rejected") throw read.reason;
+          const digest = read.value ? bytesToHex(sha256(read.value)) : await hashing.sha256(file, progress);
+          found.push({ path, file, sha256: digest, use: await useOf({ path, file }, digest, read.value) });
+        } catch {
+          throw new InputError(T.unread(file.name));
+        }
+        if (round !== stops) return [];
+        before += file.size;
+      }
+      line.textContent = T.readFiles(found.length, items.length);
+      bar.value = before;
     }
-    if (round !== stops) return [];
-    before += file.size;
+  } finally {
+    hashing.end();
   }
   status.replaceChildren();
   return found;
@@ -181,6 +201,7 @@ function drawForm(): void {
   );
   const number = h("div", { class: question.chain && !known ? "" : "hidden" }, field("chain", T.chainNumber));
   const stays = h("input", { type: "checkbox", id: "keep", checked: Object.keys(kept()).length > 0, "aria-describedby": "keep-note" });
+  const asksPages = h("input", { type: "checkbox", id: "pages", checked: !!form.querySelector("#pages:checked"), "aria-describedby": "pages-note" });
   const press = (work: () => Promise<void>) => (event: Event): void => {
     event.preventDefault();
     keep(stays.checked ? question : undefined);
@@ -214,6 +235,8 @@ function drawForm(): void {
         ),
         h("label", { for: "keep", class: "tick" }, stays, T.keep),
         h("p", { class: "note", id: "keep-note" }, T.keepNote),
+        h("label", { for: "pages", class: "tick" }, asksPages, T.asksPages),
+        h("p", { class: "note", id: "pages-note" }, T.asksPagesNote),
         h("div", { class: "row" }, h("button", { type: "submit", class: "main" }, T.ask)),
       ),
     ),
@@ -236,7 +259,7 @@ async function browse(): Promise<void> {
   const trust = trustOf(chosen);
   const [node, server] = [chosen.node, chosen.server].map((text) => (text ? nodeUrl(text) : undefined));
   const urls = [node, chosen.other ? nodeUrl(chosen.other) : undefined, server].filter((url) => url !== undefined);
-  if (urls.length) allow(urls);
+  if (urls.length) allow(urls, await pagesNamed([]));
   const found: Home[] = [];
   if (server) {
     status.replaceChildren(h("p", {}, T.asking(server.host)));
@@ -259,6 +282,7 @@ async function browseBeside(): Promise<void> {
 
 function drawHomes(found: readonly Home[]): void {
   status.replaceChildren();
+  if (!found.length && !homes.hasChildNodes()) return;
   homes.replaceChildren(...found.map((home) => homeSection(home, (id) => look(id, home), attempt)));
   homes.scrollIntoView({ block: "start" });
 }
@@ -296,7 +320,8 @@ async function show(): Promise<void> {
   const isData = digests.some(({ use }) => use === "data");
   if (!proofs.length && !isData && !question.id) {
     if (isChosen && question.registry && question.node) return browse();
-    return copies && drawHomes(await ofFolder(copies));
+    status.replaceChildren(h("p", {}, T.readingList));
+    return drawHomes(copies ? await ofFolder(copies) : []);
   }
   history.replaceState(null, "", toLink(question));
   const asked = question;
@@ -304,9 +329,9 @@ async function show(): Promise<void> {
   const trust = trustOf(chosen);
   const urls = [chosen.node, chosen.other].filter(Boolean).map(nodeUrl);
   const server = trust && chosen.server ? [nodeUrl(chosen.server)] : [];
-  if (trust && urls.length + server.length) allow([...urls, ...server]);
+  if (trust && urls.length + server.length) allow([...urls, ...server], await pagesNamed(proofs));
   const found: (Judged | Drawn)[] = [];
-  for (const proof of proofs) found.push(await judged(proof, trust, urls));
+  for (const proof of proofs.slice(0, MOST_PROOFS)) found.push(await judged(proof, trust, urls));
   if (!proofs.length) found.push(await lookedUp(trust, urls));
   const judgedParts = found.filter((it) => "said" in it);
   // a file can belong to any of the proofs that were given with it
@@ -314,13 +339,14 @@ async function show(): Promise<void> {
   const held = await files(digests, sources, (subject) => listingOf(subject, digests, copies));
   if (round !== running) return;
   const isOther = proofs.length > 0 && !!question.id && !judgedParts.some(({ said }) => said[0]!.records.some(isAsked));
-  const parts: Drawn[] = found.map((it) => ("said" in it ? drawn(it, held.isWrong || isOther) : it));
+  const parts: Drawn[] = found.map((it) => ("said" in it ? drawn(it, held.isWrong || isOther, toLink(asked)) : it));
+  if (proofs.length > MOST_PROOFS) parts.unshift({ head: h("section", {}, h("p", { class: "problem" }, T.moreProofs(MOST_PROOFS, proofs.length))) });
   if (isOther) parts.unshift({ head: refusedCard(T.otherRecord, T.otherRecordMore(question.id)) });
   status.replaceChildren();
   document.body.classList.add("small");
   result.replaceChildren(...parts.map((part) => part.head));
   nearby.replaceChildren();
-  const all = judgedParts.flatMap(({ said }) => said[0]!.records);
+  const all = parts.flatMap((part) => part.records ?? []).map(({ record }) => record).slice(0, MOST_SHOWN);
   const open = [...new Set(judgedParts.flatMap(({ said }) => said[0]!.doesNotProve))];
   more.replaceChildren(
     ...(held.node ? [held.node] : []),
@@ -336,6 +362,14 @@ async function show(): Promise<void> {
   void attempt(() => surroundings(parts.flatMap((part) => part.records ?? []), round));
   result.focus({ preventScroll: true });
   result.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+/** The pages of names in what was dropped, if the visitor wants to ask them. */
+async function pagesNamed(proofs: readonly Digested[]): Promise<URL[]> {
+  if (!document.querySelector<HTMLInputElement>("#pages")?.checked) return [];
+  const bundles = await Promise.all(proofs.map(async ({ file }) => new Uint8Array(await file.arrayBuffer())));
+  const evidence = bundles.flatMap((data) => quietly(() => readBundle(data).evidence) ?? []);
+  return pagesIn([...evidence.flatMap(([what, item]) => (what === "identity" ? [item] : [])), ...((await copies?.identities()) ?? [])]);
 }
 
 /** Whether a record is what the visitor or the link named. */
@@ -394,7 +428,7 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
       const verdicts = await verdictsOf(record, registry);
       if (registry) plain.others.replaceChildren(...h("div", {}, othersWords(record, verdicts, near)).childNodes);
       const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry);
-      plain.who.replaceChildren(...h("div", {}, people(names)).childNodes);
+      plain.who.replaceChildren(...h("div", {}, people(names, askOther)).childNodes);
       const name = called?.get(record.key.group);
       plain.group.replaceChildren(h("p", { class: "dim" }, name === undefined ? T.groupUnnamed : T.groupCalled(name)));
       const line = timeLine(record, await moments(record, near, verdicts), by, evidence, isWordOfFile);
@@ -428,6 +462,9 @@ async function toldSections(server: URL, domain: Domain, placed: readonly Placed
   }
   return sections;
 }
+
+/** Ask the other side of a claim, as the visitor pressed for it; files from there are judged in its place. */
+const askOther: Ask = (side, files, told) => void attempt(async () => told(await confirmed(side, files ? saved(files) : (address, options) => fetch(address, options))));
 
 const nameOf = (url: URL): string => url.host + url.pathname.replace(/\/$/, "");
 
@@ -510,7 +547,7 @@ function ofReport(report: Report, by: string): Said {
 const worstOf = (said: readonly Said[]): Said =>
   said.find((it) => it.outcome === "not verified") ?? said.find((it) => it.outcome !== "verified") ?? said[0]!;
 
-function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
+function drawn({ said, name, place }: Judged, isWrong: boolean, asked: string): Drawn {
   const first = said[0]!;
   if (isWrong) for (const it of said) it.outcome = "not verified";
   const summary = ({ outcome, records }: Said): string => JSON.stringify([outcome, records.map(({ id, standing }) => [id, standing])]);
@@ -523,12 +560,19 @@ function drawn({ said, name, place }: Judged, isWrong: boolean): Drawn {
     h("p", { class: "dim hash" }, name),
     differ && h("p", { class: "problem" }, T.differ),
     said.map((it) => outcomeCard(it, place.isWordOfFile)),
-    actions(summed(said, worst, differ, place.isWordOfFile)),
+    actions(summed(said, worst, differ, place.isWordOfFile), first.records, asked),
   );
-  const plain = first.records.map((record) => plainWords(record, place.isWordOfFile, said.flatMap(({ records }) => records).find((it) => it.id === record.id && isRetracted(it))));
-  const records = first.records.map((record, i): Placed => ({ record, plain: plain[i]!, ...place }));
+  const retracted = new Map(said.flatMap(({ records }) => records).filter(isRetracted).map((it) => [it.id, it]));
+  const shown = shownOf(first.records, (record) => isAsked(record) || retracted.has(record.id));
+  const plain = shown.map((record) => plainWords(record, place.isWordOfFile, retracted.get(record.id)));
+  if (shown.length < first.records.length) head.append(h("p", { class: "unknown" }, T.moreRecords(shown.length, first.records.length)));
+  const records = shown.map((record, i): Placed => ({ record, plain: plain[i]!, ...place }));
   return { head, plain, records, isDecided: worst.outcome === "verified" || worst.outcome === "not verified" };
 }
+
+/** The records that are shown of many: what was asked for and what was retracted before others. */
+const shownOf = (records: readonly Shown[], isFirst: (record: Shown) => boolean): Shown[] =>
+  (records.length > MOST_SHOWN ? [...records.filter(isFirst), ...records.filter((it) => !isFirst(it))] : records).slice(0, MOST_SHOWN);
 
 function refusedCard(title: string, more: string): HTMLElement {
   return h("section", {}, h("div", { class: "outcome fail" }, h("h2", {}, title), h("p", {}, more)));
@@ -543,13 +587,15 @@ function summed(said: readonly Said[], worst: Said, differ: boolean, isWordOfFil
   return [worst.outcome, worst.outcome === "verified" ? "pass" : "unknown"];
 }
 
-function actions([text, tone]: [text: string, tone: string]): HTMLElement {
+/** What can be done with an answer. Link and badge are of what was asked, when it was, whatever is typed since. */
+function actions([text, tone]: [text: string, tone: string], records: readonly Shown[], asked: string): HTMLElement {
+  const [when, of] = [date(Math.floor(Date.now() / 1000)), T.badgeOf(records.map(({ id }) => short(id)))];
   const copy = (event: Event): void => {
     const button = event.target as HTMLButtonElement;
-    void navigator.clipboard.writeText(toLink(question)).then(() => (button.textContent = T.copied), () => prompt(T.link, toLink(question)));
+    void navigator.clipboard.writeText(asked).then(() => (button.textContent = T.copied), () => prompt(T.link, asked));
   };
   const save = (): void => {
-    const picture = badge(text, tone, date(Math.floor(Date.now() / 1000)));
+    const picture = badge(of, text, tone, when);
     const url = URL.createObjectURL(new Blob([picture], { type: "image/svg+xml" }));
     h("a", { href: url, download: "record.svg" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);

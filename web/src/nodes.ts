@@ -18,15 +18,20 @@ export function nodeUrl(text: string): URL {
   return url;
 }
 
+const originsOf = (urls: readonly URL[]): string[] => [...new Set(urls.map((url) => url.origin))].sort();
+
+/** Whether the policy lets the page connect there. */
+export const isAllowed = (url: URL): boolean => !allowed || allowed.includes(url.origin);
+
 /**
- * Let the page connect to these nodes and to nothing else, from now on. A policy can only be narrowed: other nodes need a
- * new page.
+ * Let the page connect to these nodes, to other pages that can be asked later, and to nothing else, from now on. A policy
+ * can only be narrowed: other nodes need a new page.
  */
-export function allow(urls: readonly URL[]): void {
-  const origins = [...new Set(urls.map((url) => url.origin))].sort();
+export function allow(urls: readonly URL[], later: readonly URL[] = []): void {
+  const origins = originsOf(urls);
   if (!allowed) {
-    allowed = origins;
-    const content = `connect-src 'self' ${origins.join(" ")}`;
+    allowed = originsOf([...urls, ...later]);
+    const content = `connect-src 'self' ${allowed.join(" ")}`;
     document.head.append(h("meta", { "http-equiv": "Content-Security-Policy", content }));
   } else if (origins.some((origin) => !allowed!.includes(origin))) throw new NodeProblem(T.otherNode);
 }

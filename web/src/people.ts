@@ -1,5 +1,5 @@
-/** Who stands behind a record, by claims of identity that are here, and what its group is called. No other side is asked. */
-import { checkIdentityClaim, identityTitle, InputError, keyIn, NotSigned, readIdentities } from "@blockchaintracer/sdk";
+/** Who stands behind a record, by claims of identity that are here, and what its group is called. */
+import { checkIdentityClaim, confirmIdentity, identityTitle, InputError, keyIn, namesClaim, NotSigned, readIdentities } from "@blockchaintracer/sdk";
 import type { Domain, Hex, IdentityClaim, IdentityEntry, Json, JsonObject, Registry } from "@blockchaintracer/sdk";
 import { kinds, labRegistryAbi, relations, roles } from "@blockchaintracer/contracts";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
@@ -9,8 +9,11 @@ import { T } from "./texts.ts";
 import type { Shown } from "./view.ts";
 
 const MOST_FILES = 20;
+const MOST_PAGES = 50;
 /** Seconds by which the clocks of a signer and of a chain may differ. */
 const CLOCKS = 300;
+/** The ways to ask another side, of which a page that a group kept is judged here, too. */
+const WAYS: Record<string, string> = { orcid: "orcid", domain: "well-known", github: "github" };
 const topicOf = (eventName: "GroupCreated" | "GroupDescribed" | "Recorded"): Hex => encodeEventTopics({ abi: labRegistryAbi, eventName } as never)[0]! as Hex;
 
 /** A claim about the author or the group of a record, in words. `counts`: it is neither forged nor withdrawn. */
@@ -19,14 +22,29 @@ export interface Name {
   state: string;
   details: string[];
   counts: boolean;
+  asks?: OtherSide;
+}
+
+/** What is needed to ask the other side of a claim. `open` is what keeps its answer from deciding; empty if nothing does. */
+export interface OtherSide {
+  title: string;
+  claim: IdentityClaim;
+  domain: Domain;
+  /** The pages that are asked: the first one names the claim. None if this page has no way to ask. */
+  pages: string[];
+  open: string;
+  /** Whether an earlier claim to this name was withdrawn: then the other side has to name the claim itself. */
+  isAgain: boolean;
 }
 
 /** Judge the claims in files of identities that are about a record's author or group: by themselves and, with a node, by the registry's state. */
 export async function namesOf({ key }: Shown, domain: Domain, files: readonly Json[], registry: Registry | undefined): Promise<Name[]> {
   const names: Name[] = [];
-  const own = files.slice(0, MOST_FILES).flatMap((file) => quietly(() => readIdentities(file)) ?? []);
+  const withdrawn = new Set<string>();
+  const own = files.slice(0, MOST_FILES).flatMap((file) => quietly(() => ({ ...readIdentities(file), file })) ?? []);
   const here = own.filter((file) => file.domain.chainId === BigInt(domain.chainId) && file.domain.registry === domain.registry.toLowerCase());
   const entries = new Map(here.flatMap(({ records }) => records.map((entry) => [entry.id, entry] as const)));
+  const kept = new Map(here.flatMap(({ file }) => ((file as JsonObject)["records"] as JsonObject[]).map((record) => [record["id"], record["page"]] as const)));
   for (const entry of entries.values()) {
     const statement = entry.manifest.predicate["statement"] as { account: Hex; group?: number } | undefined;
     if (!statement || (statement.group === undefined ? statement.account !== key.author : statement.group !== key.group)) continue;
@@ -40,21 +58,29 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
       continue;
     }
     const title = T.claim.of(claim.group, identityTitle(claim)) + (claim.unknown ? ` (${claim.unknown})` : "");
-    if (!registry) names.push({ title, state: T.claim.unconfirmed, details: [T.claim.signed(claim.group, claim.account)], counts: true });
-    else names.push(await judged(entry, claim, title, [...entries.values()], registry));
+    const asks = { title: identityTitle(claim), claim, domain, pages: await pagesOf(claim, domain), open: T.claim.noNode(claim.group), isAgain: false };
+    if (!registry) names.push({ title, state: T.claim.unconfirmed, details: [T.claim.signed(claim.group, claim.account)], counts: true, asks });
+    else names.push(await judged(entry, asks, title, [...entries.values()], (id) => kept.get(id), registry));
+    if (names.at(-1)!.state === T.claim.withdrawn) withdrawn.add(title);
+  }
+  for (const { title, asks, details } of names) {
+    if (!asks || !withdrawn.has(title)) continue;
+    asks.isAgain = true;
+    details.push(T.claim.again);
   }
   return names.sort((a, b) => Number(b.counts) - Number(a.counts));
 }
 
-async function judged(entry: IdentityEntry, claim: IdentityClaim, title: string, entries: readonly IdentityEntry[], registry: Registry): Promise<Name> {
+async function judged(entry: IdentityEntry, asks: OtherSide, title: string, entries: readonly IdentityEntry[], page: (id: Hex) => Json | undefined, registry: Registry): Promise<Name> {
+  const { claim } = asks;
   const no = (state: string, why: string): Name => ({ title, state, details: [why], counts: false });
   const { recordedAt, retractedAt } = await registry.statusOf(entry.id);
   if (!recordedAt) return no(T.claim.refused, T.claim.notStored);
   const { signedAt } = entry.manifest.predicate["statement"] as { signedAt: string };
   if (Number(signedAt) > recordedAt + CLOCKS) return no(T.claim.refused, T.claim.signedLater);
   // an equal statement that was retracted ends this one, too
-  const logs = await registry.chain.logs(registry.address, [topicOf("Recorded"), null, `0x${entry.key.subject}`]).catch(() => undefined);
-  const equal = (logs ?? []).filter((log) => {
+  const logs = await registry.chain.logs(registry.address, [topicOf("Recorded"), null, `0x${entry.key.subject}`]).catch(() => []);
+  const equal = logs.filter((log) => {
     const key = keyIn(log);
     return key?.kind === kinds["identity-claim"] && key.author === claim.account && (!claim.group || key.group === claim.group);
   });
@@ -67,11 +93,76 @@ async function judged(entry: IdentityEntry, claim: IdentityClaim, title: string,
     return key.kind === kinds.document && typeof told === "object" && key.parents.some(({ parent, relation }) => parent === entry.id && relation === relations.confirms);
   });
   const statuses = await registry.statusesOf(checks.map(({ id }) => id));
-  const seen = checks.flatMap(({ key }, i) => {
+  const seen = checks.flatMap((check, i) => {
     const { recordedAt: at, retractedAt: end } = statuses[i]!;
-    return at && !end ? [T.claim.seen(key.group, date(at), key.group === entry.key.group)] : [];
+    return at && !end ? [T.claim.seen(check.key.group, date(at), check.key.group === entry.key.group, seenPage(check, page(check.id), asks))] : [];
   });
-  return { title, state: T.claim.unconfirmed, details: [T.claim.recorded(claim.group, claim.account, date(recordedAt)), ...seen, ...(logs ? [] : [T.claim.maybeEnded])], counts: true };
+  // a node that has forgotten this claim's event can have forgotten an equal one's
+  const isForgotten = !equal.some(({ topics }) => topics[1] === entry.id) || equal.length > MOST_FILES;
+  const details = [T.claim.recorded(claim.group, claim.account, date(recordedAt)), ...seen, ...(isForgotten ? [T.claim.maybeEnded] : [])];
+  return { title, state: T.claim.unconfirmed, details, counts: true, asks: { ...asks, open: isForgotten ? T.claim.maybeEnded : "" } };
+}
+
+/** Whether the page that a group kept names the claim; undefined if it is not here, or of a way that is not judged here. */
+function seenPage({ manifest }: IdentityEntry, page: Json | undefined, { claim, domain }: OtherSide): boolean | undefined {
+  const { method } = (manifest.predicate["values"] as JsonObject)["identityCheck"] as JsonObject;
+  if (typeof page !== "string" || method !== WAYS[claim.scheme]) return undefined;
+  const data = Uint8Array.from(atob(page), (letter) => letter.charCodeAt(0));
+  if (!namesClaim(data, claim, domain).says) return false;
+  const { account } = JSON.parse(new TextDecoder().decode(data)) as { account?: { login?: unknown } };
+  return claim.scheme !== "github" || !account || account.login === claim.identifier;
+}
+
+/** The pages that are asked about a claim. Nothing is asked here. */
+async function pagesOf(claim: IdentityClaim, domain: Domain): Promise<string[]> {
+  const pages: string[] = [];
+  await confirmIdentity(claim, domain, async (address) => {
+    pages.push(String(address));
+    return new Response("{}");
+  });
+  return pages;
+}
+
+/** The pages that claims in these files name, by their words alone: of a domain each its own. */
+export function pagesIn(files: readonly Json[]): URL[] {
+  const records = files.slice(0, MOST_FILES).flatMap((file) => quietly(() => readIdentities(file).records) ?? []);
+  const statements = records.flatMap(({ manifest }) => (manifest.predicate["statement"] ?? []) as { scheme: string; identifier: string } | []);
+  const domains = statements.flatMap(({ scheme, identifier }) => (scheme === "domain" && /^[a-z0-9.-]+$/.test(identifier) ? [`https://${identifier}`] : []));
+  const known = ["https://pub.orcid.org", "https://raw.githubusercontent.com", "https://api.github.com"];
+  return (statements.length ? [...known, ...new Set(domains)] : []).slice(0, MOST_PAGES).flatMap((text) => URL.parse(text) ?? []);
+}
+
+/** What the other side says now. `isConfirmed` is null where that is unknown. */
+export interface Answered {
+  state: string;
+  detail: string;
+  isConfirmed: boolean | null;
+}
+
+/** Asks the other side of a claim, or judges files from there, and tells what came of it. */
+export type Ask = (side: OtherSide, files: readonly File[] | undefined, told: (answered: Answered) => void) => void;
+
+/** Ask the other side of a claim, or judge files that the visitor saved from there: `fetcher` gives its pages. */
+export async function confirmed({ claim, domain, open, isAgain }: OtherSide, fetcher: typeof fetch): Promise<Answered> {
+  const told = await confirmIdentity(claim, domain, fetcher);
+  const unknown = (why: string): Answered => ({ state: T.claim.unknown(why), detail: "", isConfirmed: null });
+  const detail = T.claim.answered(told.address ?? "", date(Math.floor(Date.now() / 1000)), told.reason);
+  if (told.confirmed === null) return unknown(told.reason);
+  const isLeftover = told.confirmed && isAgain && told.by !== "claim";
+  if (!told.confirmed || isLeftover) return { state: T.claim.unconfirmed, detail: isLeftover ? `${detail} ${T.claim.leftover}` : detail, isConfirmed: false };
+  return open ? { ...unknown(open), detail } : { state: T.claim.confirmed, detail, isConfirmed: true };
+}
+
+/** A `fetch` that answers with files: the account of a GitHub user is told from the file that names the claim by its login. */
+export function saved(files: readonly File[]): typeof fetch {
+  return async (address) => {
+    const texts = await Promise.all(files.slice(0, 2).map((file) => file.slice(0, 2 << 20).arrayBuffer()));
+    const isUser = (data: ArrayBuffer): boolean => "login" in Object(quietly(() => JSON.parse(new TextDecoder().decode(data))));
+    const wanted = new URL(String(address)).host === "api.github.com";
+    const data = texts.find((text) => isUser(text) === wanted);
+    if (!data) throw new InputError(T.claim.alsoNeeded(String(address)));
+    return new Response(data);
+  };
 }
 
 async function speaksFor(registry: Registry, group: number, account: Hex): Promise<boolean> {

@@ -3,12 +3,13 @@ import { kindName } from "@blockchaintracer/sdk";
 import { subjectTypes } from "@blockchaintracer/contracts";
 import type { Attestation, Check, Json, JsonObject, Listed, Manifest, RecordKey, RecordStatus } from "@blockchaintracer/sdk";
 import type { Around, Moment } from "./around.ts";
-import { bytes, code, date, h, short, table } from "./dom.ts";
+import { bytes, code, date, h, short, table, visible } from "./dom.ts";
 import type { Child } from "./dom.ts";
 import { foldersOf } from "./given.ts";
 import type { Digested, Folder } from "./given.ts";
 import { relationName } from "./lineage.ts";
-import type { Name } from "./people.ts";
+import { isAllowed } from "./nodes.ts";
+import type { Ask, Name, OtherSide } from "./people.ts";
 import { T, kindTitle } from "./texts.ts";
 
 /** A record as it is shown, whichever way it was found. `standing` is what the newest state that was read says. */
@@ -120,13 +121,40 @@ function parents(record: Shown): (Node | string)[] {
   return [h("ul", { class: "plain" }, items)];
 }
 
-/** Who the account and the group say to be. */
-export function people(names: readonly Name[]): Child[] {
+/** Who the account and the group say to be. `ask` asks the other side of a claim, or judges files from there. */
+export function people(names: readonly Name[], ask: Ask): Child[] {
   if (!names.length) return [h("p", { class: "unknown" }, T.noClaims)];
-  const claims = names.map(({ title, state, details, counts }) =>
-    h("li", {}, h("strong", {}, title), ", ", h("span", { class: counts ? "affected" : "retracted" }, state), details.map((it) => h("div", { class: "dim" }, it))),
-  );
+  const claims = names.map((name) => {
+    const { title, state, details, counts, asks } = name;
+    const word = h("span", { class: counts ? "affected" : "retracted" }, state);
+    return h("li", {}, h("strong", {}, title), ", ", word, details.map((it) => h("div", { class: "dim" }, it)), asks && otherSide(asks, word, ask));
+  });
   return [h("ul", { class: "plain" }, claims), names.some(({ counts }) => counts) && h("p", { class: "dim" }, T.claim.more)];
+}
+
+/** What asks the other side of a claim, and puts its answer into `word`. */
+function otherSide(side: OtherSide, word: HTMLElement, ask: Ask): Child {
+  const pages = side.pages.map((page) => new URL(page));
+  if (!pages.length) return h("div", { class: "dim" }, T.claim.noWay);
+  const answer = h("div", { class: "dim", role: "status" });
+  const asked = (files?: readonly File[]): void =>
+    ask(side, files, ({ state, detail, isConfirmed }) => {
+      word.className = isConfirmed ? "pass" : "affected";
+      word.textContent = visible(files && isConfirmed ? `${state}, ${T.claim.byFile}` : state);
+      answer.textContent = visible(detail);
+    });
+  const chosen = (event: Event): void => asked([...((event.target as HTMLInputElement).files ?? [])]);
+  const button = h("button", { type: "button", click: () => asked() }, T.claim.ask(side.title));
+  const field = h("input", { type: "file", multiple: true, change: chosen, "aria-label": `${T.claim.chooseSaved}: ${side.title}` });
+  return h(
+    "div",
+    { class: "noprint" },
+    answer,
+    pages.every(isAllowed) ? [h("div", { class: "row" }, button), h("div", { class: "note" }, T.claim.asks([...new Set(pages.map(({ host }) => host))].join(", ")))] : h("div", { class: "note" }, T.claim.locked),
+    h("details", {}, h("summary", {}, T.claim.yourself), h("p", { class: "dim" }, T.claim.yourselfMore),
+      pages.map(({ href }) => h("p", {}, h("a", { href, target: "_blank", rel: "noopener noreferrer" }, href))),
+      h("div", { class: "row" }, h("label", { class: "button" }, T.claim.chooseSaved, field))),
+  );
 }
 
 /** What others say. `given` is what each group says by a node, and `near` has the runs that they name, where these are known. */
@@ -206,16 +234,24 @@ export async function files(given: readonly Digested[], sources: readonly Source
     isWrong ||= word === "fail";
     lines.push(h("li", { class: word }, h("strong", {}, `${T.word[word]}: `), text, digest && h("div", { class: "dim hash" }, digest)));
   };
-  const match = (name: string, role: (record: Shown, which: string) => string | undefined, digest: string): boolean => {
-    for (const { record, source } of records) {
-      const part = role(record, records.length === 1 ? T.theRecord : T.oneRecord(titled(record), isOne ? "" : source.name));
-      if (part === undefined) continue;
-      // beside a proof that is verified, one that is not must not look so
-      const isOpen = !isOne && source.outcome !== "verified";
-      say(isOpen ? "unknown" : "pass", T.fileIs(name, part) + (isOpen ? ` ${source.name}: ${T.outcome[source.outcome] ?? source.outcome}.` : ""), digest);
-      return true;
-    }
-    return false;
+  // the first that has a digest counts: one walk, however many records and files there are
+  const roles = new Map<string, { record: Shown; source: Source; path?: string }>();
+  const note = (digest: string, role: { record: Shown; source: Source; path?: string }): unknown => roles.has(digest) || roles.set(digest, role);
+  for (const { record, source } of records) if (record.key.subjectType === subjectTypes.folder) note(`${record.key.subject}/`, { record, source });
+  for (const { record, source } of records) {
+    if (record.key.subjectType === subjectTypes.file) note(record.key.subject, { record, source });
+    for (const [digest, path] of artifactsIn(record.manifest?.predicate ?? null)) note(digest, { record, source, path });
+  }
+  const match = (name: string, digest: string, end = ""): boolean => {
+    const role = roles.get(digest + end);
+    if (!role) return false;
+    const { record, source, path } = role;
+    const which = records.length === 1 ? T.theRecord : T.oneRecord(titled(record), isOne ? "" : source.name);
+    const part = path === undefined ? T.roleSubject(which) : T.roleArtifact(which, path);
+    // beside a proof that is verified, one that is not must not look so
+    const isOpen = !isOne && source.outcome !== "verified";
+    say(isOpen ? "unknown" : "pass", T.fileIs(name, part) + (isOpen ? ` ${source.name}: ${T.outcome[source.outcome] ?? source.outcome}.` : ""), digest);
+    return true;
   };
   const subjects = new Set(records.flatMap(({ record: { key } }) => (key.subjectType === subjectTypes.folder ? [key.subject] : [])));
   const known = new Set<Digested>();
@@ -224,12 +260,12 @@ export async function files(given: readonly Digested[], sources: readonly Source
   const folders = subjects.size ? foldersOf(given) : [];
   for (const folder of folders) {
     if (!subjects.has(folder.sha256) || folder.files.every((file) => known.has(file))) continue;
-    match(folderName(folder), ({ key }, which) => (key.subject === folder.sha256 && key.subjectType === subjectTypes.folder ? T.roleSubject(which) : undefined), folder.sha256);
+    match(folderName(folder), folder.sha256, "/");
     for (const file of folder.files) known.add(file);
     roots.add(root(folder.files[0]!)!);
   }
   for (const file of given) {
-    if (known.has(file) || !match(file.path, (record, which) => roleOf(file, record, which), file.sha256)) continue;
+    if (known.has(file) || !match(file.path, file.sha256)) continue;
     known.add(file);
     const folder = root(file);
     if (folder !== undefined) roots.add(folder);
@@ -269,20 +305,12 @@ function difference(folder: string, files: readonly Digested[], listing: readonl
   return [changed.length && T.changed(names(changed)), missing.length && T.missing(names(missing)), added.length && T.notPart(names(added))].filter(Boolean).join(" ");
 }
 
-function roleOf(file: Digested, { key, manifest }: Shown, which: string): string | undefined {
-  if (key.subject === file.sha256 && key.subjectType === subjectTypes.file) return T.roleSubject(which);
-  const artifact = manifest && find(manifest.predicate, (it) => it["sha256"] === file.sha256 && typeof it["path"] === "string");
-  return artifact ? T.roleArtifact(which, String(artifact["path"])) : undefined;
-}
-
-function find(value: Json, fits: (item: JsonObject) => boolean): JsonObject | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if (!Array.isArray(value) && fits(value)) return value;
-  for (const item of Object.values(value)) {
-    const found = find(item, fits);
-    if (found) return found;
-  }
-  return undefined;
+/** What a manifest names by digest and path. */
+function* artifactsIn(value: Json): Generator<[digest: string, path: string]> {
+  if (typeof value !== "object" || value === null) return;
+  const { sha256, path } = value as JsonObject;
+  if (typeof sha256 === "string" && typeof path === "string") yield [sha256, path];
+  for (const item of Object.values(value)) yield* artifactsIn(item);
 }
 
 /** Each check as passed, failed or unknown, with its evidence. */

@@ -2,11 +2,12 @@
 import { createSHA256 } from "hash-wasm";
 
 const PART = 4 << 20;
+let hashing: ReturnType<typeof createSHA256> | undefined;
 
 self.onmessage = async (event: MessageEvent<File>) => {
   const file = event.data;
   try {
-    const hash = (await createSHA256()).init();
+    const hash = (await (hashing ??= createSHA256())).init();
     for (let at = 0; at < file.size; at += PART) {
       hash.update(new Uint8Array(await file.slice(at, at + PART).arrayBuffer()));
       self.postMessage({ done: Math.min(at + PART, file.size) });

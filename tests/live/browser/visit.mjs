@@ -1,16 +1,17 @@
 // Uses the page that verifies as a person does, and tells what came and what the page tried.
-// In, as JSON: {page, visits: [{address, fragment, folder, files, fields: {id: text}, paste, press, then, badge, widths, picture}]}.
-// `then` is a list of {files, folder, link, fill: {id: text}, click: selector, expects: text}, done one after another.
+// In, as JSON: {page, hosts, visits: [{address, fragment, folder, files, fields: {id: text, or true to tick it}, paste, press, then, badge, widths, picture}]}.
+// `then` is a list of {files, folder, choose: [selector, files], link, fill: {id: text}, click: selector, expects: text}, done one after another.
+// `hosts` says where names of hosts lead, as Chromium's --host-resolver-rules do; no certificate is checked then.
 // Out: one object a visit.
 import chromium from "@sparticuz/chromium";
 import axe from "axe-core";
 import { readFileSync } from "node:fs";
 import { chromium as browsers } from "playwright-core";
 
-const { page: address, visits } = JSON.parse(readFileSync(0, "utf8"));
+const { page: address, hosts, visits } = JSON.parse(readFileSync(0, "utf8"));
 const browser = await browsers.launch({
   executablePath: await chromium.executablePath(),
-  args: ["--disable-gpu", "--no-sandbox"],
+  args: ["--disable-gpu", "--no-sandbox", ...(hosts ? [`--host-resolver-rules=${hosts}`, "--ignore-certificate-errors"] : [])],
 });
 const told = [];
 for (const visit of visits) {
@@ -27,6 +28,7 @@ for (const visit of visits) {
   await page.goto(`${visit.address ?? address}${visit.fragment ?? ""}`, { waitUntil: "load" });
   for (const [id, text] of Object.entries(visit.fields ?? {})) {
     if (id === "network") await page.selectOption("#network", text);
+    else if (text === true) await page.check(`#${id}`);
     else await page.fill(`#${id}`, text);
   }
   if (visit.files) await page.setInputFiles("#files", visit.files);
@@ -37,12 +39,13 @@ for (const visit of visits) {
   }
   if (visit.press) await page.click("button.main");
   if (visit.expects) await page.waitForFunction((text) => document.body.innerText.includes(text), visit.expects, { timeout: visit.seconds ? visit.seconds * 1000 : 120_000 }).catch(() => messages.push("error: what was expected did not come"));
-  for (const { files, folder, link, fill = {}, click, expects } of visit.then ?? []) {
+  for (const { files, folder, choose, link, fill = {}, click, expects } of visit.then ?? []) {
     if (files) await page.setInputFiles("#files", files);
     if (folder) await page.setInputFiles("#folder", folder);
+    if (choose) await page.setInputFiles(...choose);
     if (link) await page.evaluate((text) => void (location.hash = text), link);
     for (const [id, text] of Object.entries(fill)) await page.fill(`#${id}`, text);
-    if (click) await page.click(click);
+    if (click) await page.click(click).catch((error) => messages.push(`error: ${error.message}`));
     if (expects) await page.waitForFunction((text) => document.body.innerText.includes(text), expects, { timeout: 30_000 }).catch(() => messages.push(`error: "${expects}" did not come`));
   }
   // what is expected may come before the rest does

@@ -1,0 +1,78 @@
+"""The page called a key file without an ending damaged, showed letters that nobody sees, and drew a badge of a question
+that was typed after the answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from typing import Any
+
+import pytest
+
+from blockchaintracer.core.record import Domain, RecordKey
+from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.lab.published_pages import PAGE
+from tests.live.browser.chromium import drive
+from tests.support.forged_bundles import Forged, blocks_of
+
+from .test_the_page_says_what_it_checked import lines_of, pytestmark  # noqa: F401
+
+UNSEEN = "\u202egnp\u2066.\u200b\u3000\u3164\ufe0f\U000e0041\u00a0\u00adz"
+
+
+def named(name: str) -> bytes:
+    def of_manifest(plain: Any) -> Any:
+        subject = [plain["subject"][0] | {"name": name}]
+        return plain | {"predicate": plain["predicate"] | {"name": name}, "subject": subject}
+
+    return Forged(of_manifest=of_manifest).data()
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("visits")
+
+    def put(name: str, data: bytes) -> str:
+        (path := folder / name).write_bytes(data)
+        return str(path)
+
+    honest = Forged().data()
+    bundle = json.loads(honest)
+    key = RecordKey.from_json(bundle["records"][0]["key"])
+    key_file = KeyFile(1, Domain(1, bundle["registry"]).registry, key).to_bytes()
+    trusted = {"block": " ".join(blocks_of(honest))}
+    checked = {"files": [put("good.proof", honest)], "fields": trusted, "press": True, "expects": "Every check passed"}
+    visits: dict[str, dict[str, Any]] = {
+        "key": {"files": [put("record key", key_file)], "expects": "Latest records"},
+        "letters": {
+            "files": [put("it.proof", named(UNSEEN)), put("\u202egnp.csv", b"1")],
+            "expects": "Not verified",
+        },
+        "edited": {**checked, "then": [{"fill": {"block": "0x12"}, "expects": "press Check"}], "badge": True},
+        "kept": {**checked, "badge": True},
+    }
+    told = drive("visit.mjs", {"page": PAGE.as_uri(), "visits": [*visits.values()]}, folder)
+    assert not [it["messages"] for it in told if it["messages"]]
+    return dict(zip(visits, told, strict=True)) | {"id": bundle["records"][0]["id"]}
+
+
+def test_a_key_file_is_known_by_its_content(seen: dict[str, Any]) -> None:
+    assert "damaged" not in seen["key"]["text"]
+    assert f"{seen['id'][:10]}…\tdataset\t7\t" in seen["key"]["text"]
+
+
+def test_no_letter_is_hidden(seen: dict[str, Any]) -> None:
+    """What Python does not print, and letters that fill no place, are shown by their numbers."""
+    hidden = [chr(at) for at in range(sys.maxunicode + 1) if not chr(at).isprintable() and chr(at) not in " \n\t"]
+    assert not set(hidden).intersection(seen["letters"]["text"])
+    written = r"“\u202egnp\u2066.\u200b\u3000\u3164\ufe0f\u{e0041}\u00a0\u00adz”"
+    assert written in seen["letters"]["text"]
+    assert r"failed: \u202egnp.csv is not what the record is about" in seen["letters"]["text"]
+
+
+def test_a_badge_is_of_what_was_checked(seen: dict[str, Any]) -> None:
+    assert "You changed what you rely on." in seen["edited"]["text"]
+    for name in ("kept", "edited"):
+        assert re.search(f'aria-label="record {seen["id"][:10]}…: verified on 2', seen[name]["badge"])
+    assert "Verified" in lines_of(seen["kept"])
