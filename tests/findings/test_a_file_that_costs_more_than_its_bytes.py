@@ -3,8 +3,12 @@ kept. A name with many addresses held a request up for as many times as long as 
 
 from __future__ import annotations
 
+import os
 import socket
 import time
+import tracemalloc
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +20,8 @@ from blockchaintracer.core.fetch import FetchError, fetch
 from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.verify.bundle import BundleRefused, _Bundle, read_bundle
+from blockchaintracer.extras.archive.form import EVENTS
+from blockchaintracer.extras.archive.offline import _Offline
 
 MANY = 3_000
 WRONG: dict[str, Any] = {
@@ -56,6 +62,21 @@ def test_of_a_million_faults_one_is_kept(monkeypatch: pytest.MonkeyPatch, place:
         read_bundle(rfc8785.dumps({**BUNDLE.header(), **content}))
     assert counts
     assert counts[0] < 20
+
+
+@pytest.mark.fast
+def test_events_without_an_end_of_line_are_not_read_as_one(tmp_path: Path) -> None:
+    (tmp_path / EVENTS).touch()
+    os.truncate(tmp_path / EVENTS, 1 << 26)
+    reader = _Offline.__new__(_Offline)
+    reader._sources, reader._file = [str(tmp_path)], SimpleNamespace(id="0x" + "11" * 32)  # type: ignore[assignment]
+    tracemalloc.start()
+    try:
+        [check] = reader._retraction()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+    assert str(check.verdict) == "unknown"
 
 
 @pytest.mark.node

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 import rlp
 
+from blockchaintracer.core.record import Domain, checksummed
 from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.copies import FolderCopies
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.published_proofs import of_files, proof_name, published_keys
 from blockchaintracer.core.verify.verifier import Verifier
+from blockchaintracer.extras.archive.offline import verify_offline
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.verify_here import verify
 from tests.support.memory_node import answering, forgetful
@@ -83,3 +86,19 @@ def test_a_subject_that_is_the_hash_of_a_transaction_makes_no_receipt_its_own(li
     claimed = replace(good.receipts[0], transaction=f"0x{good.key.subject}", raw="")
     [view] = of_files([replace(good, receipts=(claimed,))])
     assert (view.transaction, view.position.block) == ("", 0)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_without_a_node_the_author_sent_no_other_transaction(life: Life, tmp_path: Path, is_own: bool) -> None:
+    """The receipt of one record came with what its author signed for another."""
+    other = KeyFile.read_file(life.published / proof_name(life.ids["late"])).receipts[0]
+    pair = {"transaction": other.transaction, "raw": other.raw} if not is_own else {}
+    folder = changed(life, tmp_path / "paired", "data", lambda it: replace(it, **pair))
+    [receipt] = KeyFile.read_file(folder / proof_name(life.ids["data"])).receipts
+    trust = Trust(registry=life.lab.registry_address, chain_id=4242, blocks=(receipt.block_hash,))
+    domain = Domain(4242, checksummed(life.lab.registry_address))
+    report, _ = verify_offline(domain, life.ids["data"], [str(folder)], trust)
+    [author] = [it for it in report.checks if it.name == "author"]
+    assert (str(author.verdict), "sent it, recovered" in author.detail) == (
+        ("pass", True) if is_own else ("unknown", False)
+    )
