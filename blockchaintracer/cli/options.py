@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
-from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, hide_bar, plain, say, show_error
+from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, folded, hide_bar, plain, say, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS
@@ -304,7 +304,7 @@ def _index_keys(index: Path, domain: Domain) -> KeySource:
 
 def _confirmed(question: str) -> bool:
     hide_bar()
-    return click.confirm(question, err=True)
+    return click.confirm(folded(question, err=True), err=True)
 
 
 def ask(question: str) -> str:
@@ -318,7 +318,7 @@ def require_consent(question: str) -> None:
     if click.get_current_context().meta.get(YES):
         return
     try:
-        agreed = click.confirm(question, err=True)
+        agreed = click.confirm(folded(question, err=True), err=True)
     except click.Abort:
         if sys.stdin.isatty():
             raise
@@ -413,7 +413,9 @@ _request_options = _bundle(
     ),
     click.option("--model", "models", multiple=True, type=PATH, help="A file or folder to record as a model."),
     click.option("--artifact", "artifacts", multiple=True, type=PATH, help="A file that the run wrote; see --kind."),
-    click.option("--kind", help="Record each --artifact as this kind: result, software, document, 128 to 255, …."),
+    click.option(
+        "--kind", help="Record each FILE and --artifact as this kind: result, software, document, 128 to 255, …."
+    ),
     click.option("--name", help="Name of the run, or of the one thing that is recorded."),
     click.option("--description", help="A description for people."),
     click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier."),
@@ -522,7 +524,9 @@ def _files_without_dashes(options: dict[str, Any]) -> dict[str, Any]:
             f"expected files and folders to record, got {str(missing)!r}, which is not there",
             hint="A program is given after --, as in `record --dataset data.csv -- python train.py`.",
         )
-    return {"datasets": (*options["datasets"], *paths), "program": ()}
+    # of a kind that was chosen
+    what = "artifacts" if options["kind"] else "datasets"
+    return {what: (*options[what], *paths), "program": ()}
 
 
 def _ask_about_others(options: dict[str, Any]) -> None:

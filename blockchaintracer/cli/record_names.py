@@ -19,7 +19,7 @@ import click
 from click.shell_completion import CompletionItem
 from typing_extensions import override
 
-from blockchaintracer.cli.render import Declined, plain
+from blockchaintracer.cli.render import Declined, folded, plain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Relation, is_hash, normal_digest
 from blockchaintracer.lab.kept_proofs import proofs_beginning
@@ -119,7 +119,7 @@ RECORD_OR_PATH = RecordName(lambda text: text.startswith("mlflow:") or Path(text
 
 def name_records(ctx: click.Context, lab: Lab, options: dict[str, Any], *, signs: bool) -> None:
     """Replace each name of a record among a verb's options by the full id."""
-    signs = signs and ctx.params.get("to_record") is not False
+    signs = signs and ctx.params.get("to_record") is not False and not ctx.params.get("no_attest")
     agreed = not signs or ctx.meta.get(YES) or ctx.params.get("yes")
     for param in ctx.command.params:
         value = options.get(param.name or "")
@@ -159,7 +159,7 @@ def _the_one(lab: Lab, text: str, ids: list[str], described: Callable[[str], str
             f"{said}: anyone can copy a name or the first digits of an id",
             hint="Nothing was signed. Give the full id, or pass --yes.",
         )
-    elif not click.confirm(f"{said}. Is that the one?", err=True):
+    elif not click.confirm(folded(f"{said}. Is that the one?", err=True), err=True):
         raise Declined
     return ids[0]
 

@@ -37,6 +37,7 @@ LAB = "blockchaintracer.lab"
 _HASH = re.compile(r"(?<![/\w])((?:0x)?[0-9a-f]{10})[0-9a-f]{30,54}\b", re.IGNORECASE)
 _OBJECT = re.compile(r"\S*/objects/([0-9a-f]{2}/[0-9a-f]{8})[0-9a-f]{54}\b")
 _TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC\b")
+_COMMAND = re.compile(r"`[^`]+`")
 _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
 _WHOLE = re.compile(rf"{_SHORT.pattern}|{_TIME.pattern}|\d{{4}}-\d\d-\d\d \d\d:\d\d", re.IGNORECASE)
 """Cells that are never broken."""
@@ -106,9 +107,9 @@ def show_error(error: BlockchainTracerError) -> None:
         conclusion = list(Conclusion)[error.exit_code]
         print_json(error.as_dict() | {"outcome": conclusion.value, "verified": conclusion.verified})
         return
-    click.secho(f"Error: {error.message}", fg="red", err=True)
+    click.secho(folded(f"Error: {error.message}", err=True), fg="red", err=True)
     if error.hint:
-        click.echo(error.hint, err=True)
+        click.echo(folded(error.hint, err=True), err=True)
 
 
 def _chosen_domain() -> Domain | None:
@@ -161,7 +162,8 @@ def hanging(start: str, text: str, indent: int | None = None) -> str:
 
 
 def folded(line: str, *, err: bool = False) -> str:
-    """Fold a line at a terminal, and indent its further lines; words stay whole. What goes to a file is one line.
+    """Fold a line at a terminal, and indent its further lines; words and commands stay whole, to be pasted. What goes
+    to a file is one line.
 
     Args:
         err: whether the line goes to stderr.
@@ -170,14 +172,17 @@ def folded(line: str, *, err: bool = False) -> str:
     if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width or "\n" in line:
         return line
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return _wrapped(line, width, indent)
+    return _wrapped(_COMMAND.sub(_joined, line), width, indent)
 
 
 def _wrapped(text: str, width: int, further: str) -> str:
     """Break a text into lines, but neither words nor times."""
-    joined = _TIME.sub(lambda found: found[0].replace(" ", "\1"), text)
     form = textwrap.TextWrapper(width, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
-    return form.fill(joined).replace("\1", " ")
+    return form.fill(_TIME.sub(_joined, text)).replace("\1", " ")
+
+
+def _joined(found: re.Match[str]) -> str:
+    return found[0].replace(" ", "\1")
 
 
 def command_lines(command: str, indent: int = 2) -> str:

@@ -81,6 +81,8 @@ def test_a_long_sentence_is_folded_and_a_command_can_be_pasted(monkeypatch: pyte
         assert (max(map(len, text.splitlines())) <= 80, "\n" in text) == (terminal, terminal)
     assert folded(line).replace("\n   ", "") == line
     assert folded(folded(line)) == folded(line)
+    command = "`blockchaintracer seal verdict ID reproduced --metric accuracy=0.93`"
+    assert command in folded(f"the evidence is no run of this group: make one by {command}, or another")
     pasted = command_lines(f"blockchaintracer verify {ID} --rpc URL --registry {OWNER}")
     assert pasted.replace(" \\\n   ", "") == f"  blockchaintracer verify {ID} --rpc URL --registry {OWNER}"
     assert ("\n" in pasted, all(len(it) <= 100 for it in pasted.splitlines())) == (terminal, terminal)

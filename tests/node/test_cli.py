@@ -36,6 +36,7 @@ def test_wrong_use_says_what_was_expected_and_what_to_do(lab, tmp_path):
     for arguments, words in (
         (["record"], "expected something to record"),
         (["record", "--artifact", str(file)], "expected --kind for --artifact"),
+        (["record", "--kind", "model", "--dataset", str(file)], "expected --artifact for --kind"),
         (["record", "--dataset", str(tmp_path / "nothing")], "expected a file or folder"),
         (["record", "--dataset", str(file), "--parent", "abc"], "expected a parent as ID:relation"),
         (["record", "--dataset", str(file), "--parent", f"{'ab' * 32}:likes"], "expected a relation"),

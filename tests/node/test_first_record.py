@@ -39,6 +39,8 @@ def test_a_file_without_dashes_is_a_dataset_and_a_program_needs_them(lab: Lab, t
     (folder / "one").write_text("1")
     done = typed("record", str(file), str(folder), "--json", home=lab.home.path)
     assert [one["kind"] for one in json.loads(done.stdout)["records"]] == ["dataset", "dataset"]
+    done = typed("record", str(file), "--kind", "result", "--json", home=lab.home.path)
+    assert [one["kind"] for one in json.loads(done.stdout)["records"]] == ["result"]
     done = typed("record", str(file), str(tmp_path / "no.csv"), home=lab.home.path)
     assert (done.returncode, "which is not there" in done.stderr) == (2, True)
 

@@ -288,7 +288,9 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
     group = lab.group(Role.RECORDER | Role.REVIEWER)
     lab.group_number = group
     if record.key.group == group:
-        raise in_words("OwnRecord", {"group": group, "recordId": from_hex(record.id)})
+        error = in_words("OwnRecord", {"group": group, "recordId": from_hex(record.id)})
+        error.hint = f"{error.hint} --no-attest repeats the run and compares it without a verdict."
+        raise error
     for role in (Role.RECORDER, Role.REVIEWER):
         require_role(lab, group, role)
 

@@ -12,7 +12,7 @@ import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, limit_options, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Declined, byte_size, hanging, plain, when
+from blockchaintracer.cli.render import Answer, Declined, byte_size, folded, hanging, plain, say, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
@@ -81,7 +81,7 @@ def command(
     result = reproduce(lab, record_id, sources, agree=_agree(lab, yes), **options)
     undecided = result.verdict == Conclusion.INCONCLUSIVE
     exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
-    return Answer(result, *_lines(result), exit_code=exit_code)
+    return Answer(result, *map(folded, _lines(result)), exit_code=exit_code)
 
 
 def _may_use_network() -> bool:
@@ -91,13 +91,11 @@ def _may_use_network() -> bool:
 def _agree(lab: Lab, yes: bool) -> Callable[[Plan], bool]:
     def ask(plan: Plan) -> bool:
         for line in _plan_lines(plan):
-            click.echo(line, err=True)
+            say(line)
         size = (plan.run.environment.model_extra or {}).get("size")
         if plan.lock and isinstance(size, int):
             free = byte_size(shutil.disk_usage(lab.home.path).free)
-            click.echo(
-                f"  disk         {byte_size(size)} for its packages, unless they are here; {free} free", err=True
-            )
+            say(f"  disk         {byte_size(size)} for its packages, unless they are here; {free} free")
         if yes:
             return True
         if not sys.stdin.isatty():
@@ -141,8 +139,10 @@ def _confinement(plan: Plan) -> Iterator[str]:
     if plan.sandboxed:
         rights = "with the network of this machine" if plan.network else "without a network"
         gpus = " and the graphics processors" if plan.gpus else ""
-        yield f"Reproducing it runs THEIR code in a sandbox, {rights}, seeing the system's programs{gpus} and its own"
-        yield "workspace, and none of your files:"
+        yield (
+            f"Reproducing it runs THEIR code in a sandbox, {rights}, seeing the system's programs{gpus} and its own"
+            " workspace, and none of your files:"
+        )
     else:
         yield "Reproducing it runs THEIR code with YOUR rights: it can read your files and use your network:"
     seconds = "any time" if limits.seconds is None else f"{limits.seconds:,.0f} s"

@@ -410,6 +410,11 @@ def seal_requested_verdict(
 def _record_content(
     lab: Lab, request: Request, parents: Sequence[Link], keeping: Keeping, progress: Progress
 ) -> list[Recorded]:
+    if request.kind and not request.artifacts:
+        raise InputError(
+            f"expected --artifact for --kind, got --kind {request.kind!r} alone",
+            hint=f"Name the file with it: --artifact PATH --kind {request.kind}.",
+        )
     if request.artifacts and not request.kind:
         raise InputError(
             "expected --kind for --artifact, got none", hint="Say what it is: --kind result, software, document, …."
