@@ -37,7 +37,13 @@ from blockchaintracer.core.digest import PROFILES, digest_bytes, format_listing,
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import Manifest, check_against_key, parse_manifest
-from blockchaintracer.core.manifest.predicates import ContentPredicate, RecordPredicate, RunPredicate
+from blockchaintracer.core.manifest.predicates import (
+    ContentPredicate,
+    IdentityClaimPredicate,
+    IdentityStatement,
+    RecordPredicate,
+    RunPredicate,
+)
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import (
     Domain,
@@ -46,6 +52,7 @@ from blockchaintracer.core.record import (
     RecordKey,
     Relation,
     Role,
+    SubjectType,
     Verdict,
     record_commitment,
     to_hex,
@@ -992,6 +999,7 @@ class _Life:
         self.node.mine()
         self.ids: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
+        self.claims: dict[str, IdentityRecord] = {}
         self.labs: dict[str, Lab] = {}
         """Who has what is not the lab's own."""
         self.published = folder / "published"
@@ -1092,6 +1100,7 @@ class _Life:
         for invitation in invitations:
             join(thief, invitation)
         self._add("before the theft", thief, document("before the theft", identifier="before"))
+        self._claim("of a group by no maintainer", thief, 8, group=1)
         since = datetime.fromtimestamp(lab.chain.head().timestamp + 1, UTC).isoformat()
         self._add("after the theft", thief, document("after the theft", identifier="after"))
         thief.group_number = 2
@@ -1102,6 +1111,38 @@ class _Life:
         self._add("a statement of no maintainer", thief, word_of_a_thief)
         for group, it in enumerate((lab, other), 1):
             self._add(f"the statement of group {group}", it, report_key(it, thief.signer.address, since).id)
+        self._claims_of(lab, thief)
+
+    def _claims_of(self, lab: Lab, thief: Lab) -> None:
+        """Record claims of identity: some stand, and of each other one thing is wrong."""
+        from blockchaintracer.lab.attest import retract
+
+        self._claim("of an account", lab, 1)
+        self._claim("of a group", lab, 2, group=1)
+        retract(lab, self._claim("that was retracted", lab, 3), "a typing error")
+        again = self.claims["that was retracted"].manifest.to_json()["predicate"]["statement"]
+        self._claim("that is recorded again after its retraction", lab, 3, signedAt=again["signedAt"])
+        self._claim("signed after its record", lab, 4, signedAt=str(lab.chain.head().timestamp + 10_000))
+        self._claim("that nobody recorded", lab, 5, is_kept=True)
+        self._claim("by a contract, or forged", lab, 6)
+        thief.group_number = 1
+        self._claim("of a stolen key", thief, 7)
+
+    def _claim(self, name: str, by: Lab, number: int, *, is_kept: bool = False, **fields: Any) -> str:
+        from blockchaintracer.lab.recording.commit import commit
+
+        place = {"chainId": str(by.chain_id), "registry": self.registry, "account": by.signer.address.lower()}
+        shape = {"scheme": "orcid", "identifier": "0000-0002-1825-0097", "nonce": f"0x{number:064x}"}
+        said = IdentityStatement.from_plain(place | shape | {"signedAt": str(by.chain.head().timestamp)} | fields)
+        signature = by.signer.sign_typed_data(said.typed_data())
+        stated = {"name": name, "subjectType": "statement", "statement": said.to_json()}
+        stated |= {"signature": f"0x{'11' * 65 if 'by a contract' in name else bytes(signature).hex()}"}
+        manifest = Manifest.of(Kind.IDENTITY_CLAIM, IdentityClaimPredicate.from_plain(stated))
+        if not is_kept:
+            commit(by, manifest, ())
+        shared = by.signer.address, SubjectType.STATEMENT, manifest.subject_digest, Kind.IDENTITY_CLAIM
+        self.claims[name] = IdentityRecord(RecordKey(by.group_number or 1, *shared, manifest.digest()), manifest)
+        return by.domain.record_id(self.claims[name].key)
 
     def _forge(self, lab: Lab) -> None:
         """Publish the proof of a record in a batch that nobody anchored."""
@@ -1153,6 +1194,7 @@ class _Life:
         tables: dict[str, Any] = {}
         told: list[dict[str, Any]] = []
         cases: list[Case] = []
+        claims: list[Case] = []
         answers: dict[str, Callable[[str, list[Any]], Any]] = {"remembers all": self.node.answer}
         answers |= {f"forgot all but its head ({mode})": forgetful(self.node, mode, head) for mode in MODES}
         whole = [*answers][:2]
@@ -1164,6 +1206,7 @@ class _Life:
         others["forgot all but headers"] = forgetful(self.node, "4444", head, headers=True)
         coded = self._delegates(forgetful(self.node, MODES[0], head))
         others["forgot all but its head, and each account has code"] = coded
+        others["takes every signature"] = self._takes_every_signature
         answers |= others
         for name, answer in answers.items():
             recorded = Recorded(answer)
@@ -1189,6 +1232,11 @@ class _Life:
                             **found,
                         }
                     )
+                if name in whole or name == "takes every signature":
+                    claims += [
+                        {"name": f"{about}; the node {name}", "node": name, **self._judge(it)}
+                        for about, it in self.claims.items()
+                    ]
             tables[name] = recorded.as_json(told)
         objects = {
             path.parent.name + path.name: base64.b64encode(path.read_bytes()).decode()
@@ -1197,7 +1245,7 @@ class _Life:
         }
         files = dict.fromkeys(path.read_text() for path in sorted((self.published / "proofs").glob("*.json")))
         keys = [json.loads(text) for text in files]
-        return {"answers": told, "nodes": tables, "objects": objects, "keys": keys, "cases": cases}
+        return {"answers": told, "nodes": tables, "objects": objects, "keys": keys, "claims": claims, "cases": cases}
 
     def _questions(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         chosen = {"chainId": str(self.node.chain.chain_id), "registry": self.registry}
@@ -1223,6 +1271,17 @@ class _Life:
             "checks": {check.name: check.verdict.value for check in report.checks if check.name in compared},
             "records": sorted(record.id for record in report.records),
         }
+
+    def _judge(self, entry: IdentityRecord) -> Case:
+        chosen = {"chainId": str(self.node.chain.chain_id), "registry": self.registry}
+        shown = {"id": Domain(self.node.chain.chain_id, self.registry).record_id(entry.key), **entry.as_json()}
+        return {"trust": chosen, "record": shown, **evidence.stands(chosen, entry, self.published)}
+
+    def _takes_every_signature(self, method: str, params: list[Any]) -> Any:
+        if method == "eth_call" and params[0]["data"].startswith("0x1626ba7e"):
+            return "0x1626ba7e" + "00" * 28
+        found = self.node.answer(method, params)
+        return "0x60" if (method, found) == ("eth_getCode", "0x") else found
 
     def _hides(self, method: str, params: list[Any]) -> Any:
         found = self.node.answer(method, params)

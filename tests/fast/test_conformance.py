@@ -31,9 +31,10 @@ from blockchaintracer.extras.witness.bitcoin_headers import TrustedHeaders
 from blockchaintracer.extras.witness.stamping import check_receipt
 from blockchaintracer.extras.witness.witness_receipt import WitnessReceipt
 from blockchaintracer.extras.witness.witness_settings import WitnessTrust
+from blockchaintracer.lab.kept_identities import IdentityRecord
 from blockchaintracer.lab.private.field_tree import Context, Opening, root_of
 from blockchaintracer.lab.private.sealed_content import ContentOpening
-from tests.support.bundle_evidence import told
+from tests.support.bundle_evidence import stands, told
 from tests.support.memory_node import RpcError, answering
 
 pytestmark = pytest.mark.fast
@@ -186,9 +187,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@each("outcomes")
-def test_an_outcome(case: Case, published: Path) -> None:
-    rows = OUTCOMES["nodes"][case["node"]]
+def answers_of(node: str) -> Callable[[str, list[Any]], Any]:
+    """What a node of the vectors answers."""
+    rows = OUTCOMES["nodes"][node]
     table = {json.dumps([row["method"], row["params"]], sort_keys=True): row["answer"] for row in rows}
 
     def answer(method: str, params: list[Any]) -> Any:
@@ -198,9 +199,14 @@ def test_an_outcome(case: Case, published: Path) -> None:
             raise RpcError(told["error"]["code"], told["error"]["message"], told["error"].get("data"))
         return told["result"]
 
+    return answer
+
+
+@each("outcomes")
+def test_an_outcome(case: Case, published: Path) -> None:
     trust = trust_of(case["trust"])
     assert trust is not None
-    with answering(table=answer):
+    with answering(table=answers_of(case["node"])):
         copies = published if case.get("copies", True) else None
         report = verify(case["target"], replace(trust, rpc="http://table/"), copies=copies)
     assert report.conclusion.value == case["outcome"]
@@ -209,6 +215,13 @@ def test_an_outcome(case: Case, published: Path) -> None:
     compared = COMPARED | {f"verdict of group {group}" for group in trust.groups}
     checks = {check.name: check.verdict.value for check in report.checks if check.name in compared}
     assert checks == case.get("checks", checks)
+
+
+@pytest.mark.parametrize("case", OUTCOMES["claims"], ids=lambda case: case["name"])
+def test_a_claim_by_its_registry(case: Case, published: Path) -> None:
+    with answering(table=answers_of(case["node"])):
+        found = stands(case["trust"], IdentityRecord.from_json(case["record"]), published)
+    assert found == {name: case[name] for name in found}
 
 
 @each("key-files")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
 import rfc8785
@@ -28,8 +28,10 @@ from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Domain, Kind, Link, RecordKey, Relation, SubjectType, checksummed
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.verify.bundle import read_bundle
+from blockchaintracer.core.verify.published_proofs import published_keys
 from blockchaintracer.core.verify.standing import BundleReport, stand
-from blockchaintracer.extras.identity.holders import Holder
+from blockchaintracer.extras.identity.holders import NEVER, REFUSED, REVOKED, UNDECIDED, Holder, of_names
+from blockchaintracer.extras.identity.identity_claims import holder_of
 from blockchaintracer.extras.renewal.hash_tree import HashTree, hashed
 from blockchaintracer.extras.renewal.judge import Renewal
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile, key_bytes
@@ -38,6 +40,8 @@ from blockchaintracer.extras.witness.witness_receipt import StampedSubject, Witn
 from blockchaintracer.extras.witness.witness_time import RecordTimes
 from blockchaintracer.lab.formats import WITNESS_SETTINGS
 from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, holder_name
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from tests.support.calendar_simulator import written
 from tests.support.forged_bundles import Forged
 
@@ -190,6 +194,21 @@ def told(
         for name, items in rows.items()
     }
     return {"outcome": report.conclusion.value, **written}
+
+
+def stands(trust: dict[str, Any], entry: IdentityRecord, copies: Path) -> dict[str, Any]:
+    """How a claim stands by the registry of a node at `http://table/`, which is asked about by a stranger."""
+    domain = Domain(int(trust["chainId"]), trust["registry"])
+    said = entry.manifest.predicate
+    assert isinstance(said, IdentityClaimPredicate)
+    name = holder_of(domain, said.statement)
+    with TemporaryDirectory() as folder:
+        lab = Lab(Home(Path(folder)), rpc="http://table/", registry_address=domain.registry)
+        lab.keys = [partial(published_keys, sources=[str(copies)])]
+        handed = [IdentityEvidence(domain, name, (entry,))]
+        [holder] = of_names(lab, [name], sources=[str(copies)], handed=handed)
+    words = {NEVER: "stands", REVOKED: "revoked", REFUSED: "refused", UNDECIDED: "unknown"}
+    return {"state": words[holder.state], "revokedAt": holder.revoked_at or 0, "isOpen": holder.unknown != ""}
 
 
 @cache

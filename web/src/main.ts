@@ -427,7 +427,7 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
     for (const { record, plain, identities, kept: evidence, isWordOfFile } of its.slice(0, MOST_ROOTS)) {
       const verdicts = await verdictsOf(record, registry);
       if (registry) plain.others.replaceChildren(...h("div", {}, othersWords(record, verdicts, near)).childNodes);
-      const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry);
+      const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry, copies);
       plain.who.replaceChildren(...h("div", {}, people(names, askOther)).childNodes);
       const name = called?.get(record.key.group);
       plain.group.replaceChildren(h("p", { class: "dim" }, name === undefined ? T.groupUnnamed : T.groupCalled(name)));

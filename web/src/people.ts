@@ -1,7 +1,7 @@
 /** Who stands behind a record, by claims of identity that are here, and what its group is called. */
-import { checkIdentityClaim, confirmIdentity, identityTitle, InputError, keyIn, namesClaim, NotSigned, readIdentities } from "@blockchaintracer/sdk";
-import type { Domain, Hex, IdentityClaim, IdentityEntry, Json, JsonObject, Registry } from "@blockchaintracer/sdk";
-import { kinds, labRegistryAbi, relations, roles } from "@blockchaintracer/contracts";
+import { checkIdentityClaim, confirmIdentity, identityTitle, InputError, namesClaim, NotSigned, readIdentities, verifyClaim } from "@blockchaintracer/sdk";
+import type { Copies, Domain, Hex, IdentityClaim, IdentityEntry, Json, JsonObject, Registry } from "@blockchaintracer/sdk";
+import { kinds, labRegistryAbi, relations } from "@blockchaintracer/contracts";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
 import { quietly } from "./around.ts";
 import { date } from "./dom.ts";
@@ -10,11 +10,9 @@ import type { Shown } from "./view.ts";
 
 const MOST_FILES = 20;
 const MOST_PAGES = 50;
-/** Seconds by which the clocks of a signer and of a chain may differ. */
-const CLOCKS = 300;
 /** The ways to ask another side, of which a page that a group kept is judged here, too. */
 const WAYS: Record<string, string> = { orcid: "orcid", domain: "well-known", github: "github" };
-const topicOf = (eventName: "GroupCreated" | "GroupDescribed" | "Recorded"): Hex => encodeEventTopics({ abi: labRegistryAbi, eventName } as never)[0]! as Hex;
+const topicOf = (eventName: "GroupCreated" | "GroupDescribed"): Hex => encodeEventTopics({ abi: labRegistryAbi, eventName } as never)[0]! as Hex;
 
 /** A claim about the author or the group of a record, in words. `counts`: it is neither forged nor withdrawn. */
 export interface Name {
@@ -38,7 +36,7 @@ export interface OtherSide {
 }
 
 /** Judge the claims in files of identities that are about a record's author or group: by themselves and, with a node, by the registry's state. */
-export async function namesOf({ key }: Shown, domain: Domain, files: readonly Json[], registry: Registry | undefined): Promise<Name[]> {
+export async function namesOf({ key }: Shown, domain: Domain, files: readonly Json[], registry: Registry | undefined, copies: Copies | undefined): Promise<Name[]> {
   const names: Name[] = [];
   const withdrawn = new Set<string>();
   const own = files.slice(0, MOST_FILES).flatMap((file) => quietly(() => ({ ...readIdentities(file), file })) ?? []);
@@ -53,14 +51,18 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
       claim = checkIdentityClaim(entry.manifest, entry.key, domain);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      const no = error instanceof NotSigned ? { state: T.claim.undecided, details: [T.claim.unsigned(error.claim.account)] } : { state: T.claim.refused, details: [`${error.message}.`] };
-      names.push({ title: T.claim.one, ...no, counts: false });
-      continue;
+      if (!(error instanceof NotSigned) || !registry) {
+        const no = error instanceof NotSigned ? { state: T.claim.undecided, details: [T.claim.unsigned(error.claim.account)] } : { state: T.claim.refused, details: [`${error.message}.`] };
+        names.push({ title: T.claim.one, ...no, counts: false });
+        continue;
+      }
+      // the code of the account may have signed it
+      claim = error.claim;
     }
     const title = T.claim.of(claim.group, identityTitle(claim)) + (claim.unknown ? ` (${claim.unknown})` : "");
     const asks = { title: identityTitle(claim), claim, domain, pages: await pagesOf(claim, domain), open: T.claim.noNode(claim.group), isAgain: false };
     if (!registry) names.push({ title, state: T.claim.unconfirmed, details: [T.claim.signed(claim.group, claim.account)], counts: true, asks });
-    else names.push(await judged(entry, asks, title, [...entries.values()], (id) => kept.get(id), registry));
+    else names.push(await judged(entry, asks, title, [...entries.values()], (id) => kept.get(id), registry, copies));
     if (names.at(-1)!.state === T.claim.withdrawn) withdrawn.add(title);
   }
   for (const { title, asks, details } of names) {
@@ -71,23 +73,13 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
   return names.sort((a, b) => Number(b.counts) - Number(a.counts));
 }
 
-async function judged(entry: IdentityEntry, asks: OtherSide, title: string, entries: readonly IdentityEntry[], page: (id: Hex) => Json | undefined, registry: Registry): Promise<Name> {
+async function judged(entry: IdentityEntry, asks: OtherSide, title: string, entries: readonly IdentityEntry[], page: (id: Hex) => Json | undefined, registry: Registry, copies: Copies | undefined): Promise<Name> {
   const { claim } = asks;
   const no = (state: string, why: string): Name => ({ title, state, details: [why], counts: false });
-  const { recordedAt, retractedAt } = await registry.statusOf(entry.id);
-  if (!recordedAt) return no(T.claim.refused, T.claim.notStored);
-  const { signedAt } = entry.manifest.predicate["statement"] as { signedAt: string };
-  if (Number(signedAt) > recordedAt + CLOCKS) return no(T.claim.refused, T.claim.signedLater);
-  // an equal statement that was retracted ends this one, too
-  const logs = await registry.chain.logs(registry.address, [topicOf("Recorded"), null, `0x${entry.key.subject}`]).catch(() => []);
-  const equal = logs.filter((log) => {
-    const key = keyIn(log);
-    return key?.kind === kinds["identity-claim"] && key.author === claim.account && (!claim.group || key.group === claim.group);
-  });
-  const ends = (await registry.statusesOf(equal.slice(0, MOST_FILES).map(({ topics }) => topics[1]!))).map((status) => status.retractedAt);
-  const ended = [retractedAt, ...ends].filter(Boolean);
-  if (ended.length) return no(T.claim.withdrawn, T.claim.withdrawnOn(date(Math.min(...ended))));
-  if (claim.group && !(await speaksFor(registry, claim.group, claim.account))) return no(T.claim.refused, T.claim.noMaintainer(claim.account, claim.group));
+  const trust = { chainId: asks.domain.chainId, registry: asks.domain.registry };
+  const { state, reason, recordedAt, revokedAt, unknown } = await verifyClaim(entry, { client: registry.chain, trust, ...(copies && { copies }) });
+  if (state === "revoked") return no(T.claim.withdrawn, T.claim.withdrawnOn(date(revokedAt)));
+  if (state !== "stands") return no(state === "refused" ? T.claim.refused : T.claim.undecided, T.claim.because(reason));
   const checks = entries.filter(({ key, manifest }) => {
     const told = (manifest.predicate["values"] as JsonObject | undefined)?.["identityCheck"];
     return key.kind === kinds.document && typeof told === "object" && key.parents.some(({ parent, relation }) => parent === entry.id && relation === relations.confirms);
@@ -97,10 +89,8 @@ async function judged(entry: IdentityEntry, asks: OtherSide, title: string, entr
     const { recordedAt: at, retractedAt: end } = statuses[i]!;
     return at && !end ? [T.claim.seen(check.key.group, date(at), check.key.group === entry.key.group, seenPage(check, page(check.id), asks))] : [];
   });
-  // a node that has forgotten this claim's event can have forgotten an equal one's
-  const isForgotten = !equal.some(({ topics }) => topics[1] === entry.id) || equal.length > MOST_FILES;
-  const details = [T.claim.recorded(claim.group, claim.account, date(recordedAt)), ...seen, ...(isForgotten ? [T.claim.maybeEnded] : [])];
-  return { title, state: T.claim.unconfirmed, details, counts: true, asks: { ...asks, open: isForgotten ? T.claim.maybeEnded : "" } };
+  const details = [T.claim.recorded(claim.group, claim.account, date(recordedAt)), ...seen, ...(unknown ? [T.claim.because(unknown)] : [])];
+  return { title, state: T.claim.unconfirmed, details, counts: true, asks: { ...asks, open: unknown } };
 }
 
 /** Whether the page that a group kept names the claim; undefined if it is not here, or of a way that is not judged here. */
@@ -163,12 +153,6 @@ export function saved(files: readonly File[]): typeof fetch {
     if (!data) throw new InputError(T.claim.alsoNeeded(String(address)));
     return new Response(data);
   };
-}
-
-async function speaksFor(registry: Registry, group: number, account: Hex): Promise<boolean> {
-  if ((await registry.groupOf(group))?.owner === account) return true;
-  const [member, head] = [await registry.membershipOf(group, account), await registry.chain.block("latest")];
-  return !!head && (member.roles & roles.maintainer) > 0 && member.since <= head.timestamp && (!member.until || head.timestamp < member.until);
 }
 
 /** Find what the owners of groups call them: by the description whose SHA-256 is on the chain, if its bytes are here. */

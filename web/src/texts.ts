@@ -80,6 +80,7 @@ export const T = {
     withdrawn: "withdrawn",
     refused: "refused",
     undecided: "unknown",
+    because: (told: string) => `${told.charAt(0).toUpperCase()}${told.slice(1)}.`,
     unsigned: (account: string) => `The key of ${account} did not sign it: it is forged, unless the account is a contract whose code did. \`blockchaintracer verify --check-identity\` asks that.`,
     signed: (group: number, account: string) =>
       group
@@ -106,12 +107,8 @@ export const T = {
     chooseSaved: "Choose what you saved",
     byFile: "by the file that you saved",
     alsoNeeded: (address: string) => `the page ${address} is needed, too: choose both files together`,
-    maybeEnded: "whether an equal claim was withdrawn is unknown: the node does not give all events",
     withdrawnOn: (date: string) => `Withdrawn on ${date}: it does not count.`,
-    notStored: "Its record is not stored in the registry.",
-    signedLater: "It says to be signed after its record.",
-    noMaintainer: (account: string, group: number) => `${account} is neither owner nor maintainer of group ${group} now.`,
-    more: "A name that is not confirmed is the word of who holds the key. Nothing here asks whether the key was stolen: `blockchaintracer verify --check-identity` does.",
+    more: "A name that is not confirmed is the word of who holds the key. Whether its group stated that the key was stolen, a node tells.",
   },
   forGroup: "For which group",
   group: (number: number) => `group ${number} of the registry`,

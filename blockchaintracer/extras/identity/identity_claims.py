@@ -5,6 +5,7 @@ of the lab that records it.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.manifest import Manifest, Parent
@@ -105,7 +106,9 @@ def check_on_chain(lab: Lab, manifest: Manifest, key: RecordKey) -> tuple[Identi
     except NotSigned:
         claim = manifest.predicate
         assert isinstance(claim, IdentityClaimPredicate)  # noqa: S101 -- `check_claim` looked
-        record = lab.registry.find_record(lab.domain.record_id(key))
+        record = None
+        with suppress(ChainUnavailable):  # it is stored, and nothing tells its place
+            record = lab.registry.find_record(lab.domain.record_id(key))
         if record is None and not lab.registry.status(lab.domain.record_id(key)).exists:
             raise
         if record is None or not record.block:

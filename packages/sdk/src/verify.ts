@@ -8,8 +8,11 @@ import { callIn, checkAnchorer, checkAuthor, checkRole, findAnchoring, findLog, 
 import type { Place, Topics } from "./authorship.ts";
 import { sha256Hex } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
+import { judgeClaim } from "./claims.ts";
+import type { ClaimStanding } from "./claims.ts";
 import { InputError, Unavailable } from "./errors.ts";
 import { hashFile } from "./hash.ts";
+import type { IdentityEntry } from "./identity.ts";
 import type { Json } from "./json.ts";
 import { readKeyFile } from "./key-file.ts";
 import type { Inclusion, KeyFile } from "./key-file.ts";
@@ -86,6 +89,38 @@ type Say = (name: string, fits: boolean | undefined, detail: string) => void;
  * @throws InputError if the question is not well formed; this is the outcome "wrong use".
  */
 export async function verify(target: string | Blob | Uint8Array, options: VerifyOptions): Promise<Report> {
+  const { verifier, domain, chain } = opened(options);
+  const checks: Check[] = [];
+  let wanted: string;
+  if (typeof target === "string") wanted = idOf(target, domain);
+  else {
+    wanted = (await hashFile(target)).sha256;
+    checks.push({ name: "content", verdict: "pass", detail: `its SHA-256 was computed here: ${wanted}` });
+  }
+  try {
+    await requireChain(chain, domain.chainId);
+    const records = await verifier.find(wanted, typeof target !== "string");
+    return verifier.report(checks, records);
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    verifier.open("node", error.message);
+    return verifier.report(checks, []);
+  }
+}
+
+/**
+ * Judge a claim of a file of identities (`readIdentities`) by the registry: whether it is recorded, revoked, and by who may
+ * speak, with a key that was not stolen. `confirmIdentity` asks its other side.
+ *
+ * @throws Unavailable if the node does not answer at all.
+ */
+export async function verifyClaim(entry: IdentityEntry, options: VerifyOptions): Promise<ClaimStanding> {
+  const { verifier, domain, registry, chain } = opened(options);
+  await requireChain(chain, domain.chainId);
+  return await judgeClaim(entry, domain, registry, verifier.statements);
+}
+
+function opened(options: VerifyOptions): { verifier: Verifier; registry: Registry; chain: Chain; domain: { chainId: bigint; registry: Hex } } {
   const trust = normalTrust(options.trust);
   if (!trust.chainId) throw new InputError("expected a chain to trust, got none", "Give trust.chainId.");
   const address = options.registry ?? trust.registry;
@@ -96,24 +131,12 @@ export async function verify(target: string | Blob | Uint8Array, options: Verify
     throw new InputError(`expected one registry, got ${registry.address} and, in trust, ${trust.registry}`);
   }
   const domain = { chainId: trust.chainId, registry: registry.address };
-  const verifier = new Verifier(registry, domain, options.copies, trust.groups);
-  const checks: Check[] = [];
-  let wanted: string;
-  if (typeof target === "string") wanted = idOf(target, domain);
-  else {
-    wanted = (await hashFile(target)).sha256;
-    checks.push({ name: "content", verdict: "pass", detail: `its SHA-256 was computed here: ${wanted}` });
-  }
-  try {
-    const chainId = await chain.chainId();
-    if (chainId !== domain.chainId) throw new InputError(`expected a node of chain ${domain.chainId}, got one of ${chainId}`);
-    const records = await verifier.find(wanted, typeof target !== "string");
-    return verifier.report(checks, records);
-  } catch (error) {
-    if (!(error instanceof Unavailable)) throw error;
-    verifier.open("node", error.message);
-    return verifier.report(checks, []);
-  }
+  return { verifier: new Verifier(registry, domain, options.copies, trust.groups), registry, chain, domain };
+}
+
+async function requireChain(chain: Chain, expected: bigint): Promise<void> {
+  const chainId = await chain.chainId();
+  if (chainId !== expected) throw new InputError(`expected a node of chain ${expected}, got one of ${chainId}`);
 }
 
 function idOf(target: string, domain: { chainId: bigint; registry: Hex }): string {
@@ -308,7 +331,7 @@ class Verifier {
 
   /** Add what the group of a record states of its author's key. */
   async #stolen(group: number, account: Hex, time: number, record: Hex): Promise<void> {
-    for (const told of await checkKey(this.#registry, this.#statements, group, account, time)) this.#add("key", told, record);
+    for (const told of await checkKey(this.#registry, this.statements, group, account, time)) this.#add("key", told, record);
   }
 
   /** Check that a block is final: by its number, or if the node does not give it by the time that is its own. */
@@ -362,7 +385,7 @@ class Verifier {
         const { group, said, attester, check } = given;
         const name = `verdict of group ${group}`;
         if (said && this.#groups.includes(group)) verdicts[group] = said;
-        const stated = attester && said ? await checkKey(this.#registry, this.#statements, group, attester, said.attestedAt) : [];
+        const stated = attester && said ? await checkKey(this.#registry, this.statements, group, attester, said.attestedAt) : [];
         const isStolen = stated.some((it) => it.verdict === "fail");
         this.#add(name, isStolen && check.verdict === "pass" ? { ...check, verdict: "unknown" } : check, id);
         // anyone may give a verdict: that its key was stolen is not the record's fault
@@ -379,7 +402,7 @@ class Verifier {
   };
 
   /** How statements on keys are found, by their subject. */
-  readonly #statements: Statements = {
+  readonly statements: Statements = {
     find: async (subject) => {
       const { keys, places } = await this.#keysOf(subject, false);
       const untold = [...keys.keys()].filter((id) => !places.has(id));

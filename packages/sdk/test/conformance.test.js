@@ -163,6 +163,19 @@ each("outcomes", async (item) => {
   if (item.checks) assert.deepEqual(checks, item.checks);
 });
 
+test("claims of identity by their registry", async (context) => {
+  assert.ok(life.claims.length > 5);
+  for (const item of life.claims) {
+    await context.test(item.name, async () => {
+      const { id, key, manifest } = item.record;
+      const entry = { id, key: sdk.readKey(key), manifest: sdk.parseManifest(sdk.canonical(manifest)) };
+      const trust = { chainId: BigInt(item.trust.chainId), registry: item.trust.registry };
+      const { state, revokedAt, unknown } = await sdk.verifyClaim(entry, { client: client(item.node), trust, copies });
+      assert.deepEqual({ state, revokedAt, isOpen: unknown !== "" }, { state: item.state, revokedAt: item.revokedAt, isOpen: item.isOpen });
+    });
+  }
+});
+
 each("key-files", (item) => {
   if (item.refused) return refuses(() => sdk.readKeyFile(item.file), item.refused);
   const { id, root, receipts } = sdk.readKeyFile(item.file);
