@@ -1,20 +1,21 @@
-"""The page called a key file without an ending damaged, showed letters that nobody sees, and drew a badge of a question
-that was typed after the answer."""
+"""The page called a key file without an ending damaged, showed letters that nobody sees, drew a badge of a question
+that was typed after the answer, and drew tens of thousands of records at once."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blockchaintracer.core.record import Domain, RecordKey
+from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.lab.published_pages import PAGE
 from tests.live.browser.chromium import drive
-from tests.support.forged_bundles import Forged, blocks_of
+from tests.support.forged_bundles import AUTHOR, Forged, blocks_of
 
 from .test_the_page_says_what_it_checked import lines_of, pytestmark  # noqa: F401
 
@@ -27,6 +28,16 @@ def named(name: str) -> bytes:
         return plain | {"predicate": plain["predicate"] | {"name": name}, "subject": subject}
 
     return Forged(of_manifest=of_manifest).data()
+
+
+def put_keys(folder: Path, count: int) -> None:
+    """A published folder with the keys of many records, and nothing else."""
+    domain = Domain(1, "0x" + "12" * 20)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        digests = (f"{number:064x}", f"{number + 1:064x}")
+        key = RecordKey(number % 7 + 1, AUTHOR, SubjectType.COMMITMENT, digests[0], Kind.DATASET, digests[1])
+        (folder / f"{domain.record_id(key)}.json").write_bytes(KeyFile(1, domain.registry, key).to_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +54,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     key_file = KeyFile(1, Domain(1, bundle["registry"]).registry, key).to_bytes()
     trusted = {"block": " ".join(blocks_of(honest))}
     checked = {"files": [put("good.proof", honest)], "fields": trusted, "press": True, "expects": "Every check passed"}
+    put_keys(folder / "many" / "proofs", 20_000)
     visits: dict[str, dict[str, Any]] = {
         "key": {"files": [put("record key", key_file)], "expects": "Latest records"},
         "letters": {
@@ -51,6 +63,17 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         },
         "edited": {**checked, "then": [{"fill": {"block": "0x12"}, "expects": "press Check"}], "badge": True},
         "kept": {**checked, "badge": True},
+        "bundle": {"files": [put("many.proof", Forged(count=2000, batched=True).data())], "expects": "Its life"},
+        "folder": {
+            "folder": str(folder / "many"),
+            "expects": "Latest records",
+            "seconds": 400,
+            "then": [
+                {"expects": "1 to 50 of 20,000 records"},
+                {"click": "text=Show more", "expects": "1 to 100 of 20,000 records"},
+                {"fill": {"words": f"{19_999:064x}"}, "click": "#home [type=submit]", "expects": "1 to 1\n"},
+            ],
+        },
     }
     told = drive("visit.mjs", {"page": PAGE.as_uri(), "visits": [*visits.values()]}, folder)
     assert not [it["messages"] for it in told if it["messages"]]
@@ -76,3 +99,10 @@ def test_a_badge_is_of_what_was_checked(seen: dict[str, Any]) -> None:
     for name in ("kept", "edited"):
         assert re.search(f'aria-label="record {seen["id"][:10]}…: verified on 2', seen[name]["badge"])
     assert "Verified" in lines_of(seen["kept"])
+
+
+def test_of_many_records_some_are_drawn(seen: dict[str, Any]) -> None:
+    assert "50 of 2,000 records are shown, retracted ones first. The checks are of all." in seen["bundle"]["text"]
+    assert seen["bundle"]["text"].count("In plain words") == 50
+    assert "group 7\t\N{EN DASH}\t2857\n" in seen["folder"]["text"]
+    assert seen["folder"]["memory"] < 96 << 20

@@ -65,7 +65,7 @@ export async function recorded(registry: Registry): Promise<{ keys: RecordKey[];
 export async function around(roots: readonly Shown[], { domain, copies, registry }: Sources): Promise<Around> {
   const keys = new Map<Hex, RecordKey>(roots.map(({ id, key }) => [id as Hex, key]));
   const note = (key: RecordKey): unknown => keys.set(recordId(domain, key), key);
-  for (const given of (await copies?.all()) ?? []) quietly(() => note(given.key));
+  for (const given of copies?.all() ?? []) quietly(() => note(given.key));
   const all = registry && (await recorded(registry).catch(() => undefined));
   all?.keys.forEach(note);
   const children = new Map<Hex, Set<Hex>>();

@@ -9,8 +9,6 @@ const MOST_PROOF = 64 << 20;
 const MOST_JSON = 4 << 20;
 const MOST_FOLDERS = 2000;
 const MOST_IDENTITIES = 50;
-/** Files that are read together. */
-const AT_ONCE = 64;
 const MOST_LISTING = 16 << 20;
 const PROOF_STARTS = '{"algorithms":[';
 const OBJECT = /(?:^|\/)objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/;
@@ -22,10 +20,16 @@ export interface Given {
   path: string;
 }
 
-/** A file by its digest, and what it is by its content: a proof, what a lab publishes beside data, or data. */
-export interface Digested extends Given {
-  sha256: string;
+/** What a file is by its content: a proof, what a lab publishes beside data, or data. Of a key file also the key, so that it is read once. */
+export interface Use {
   use: "data" | "proof" | "copy";
+  key?: Omit<PublishedKey, "file"> | undefined;
+  isIdentities?: boolean;
+}
+
+/** A file by its digest. */
+export interface Digested extends Given, Use {
+  sha256: string;
 }
 
 /** A folder as it could have been recorded: with all its files, or without the proofs and the published copies in it. */
@@ -47,25 +51,26 @@ export interface PublishedKey {
 
 /** What lies in a published folder: nothing of it is believed. */
 export interface PublishedCopies extends Copies {
-  all(): Promise<PublishedKey[]>;
+  all(): readonly PublishedKey[];
   /** Files of identities. */
   identities(): Promise<Json[]>;
 }
 
-/** What a file is by its content: `data`, if that was read. Its name decides nothing. */
-export async function useOf({ file, path }: Given, digest: string, data?: Uint8Array): Promise<Digested["use"]> {
+/** Say what a file is by its content: `data`, if that was read. Its name decides nothing. */
+export async function useOf({ file, path }: Given, digest: string, data?: Uint8Array): Promise<Use> {
   const object = OBJECT.exec(path);
-  if (object) return object[1]! + object[2]! === digest ? "copy" : "data";
+  if (object) return { use: object[1]! + object[2]! === digest ? "copy" : "data" };
   const text = (most: number): string | Promise<string> => (data ? new TextDecoder().decode(data.subarray(0, most)) : file.slice(0, most).text());
   const start = await text(4096);
-  if (/^\s*</.test(start)) return PAGE.test(start) ? "copy" : "data";
-  if (!start.startsWith("{") || file.size > MOST_PROOF) return "data";
+  if (/^\s*</.test(start)) return { use: PAGE.test(start) ? "copy" : "data" };
+  if (!start.startsWith("{") || file.size > MOST_PROOF) return { use: "data" };
   if (file.size <= MOST_JSON) {
     const whole = await text(MOST_JSON);
-    const type = quietly(() => (JSON.parse(whole) as { type?: unknown }).type);
-    if (/^urn:blockchaintracer:(?!bundle:)[a-z0-9-]+:v\d+$/.test(String(type))) return "copy";
+    const value = quietly(() => JSON.parse(whole) as Record<string, unknown>);
+    const type = /^urn:blockchaintracer:(?!bundle:)([a-z0-9-]+):v\d+$/.exec(String(value?.["type"]))?.[1];
+    if (type) return { use: "copy", key: quietly(() => keyOf(value!)), isIdentities: type === "identities" };
   }
-  return start.startsWith(PROOF_STARTS) ? "proof" : "data";
+  return { use: start.startsWith(PROOF_STARTS) ? "proof" : "data" };
 }
 
 /** List what was dropped: files, and the files of folders. */
@@ -138,21 +143,9 @@ export function folderDigest(files: readonly { path: string; sha256: string }[])
 export function copiesIn(given: readonly Digested[]): PublishedCopies | undefined {
   const copies = given.filter(({ use }) => use === "copy");
   const objects = new Map(copies.flatMap(({ file, path, sha256: digest }) => (OBJECT.test(path) ? [[digest, file] as const] : [])));
-  const others = copies.filter(({ path }) => !OBJECT.test(path)).map(({ file }) => file);
-  if (!objects.size && !others.length) return undefined;
-  let read: Promise<{ keys: PublishedKey[]; identities: File[] }> | undefined;
-  // of tens of thousands of files only what is looked for is kept
-  const found = (): NonNullable<typeof read> =>
-    (read ??= (async () => {
-      const [keys, identities]: [PublishedKey[], File[]] = [[], []];
-      for (let at = 0; at < others.length; at += AT_ONCE) for (const [file, value] of await Promise.all(others.slice(at, at + AT_ONCE).map(async (file) => [file, await valueOf(file)] as const))) {
-        if (/:identities:/.test(String(value["type"]))) identities.push(file);
-        const known = quietly(() => keyOf(value));
-        if (known) keys.push({ ...known, file });
-      }
-      return { keys, identities };
-    })());
-  const all = async (): Promise<PublishedKey[]> => (await found()).keys;
+  const keys = copies.flatMap(({ key, file }) => (key ? [{ ...key, file }] : []));
+  const identities = copies.filter(({ isIdentities }) => isIdentities).slice(0, MOST_IDENTITIES);
+  if (!objects.size && !keys.length && !identities.length) return undefined;
   let byId: Map<Hex, PublishedKey[]> | undefined;
   return {
     async read(digest, limit) {
@@ -160,25 +153,18 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
       return file && file.size <= limit ? new Uint8Array(await file.arrayBuffer()) : null;
     },
     async keys(what) {
-      const known = await all();
       // one question for each ancestor: a list of all would be hashed each time
-      byId ??= Map.groupBy(known, ({ id }) => id);
-      const fitting = "id" in what ? (byId.get(what.id) ?? []) : known.filter(({ key }) => key.subject === what.subject);
+      byId ??= Map.groupBy(keys, ({ id }) => id);
+      const fitting = "id" in what ? (byId.get(what.id) ?? []) : keys.filter(({ key }) => key.subject === what.subject);
       return Promise.all(fitting.map(({ file }) => valueOf(file)));
     },
-    all,
-    identities: async () => Promise.all((await found()).identities.slice(0, MOST_IDENTITIES).map(async (file) => (await valueOf(file)) as unknown as Json)),
+    all: () => keys,
+    identities: () => Promise.all(identities.map(({ file }) => valueOf(file))),
   };
 }
 
-/** The object in a file; an empty one if there is none. */
-async function valueOf(file: File): Promise<Record<string, unknown>> {
-  try {
-    return Object(JSON.parse(await file.text())) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
-}
+/** The JSON in a file that was read before; nothing if it has changed since. */
+const valueOf = (file: File): Promise<Json> => file.text().then((text) => JSON.parse(text) as Json).catch(() => null);
 
 function keyOf(value: Record<string, unknown>): Omit<PublishedKey, "file"> {
   const [chainId, registry, key] = [String(value["chainId"]), String(value["registry"]).toLowerCase(), readKey(value["key"])];

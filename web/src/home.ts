@@ -111,7 +111,7 @@ async function entry(id: string, key: RecordKey, copies: PublishedCopies | undef
 /** What lies in published folders, by registry. Which of it is recorded is not known. Of many records each is read when it is shown or searched. */
 export async function ofFolder(copies: PublishedCopies): Promise<Home[]> {
   const homes: Home[] = [];
-  const places = Map.groupBy(await copies.all(), ({ chainId, registry }) => `${chainId} ${registry}`);
+  const places = Map.groupBy(copies.all(), ({ chainId, registry }) => `${chainId} ${registry}`);
   // a stranger's folder can name as many registries as it has files
   for (const [place, keys] of [...places].sort(([, a], [, b]) => b.length - a.length).slice(0, MOST_HOMES)) {
     const [chain = "", registry = ""] = place.split(" ");

@@ -149,7 +149,7 @@ async function digestAll(items: readonly Given[], round: number): Promise<Digest
           const read = small[i]!;
           if (read.status === "rejected") throw read.reason;
           const digest = read.value ? bytesToHex(sha256(read.value)) : await hashing.sha256(file, progress);
-          found.push({ path, file, sha256: digest, use: await useOf({ path, file }, digest, read.value) });
+          found.push({ path, file, sha256: digest, ...(await useOf({ path, file }, digest, read.value)) });
         } catch {
           throw new InputError(T.unread(file.name));
         }
@@ -320,7 +320,6 @@ async function show(): Promise<void> {
   const isData = digests.some(({ use }) => use === "data");
   if (!proofs.length && !isData && !question.id) {
     if (isChosen && question.registry && question.node) return browse();
-    status.replaceChildren(h("p", {}, T.readingList));
     return drawHomes(copies ? await ofFolder(copies) : []);
   }
   history.replaceState(null, "", toLink(question));

@@ -275,7 +275,6 @@ export const T = {
     `${(before + 1).toLocaleString("en")} to ${last.toLocaleString("en")}${count === undefined ? "" : ` of ${plural(count, "record")}`}`,
   moreGroups: (count: number) => `${plural(count, "group")} more.`,
   moreRegistries: (count: number) => ` It has records of ${count.toLocaleString("en")} more registries, which are not listed.`,
-  readingList: "Reading the list of records …",
   moreProofs: (checked: number, count: number) => `Only ${checked} of ${plural(count, "proof")} are checked. Press “Start again” and open the others by themselves.`,
   moreRecords: (shown: number, count: number) => `${shown} of ${plural(count, "record")} are shown, retracted ones first. The checks are of all.`,
   clock: "A time is as good as the chain's clock and the node that tells it.",
