@@ -107,6 +107,28 @@ def test_a_file_with_hundreds_of_receipts_costs_no_more_questions(life: Life, tm
     assert life.node.asked.total() - before < 150
 
 
+@pytest.mark.parametrize("is_batched", [False, True])
+def test_hundreds_of_files_cost_no_more_questions(life: Life, tmp_path: Path, is_batched: bool) -> None:
+    good = kept(life, "batched" if is_batched else "data")
+    published(tmp_path, good)
+    fields = rlp.decode(bytes.fromhex(kept(life, "data").receipts[0].header[2:]))
+    for number in range(150):
+        header = "0x" + rlp.encode([*fields[:8], bytes([2, number]), *fields[9:]]).hex()
+        file = replace(good, receipts=tuple(replace(it, header=header, raw="") for it in kept(life, "data").receipts))
+        if is_batched:
+            tree = MerkleTree([good.id, f"0x{number + 1:064x}"])
+            file = Proof(good.chain_id, good.registry, good.key, tree.root, tuple(tree.proof(good.id)))
+        (tmp_path / "proofs" / f"{number}.json").write_bytes(file.to_bytes())
+    before = life.node.asked.total()
+    with answering(full=forgetful(life.node, "4444", 20)):
+        # the proof of a batched record does not hold its id, but the digest of its content
+        target = str(life.files["batched"]) if is_batched else good.id
+        report = verify(life.open_lab(tmp_path / "home", FULL), target, sources=[tmp_path])
+    assert str(report.conclusion) == "verified", report.failed
+    assert life.node.asked.total() - before < 250
+    assert is_batched == any("has more than 64 files about it" in it.detail for it in report.checks)
+
+
 def test_a_proof_of_another_batch_of_the_author_changes_no_time(life: Life, tmp_path: Path) -> None:
     key, author = kept(life, "stored"), life.lab.signer.address
     tree = MerkleTree([key.id, "0x" + "55" * 32])

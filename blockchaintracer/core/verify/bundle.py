@@ -292,9 +292,8 @@ class _Reading:
             seen.add(record.id)
             records.append(self._record(place, record))
         if self._nodes.unread:
-            raise BundleRefused(
-                f"nodes[{min(self._nodes.unread)}]", "expected a node that a proof needs, no proof does"
-            )
+            expected = "expected a node that a proof needs, no proof does"
+            raise BundleRefused(f"nodes[{min(self._nodes.unread)}]", expected)
         if unused := [block for block in self._bundle.blocks if block not in self._used]:
             raise BundleRefused(f"blocks.{unused[0]}", "expected a block that something rests on, nothing does")
         made = self._bundle.deployment
@@ -319,9 +318,8 @@ class _Reading:
             if batch is None:
                 raise BundleRefused(place, "expected the event that recorded it, or a batch that holds it, got neither")
             if stored.recorded_at:
-                raise BundleRefused(
-                    f"{place}.recorded", "expected the event that recorded it, as it is stored, got none"
-                )
+                expected = "expected the event that recorded it, as it is stored, got none"
+                raise BundleRefused(f"{place}.recorded", expected)
             if word not in (0, CANCELLED):
                 raise BundleRefused(f"{place}.state", "expected an empty word or a cancelled one, got another")
             return ProvenRecord(record.id, key, record.manifest, stored.status, None, None, batch, as_of)
@@ -330,9 +328,8 @@ class _Reading:
         retraction = (recorded.timestamp, stored.retracted_at or as_of.timestamp, as_of.timestamp)
         in_order = [*times] == sorted(times) and [*retraction] == sorted(retraction) and recorded.number <= as_of.number
         if not in_order or stored.flags & ~_BATCHED:
-            raise BundleRefused(
-                f"{place}.state", "expected a word that a registry writes: sealed, recorded, retracted, in this order"
-            )
+            expected = "expected a word that a registry writes: sealed, recorded, retracted, in this order"
+            raise BundleRefused(f"{place}.state", expected)
         return ProvenRecord(record.id, key, record.manifest, stored.status, stored, recorded, batch, as_of)
 
     def _key(self, place: str, record: _Record) -> RecordKey:
@@ -398,20 +395,17 @@ class _Reading:
         if (where.block, where.transaction) not in self._receipts:
             receipt = self._value(place, block.receipts_root, index_key(where.transaction))
             if not receipt:
-                raise BundleRefused(
-                    f"{place}.transaction", f"block {block.number} has no transaction {where.transaction}"
-                )
+                expected = f"block {block.number} has no transaction {where.transaction}"
+                raise BundleRefused(f"{place}.transaction", expected)
             self._receipts[where.block, where.transaction] = _shaped(place, lambda: read_receipt(receipt))
         found = self._receipts[where.block, where.transaction]
         if where.log >= len(found.logs):
-            raise BundleRefused(
-                f"{place}.log", f"expected one of the transaction's {len(found.logs)} logs, got {where.log}"
-            )
+            expected = f"expected one of the transaction's {len(found.logs)} logs, got {where.log}"
+            raise BundleRefused(f"{place}.log", expected)
         log = found.logs[where.log]
         if to_hex(log.emitter) != self._bundle.registry:
-            raise BundleRefused(
-                f"{place}.log", f"expected a log of {self._bundle.registry}, got one of {to_hex(log.emitter)}"
-            )
+            expected = f"expected a log of {self._bundle.registry}, got one of {to_hex(log.emitter)}"
+            raise BundleRefused(f"{place}.log", expected)
         if not all(bloom_holds(bloom, (log.emitter, *log.topics)) for bloom in (found.bloom, block.bloom)):
             raise BundleRefused(f"{place}.log", "expected a log that the blooms of its receipt and block hold")
         return block, log
@@ -438,9 +432,8 @@ class _Reading:
         _, log = self._log(place, where.model_copy(update={"log": where.log + 1}))
         named = (_topic(_MATERIALIZED), from_hex(record_id))
         if len(log.topics) != 3 or log.topics[:2] != named or log.data != time.to_bytes(32):
-            raise BundleRefused(
-                f"{place}.log", "expected the event that took the record from its batch next to it, with its time"
-            )
+            expected = "expected the event that took the record from its batch next to it, with its time"
+            raise BundleRefused(f"{place}.log", expected)
 
     def _batch(self, place: str, record_id: str, key: RecordKey, batched: _Batched, as_of: Header) -> ProvenBatch:
         root = batched.root
@@ -454,9 +447,8 @@ class _Reading:
         data = key.group.to_bytes(32) + batch.count.to_bytes(32)
         fits = log.topics[1:] == named and len(log.data) == size and log.data[:64] == data
         if event is None or not fits or batch.counted != (event == _ANCHORED[1]):
-            raise BundleRefused(
-                f"{place}.anchored.log", "expected the event that anchored this root for this group and author"
-            )
+            expected = "expected the event that anchored this root for this group and author"
+            raise BundleRefused(f"{place}.anchored.log", expected)
         if batch.anchored_at != block.timestamp or block.number > as_of.number:
             expected = f"expected a batch of time {block.timestamp}, of a block up to {as_of.number}"
             raise BundleRefused(place, f"{expected}, got time {batch.anchored_at}, block {block.number}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 FOLDER = "proofs"
 _RECEIPTS = 4
-"""Read of a key file: of the record's own transaction and of its batch's. A node is asked about the block of each."""
+"""Read of a source about a record: of its own transaction and of its batch's. A node is asked about each."""
+_FILES = 64
+_REST = "the others were not read. Name the one that counts by --key-file"
 Sources = Sequence[str | os.PathLike[str]]
 Reader = Callable[[str, str], Iterator[tuple[str, Callable[[], bytes | None]]]]
 """Lists the key files of a source that may be about a digest, and reads each: None if it is not there."""
@@ -47,7 +50,7 @@ def in_folder(source: str, digest: str) -> Iterator[tuple[str, Callable[[], byte
     """List the key files of a published folder, as a `Reader`."""
     folder, names = Path(source, FOLDER), list[str]()
     try:
-        names = sorted(os.listdir(folder))
+        names = sorted(os.listdir(folder), key=lambda name: (normal_digest(digest) not in name, name))
     except (FileNotFoundError, NotADirectoryError):
         pass
     except OSError as error:
@@ -69,7 +72,7 @@ def published_proofs(domain: Domain, sources: Sources, digest: str, reader: Read
     names = (proof_name(digest), content_name(digest))
     for source in [os.fspath(source) for source in sources]:
         unread: list[str] = []
-        before = len(files)
+        before, count, given = len(files), 0, Counter[str]()
         for name, read in reader(source, digest):
             where = f"{redact_url(source)}/{name}"
             try:
@@ -86,11 +89,15 @@ def published_proofs(domain: Domain, sources: Sources, digest: str, reader: Read
                 if file is None or (file.chain_id, file.registry) != (domain.chain_id, domain.registry):
                     continue
                 if is_one_of(digest, file.id, file.key.subject):
+                    if (count := count + 1) > _FILES:
+                        unavailable.append(f"{redact_url(source)} has more than {_FILES} files about it: {_REST}")
+                        break
                     place = f"{file.id} {getattr(file, 'root', '')}"
                     # what one source has of it hides nothing of another
                     others = files[place].receipts if place in files else ()
-                    receipts = dict.fromkeys((*others, *file.receipts[:_RECEIPTS]))
-                    files[place] = replace(file, receipts=(*receipts,))
+                    more = [it for it in file.receipts if it not in others][: _RECEIPTS - given[file.id]]
+                    given[file.id] += len(more)
+                    files[place] = replace(file, receipts=(*others, *more))
                 elif name in names:
                     problems.append(f"the proof {where} is of another record, {file.id}")
         # any of these may be what was looked for
@@ -172,9 +179,9 @@ def with_batched(
     missing = any(check.name == "recorded" and check.verdict is Outcome.FAIL for check in report.checks)
     outcome = Outcome.FAIL if missing and not reports and not known else Outcome.UNKNOWN
     wrong = [Check("proof", outcome, problem) for problem in dict.fromkeys(problems)]
-    if unavailable and not reports:
-        detail = f"whether it is in a batch is not decided: {'; '.join(unavailable)}"
-        wrong.append(Check("proof", Outcome.UNKNOWN, detail, {"unavailable": unavailable}))
+    if unavailable:
+        detail = f"whether {'others are' if reports else 'it is'} in a batch is not decided: {'; '.join(unavailable)}"
+        wrong.append(Check("proof", Outcome.UNKNOWN, detail, {} if reports else {"unavailable": unavailable}))
     if not reports:
         # what the registry does not store may be in a batch whose proof is at a source that could not be asked
         open_question = unavailable and not known
