@@ -161,18 +161,19 @@ def hanging(start: str, text: str, indent: int | None = None) -> str:
     return start + _SHORT.sub(lambda found: click.style(found[0], dim=True), text)
 
 
-def folded(line: str, *, err: bool = False) -> str:
+def folded(line: str, indent: int | None = None, *, err: bool = False) -> str:
     """Fold a line at a terminal, and indent its further lines; words and commands stay whole, to be pasted. What goes
     to a file is one line.
 
     Args:
+        indent: of the further lines; by default two more than that of the first.
         err: whether the line goes to stderr.
     """
     width = max(shutil.get_terminal_size().columns, 60)
     if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width or "\n" in line:
         return line
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return _wrapped(_COMMAND.sub(_joined, line), width, indent)
+    further = " " * (len(line) - len(line.lstrip()) + 2 if indent is None else indent)
+    return _wrapped(_COMMAND.sub(_joined, line), width, further)
 
 
 def _wrapped(text: str, width: int, further: str) -> str:

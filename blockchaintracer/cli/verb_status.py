@@ -34,21 +34,25 @@ def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
     """
     if not ids:
         state = lab_status(lab)
-        return Answer(state, *_lab_lines(state), exit_code=3 if state["chain"]["error"] else 0)
+        return Answer(state, *map(_folded, _lab_lines(state)), exit_code=3 if state["chain"]["error"] else 0)
     if len(ids) == 1 and (foreign := foreign_id(lab, ids[0])):
         state = foreign_status(lab.registry, foreign)
         return Answer(
             state,
             f"Record    {state['id']}",
-            f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands",
-            f"Said in   {state['saidIn']}, by {counted(len(state['verdicts']), 'group')}",
-            *map(_verdict_line, state["verdicts"]),
+            _folded(f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands"),
+            _folded(f"Said in   {state['saidIn']}, by {counted(len(state['verdicts']), 'group')}"),
+            *map(_folded, map(_verdict_line, state["verdicts"])),
         )
     states = record_statuses(lab, ids)
     data = states[0] if len(states) == 1 else {"records": states}
     return Answer(
-        data, *(folded(line) for state in states for line in _record_lines(state)), exit_code=max(map(_code, states))
+        data, *(_folded(line) for state in states for line in _record_lines(state)), exit_code=max(map(_code, states))
     )
+
+
+def _folded(line: str) -> str:
+    return folded(line, 10)
 
 
 def _code(state: dict[str, Any]) -> int:

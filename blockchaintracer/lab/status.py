@@ -10,7 +10,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
-from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
@@ -39,6 +39,8 @@ def lab_status(lab: Lab) -> dict[str, Any]:
             chain["error"] = error.message
             with suppress(ChainUnavailable):
                 chain["id"] = lab.chain_id
+                network = network_by_chain_id(lab.chain_id)
+                chain["name"] = network.title if network else None
     chosen = lab.choices(chain["id"])
     return {
         "home": str(lab.home.path),

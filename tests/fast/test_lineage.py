@@ -179,7 +179,7 @@ def test_a_name_that_begins_with_its_kind_is_said_once_and_times_are_readable(in
     made(index, {"a": []}, names={"a": "dataset of 2 files"})
     assert "dataset dataset" not in shown(lineage(index, id_of("a")))
     assert re.search(
-        r"dataset of 2 files  0x\w+…  *group \d+  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", shown(lineage(index, id_of("a")))
+        r"dataset of 2 files  0x\w+…  *group \d+  \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", shown(lineage(index, id_of("a")))
     )
 
 

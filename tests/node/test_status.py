@@ -62,6 +62,8 @@ def test_what_is_known_without_the_chain_is_told_when_it_is_away(lab, file):
     code, state, text = status(lab, "--rpc", NOWHERE)
     assert code == 3
     assert NOWHERE in state["chain"]["error"]
+    state = lab_status(Lab(Home(lab.home.path), rpc=f"{NOWHERE}/sepolia", named_chain=11155111))
+    assert (state["chain"]["name"], state["chain"]["reachable"]) == ("Ethereum Sepolia", False)
     assert state["registry"] == lab.registry.address
     assert state["outbox"]["stored"] == 1
     assert "1 stored" in text

@@ -336,7 +336,9 @@ def _text(node: LineageNode, relation: str = "") -> Text:
     text = Text(f"{relation} " if relation else "", "cyan")
     text.append(first, "bold")
     for line in rest:
-        text.append(f"  {line}", "bold red" if line in (_RETRACTED, _AFFECTED, _FAILED) else "dim")
+        # a time without blanks is not broken
+        shown = re.sub(r"^(\S+) (\S+) UTC$", r"\1T\2Z", line)
+        text.append(f"  {shown}", "bold red" if line in (_RETRACTED, _AFFECTED, _FAILED) else "dim")
     return text
 
 
