@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import pytest
 from click.testing import CliRunner
 
 from blockchaintracer.cli import main
-from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.networks import DEVNET, network_by_name
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.devnet import Devnet
@@ -62,8 +63,10 @@ def test_what_is_known_without_the_chain_is_told_when_it_is_away(lab, file):
     code, state, text = status(lab, "--rpc", NOWHERE)
     assert code == 3
     assert NOWHERE in state["chain"]["error"]
-    state = lab_status(Lab(Home(lab.home.path), rpc=f"{NOWHERE}/sepolia", named_chain=11155111))
-    assert (state["chain"]["name"], state["chain"]["reachable"]) == ("Ethereum Sepolia", False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(network_by_name("sepolia").rpc_env, f"{NOWHERE}/sepolia")
+        far = lab_status(Lab(Home(lab.home.path), rpc=f"{NOWHERE}/sepolia"))
+    assert (far["chain"]["name"], far["chain"]["reachable"]) == ("Ethereum Sepolia", False)
     assert state["registry"] == lab.registry.address
     assert state["outbox"]["stored"] == 1
     assert "1 stored" in text
