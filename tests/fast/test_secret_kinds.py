@@ -131,6 +131,7 @@ ORDINARY = [
     "--auth-root-authentication-method=normal",
     "--max-tokens 4096 --tokenizer bert-base-uncased",
     "index-url https://pypi.example.org/simple",
+    'word.className = isConfirmed ? "pass" : "affected";',
     "test " * 11 + "junk",
     "https://user@host.example/path",
     "12:30:45 10:20:30:40:50",

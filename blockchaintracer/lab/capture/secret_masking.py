@@ -40,7 +40,7 @@ _CODE = r"(?![a-z_]\w{0,64}\s{0,8}[(\[.])"
 _MIXED = r"(?=\S{0,64}[\d!@#%^&*+~?])"
 _OTHER = r"(?![\w-]{0,32}(?:file|path|env|name|type|method|id)\b)"
 _GAP = r"[ \t]{0,8}"
-_ASSIGNED = rf"{_NAME}[\w-]{{0,64}}[\"']?(?:{_GAP}:{_GAP}\w{{1,64}})?{_GAP}[:=]{_GAP}"
+_ASSIGNED = rf"(?<!\? [\"']){_NAME}[\w-]{{0,64}}[\"']?(?:{_GAP}:{_GAP}\w{{1,64}})?{_GAP}[:=]{_GAP}"
 _DIGEST_NAME = (
     "(?:hash|digest|sha|id(?![a-z])|root|pub|addr|code|salt|commit|record|tx|block|parent|leaf|proof|subject"
     "|report|document|manifest|dataset|model|run(?![a-z])|evidence|reproduc|supersede|derived)"
