@@ -26,6 +26,7 @@ from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.store.store import REPAIRED
 
 _NOUNS = {what: f"{what} file" for what in ("content", "code", "encrypted", "history", "requirements")}
+_NOUNS |= {"group": "group description"}
 
 
 @lab_verb()

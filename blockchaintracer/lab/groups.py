@@ -191,25 +191,38 @@ def store_profile(lab: Lab, name: str, description: str | None) -> str:
 def describe_group(lab: Lab, group: int) -> dict[str, Any]:
     """Describe a group: owner, time of creation, and its description if the store has it."""
     known = lab.registry.group(group)
-    manifest = None
-    for name in ("GroupCreated", "GroupDescribed"):
-        for event in lab.registry.events(name, group=group):
-            manifest = event.args["manifest"].hex()
-    profile = None
-    if manifest and lab.store.has(manifest):
-        # what a stranger wrote is shown where it is a description, and never stops the others from being shown
-        with suppress(InputError):
-            profile = parse_json(lab.store.get_bytes(manifest, MAX_BYTES), "description")
-    texts = {name: text for name, text in profile.items() if isinstance(text, str)} if isinstance(profile, dict) else {}
+    manifest, profile = _profile(lab, group)
     return {
         "group": group,
-        "name": texts.get("name"),
-        "description": texts.get("description"),
+        "name": profile.get("name"),
+        "description": profile.get("description"),
         "owner": known.owner,
         "offeredTo": known.pending_owner,
         "createdAt": known.created_at,
         "manifest": manifest,
     }
+
+
+def known_profile(lab: Lab, group: int) -> str | None:
+    """Return the SHA-256 of a group's description if the store has it. A group's owner can name any digest: what is not
+    a description is none."""
+    manifest, profile = _profile(lab, group)
+    return manifest if profile.get("type") == str(GROUP) else None
+
+
+def _profile(lab: Lab, group: int) -> tuple[str | None, dict[str, str]]:
+    """Return the digest that a group's owner named, and the texts of it if they are those of a description alone."""
+    manifest: str | None = None
+    for name in ("GroupCreated", "GroupDescribed"):
+        for event in lab.registry.events(name, group=group):
+            manifest = event.args["manifest"].hex()
+    profile: Any = {}
+    if manifest and lab.store.has(manifest):
+        # what a stranger wrote is shown where it is a description, and never stops the others from being shown
+        with suppress(InputError):
+            profile = parse_json(lab.store.get_bytes(manifest, MAX_BYTES), "description")
+    is_one = isinstance(profile, dict) and profile.keys() <= {"type", "name", "description"}
+    return manifest, profile if is_one and all(isinstance(it, str) for it in profile.values()) else {}
 
 
 def members(lab: Lab, group: int) -> list[dict[str, Any]]:

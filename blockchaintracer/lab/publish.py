@@ -33,6 +33,7 @@ from blockchaintracer.core.verify.copies import VERSION_FILE, check_layout, obje
 from blockchaintracer.core.verify.published_proofs import content_name, proof_name
 from blockchaintracer.lab.chain.receipts import inclusion_of
 from blockchaintracer.lab.files import placing, write_whole
+from blockchaintracer.lab.groups import known_profile
 from blockchaintracer.lab.kept_evidence import kept_evidence, renewals_lists
 from blockchaintracer.lab.kept_identities import LIMIT, file_name, holders_of
 from blockchaintracer.lab.kept_proofs import find_proof
@@ -58,8 +59,8 @@ class PublishedObject:
     """One object of the published store.
 
     Args:
-        what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``requirements``,
-            ``diff``, ``encrypted``, ….
+        what: what it is to the record: ``manifest``, ``group``, ``input``, ``output``, ``code``, ``lock``,
+            ``requirements``, ``diff``, ``encrypted``, ….
         state: what became of its copy: ``new``, ``repaired`` (it was damaged), ``re-hashed``, ``not read
             again``, or ``sent again`` to a node.
     """
@@ -110,9 +111,9 @@ def publish(
     profile: str = DEFAULT_PROFILE,
     progress: Progress | None = None,
 ) -> Published:
-    """Copy to a published store: the manifests of a record and of its ancestors, the record's content, and for a run
-    its inputs, outputs, code, lock file and requirements. Only the manifests of ancestors are copied, never their
-    content. Of what is only in a batch the proof is copied, too: key, Merkle path and batch.
+    """Copy to a published store: the manifests of a record and of its ancestors, the record's content, its group's
+    description, and for a run its inputs, outputs, code, lock file and requirements. Only the manifests of ancestors
+    are copied, never their content. Of what is only in a batch the proof is copied, too: key, Merkle path and batch.
 
     Args:
         to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
@@ -170,7 +171,7 @@ def publish(
     for holder in holders_of(lab.domain, [record]):
         if (identities := lab.home.path / file_name(holder)).is_file():
             proofs[file_name(holder)] = lab.store.put_bytes(read_limited(identities, LIMIT, "a file of identities"))
-    needed += [("proof", name, digest) for name, digest in proofs.items()]
+    needed += [*_group(lab, record), *(("proof", name, digest) for name, digest in proofs.items())]
     away = {it[2]: address for it in needed if not lab.store.has(it[2]) and (address := lab.hashes.address_of(it[2]))}
     left_out += [f"the data {digest}, of which no copy is kept: {address} has them" for digest, address in away.items()]
     needed = [it for it in needed if it[2] not in away]
@@ -372,6 +373,13 @@ def _subject(store: Store, record: RecordView, what: str) -> Iterator[tuple[str,
 def _listed(store: Store, listing: str, what: str) -> Iterator[tuple[str, str, str]]:
     for name, digest in parse_listing(store.get_bytes(listing, LISTING_LIMIT)):
         yield what, name, digest
+
+
+def _group(lab: Lab, record: RecordView) -> Iterator[tuple[str, str, str]]:
+    # a node that has forgotten the group's events takes away nothing else
+    with suppress(ChainUnavailable):
+        if profile := known_profile(lab, record.group):
+            yield "group", str(record.group), profile
 
 
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:

@@ -91,3 +91,12 @@ def test_a_published_folder_has_no_file_that_an_ancestor_names(story: Story, tmp
     done = publish(story.lab, story.own, tmp_path / "published")
     assert any(story.foreign in it for it in done.left_out)
     assert all(file.read_bytes() != PRIVATE for file in (tmp_path / "published").rglob("*") if file.is_file())
+
+
+def test_a_published_folder_describes_its_group(story: Story, tmp_path: Path) -> None:
+    """A stranger's group is described by the digest of the private file."""
+    [group] = [it for it in publish(story.lab, story.own, tmp_path / "published").objects if it.what == "group"]
+    assert group.sha256 == groups.known_profile(story.lab, story.lab.group())
+    assert b'"type":"urn:blockchaintracer:group:v1"' in story.lab.store.get_bytes(group.sha256)
+    assert groups.describe_group(story.lab, story.lab.registry.last_group())["manifest"] == story.private
+    assert groups.known_profile(story.lab, story.lab.registry.last_group()) is None

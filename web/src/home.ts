@@ -7,6 +7,7 @@ import type { Around, Edge, Entry } from "./around.ts";
 import { code, date, h, short, table } from "./dom.ts";
 import type { PublishedCopies } from "./given.ts";
 import { answer } from "./nodes.ts";
+import { profilesOf } from "./people.ts";
 import { fromLink } from "./question.ts";
 import { T, kindWord } from "./texts.ts";
 
@@ -17,6 +18,7 @@ const MOST_HOMES = 20;
 /** Records of a folder that are read before they are shown, to be sorted by their names. */
 const MOST_SORTED = 1000;
 const MOST_TOLD = 401;
+const MOST_PROFILE = 1 << 16;
 
 /** A record in a list. What is undefined is not known. */
 interface Listed {
@@ -39,7 +41,7 @@ export interface Home {
   word: string;
   /** How many records there are, if that is known. */
   count?: number;
-  groups: { group: number; name?: string | undefined; records?: number }[];
+  groups: { group: number; name?: string | undefined; about?: string | undefined; records?: number }[];
   find(words: string, after: string | undefined): Promise<{ records: Listed[]; next: string | undefined }>;
 }
 
@@ -75,7 +77,7 @@ export function homeSection(home: Home, look: (id: string) => void, attempt: (wo
     h("dl", {}, h("dt", {}, T.registry), h("dd", {}, code(home.registry)), h("dt", {}, T.chain), h("dd", {}, home.chain), h("dt", {}, T.toldBy), h("dd", {}, home.by)),
     h("p", { class: "unknown" }, home.word),
     home.groups.length > 0 && h("h3", {}, T.groupsTitle),
-    home.groups.length > 0 && table(T.groupsTitle, T.groupHeads, home.groups.slice(0, MOST_SHOWN).map(({ group, name, records }) => [T.groupNumber(group), name ?? "–", records === undefined ? "–" : String(records)])),
+    home.groups.length > 0 && table(T.groupsTitle, T.groupHeads, home.groups.slice(0, MOST_SHOWN).map(({ group, name, about, records }) => [T.groupNumber(group), [name ?? "–", about && h("div", { class: "dim" }, about)], records === undefined ? "–" : String(records)])),
     home.groups.length > MOST_SHOWN && h("p", { class: "dim" }, T.moreGroups(home.groups.length - MOST_SHOWN)),
     h("h3", {}, T.latest),
     h("form", { submit, role: "search" }, h("label", { for: "words" }, T.search), words, h("div", { class: "row" }, h("button", { type: "submit" }, T.find))),
@@ -130,6 +132,9 @@ export async function ofNode(registry: Registry, chain: string, copies: Publishe
   if (String(domain.chainId) !== chain) throw new InputError(T.otherChain(by, String(domain.chainId), chain));
   const { keys, isWhole } = await recorded(registry);
   keys.reverse();
+  const numbers = counted(keys);
+  const profiles = await profilesOf(numbers.map(({ group }) => group), registry, async (digest) => (await copies?.read(digest, MOST_PROFILE)) ?? null);
+  const groups = numbers.map((it) => ({ ...it, ...profiles.get(it.group) }));
   const at: At = (place) => entry(recordId(domain, keys[place]!), keys[place]!, copies);
   const find: Home["find"] = async (words, after) => {
     const page = await listed(keys.length, at, words, after);
@@ -140,7 +145,7 @@ export async function ofNode(registry: Registry, chain: string, copies: Publishe
     });
     return { ...page, records: found };
   };
-  return { by, chain, registry: registry.address, word: isWhole ? T.nodeWord : T.nodePart, count: keys.length, groups: counted(keys), find };
+  return { by, chain, registry: registry.address, word: isWhole ? T.nodeWord : T.nodePart, count: keys.length, groups, find };
 }
 
 /** The list that was published beside this page, `records.html`. It is read as data: nothing of it runs or loads. */

@@ -17,7 +17,7 @@ import type { Home } from "./home.ts";
 import { lineage } from "./lineage.ts";
 import { metricsSection } from "./metrics.ts";
 import { allow, beside, client, nodeUrl, NodeProblem } from "./nodes.ts";
-import { confirmed, groupNames, namesOf, pagesIn, saved } from "./people.ts";
+import { confirmed, profilesOf, namesOf, pagesIn, saved } from "./people.ts";
 import type { Ask } from "./people.ts";
 import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
@@ -420,16 +420,16 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
     const read = async (digest: string): Promise<Uint8Array | null> => {
       const file = digests.find(({ sha256, file }) => sha256 === digest && file.size <= MOST_DESCRIPTION)?.file;
       const data = file ? new Uint8Array(await file.arrayBuffer()) : ((await copies?.read(digest, MOST_DESCRIPTION)) ?? null);
-      return data && bytesToHex(sha256(data)) === digest ? data : null;
+      return data;
     };
-    const called = registry && (await groupNames(roots.map(({ key }) => key.group), registry, read));
+    const called = registry && (await profilesOf(roots.map(({ key }) => key.group), registry, read));
     for (const { record, plain, identities, kept: evidence, isWordOfFile } of its.slice(0, MOST_ROOTS)) {
       const verdicts = await verdictsOf(record, registry);
       if (registry) plain.others.replaceChildren(...h("div", {}, othersWords(record, verdicts, near)).childNodes);
       const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry, copies);
       plain.who.replaceChildren(...h("div", {}, people(names, askOther)).childNodes);
-      const name = called?.get(record.key.group);
-      plain.group.replaceChildren(h("p", { class: "dim" }, name === undefined ? T.groupUnnamed : T.groupCalled(name)));
+      const profile = called?.get(record.key.group);
+      plain.group.replaceChildren(...h("div", {}, h("p", { class: "dim" }, profile ? T.groupCalled(profile.name) : T.groupUnnamed), profile?.about && h("p", { class: "dim" }, T.groupAbout(profile.about))).childNodes);
       const line = timeLine(record, await moments(record, near, verdicts), by, evidence, isWordOfFile);
       const { group, author } = record.key;
       const made = registry && (await seals(registry, group, author));

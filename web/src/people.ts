@@ -2,6 +2,8 @@
 import { checkIdentityClaim, confirmIdentity, identityTitle, InputError, namesClaim, NotSigned, readIdentities, verifyClaim } from "@blockchaintracer/sdk";
 import type { Copies, Domain, Hex, IdentityClaim, IdentityEntry, Json, JsonObject, Registry } from "@blockchaintracer/sdk";
 import { kinds, labRegistryAbi, relations } from "@blockchaintracer/contracts";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
 import { quietly } from "./around.ts";
 import { date } from "./dom.ts";
@@ -10,6 +12,7 @@ import type { Shown } from "./view.ts";
 
 const MOST_FILES = 20;
 const MOST_PAGES = 50;
+const MOST_GROUPS = 200;
 /** The ways to ask another side, of which a page that a group kept is judged here, too. */
 const WAYS: Record<string, string> = { orcid: "orcid", domain: "well-known", github: "github" };
 const topicOf = (eventName: "GroupCreated" | "GroupDescribed"): Hex => encodeEventTopics({ abi: labRegistryAbi, eventName } as never)[0]! as Hex;
@@ -155,19 +158,27 @@ export function saved(files: readonly File[]): typeof fetch {
   };
 }
 
+/** What the owner of a group calls it, and says of it. */
+export interface Profile {
+  name: string;
+  about: string | undefined;
+}
+
 /** Find what the owners of groups call them: by the description whose SHA-256 is on the chain, if its bytes are here. */
-export async function groupNames(groups: readonly number[], registry: Registry, read: (sha256: string) => Promise<Uint8Array | null>): Promise<Map<number, string>> {
-  const names = new Map<number, string>();
-  const numbers = [...new Set(groups)].map((group): Hex => `0x${group.toString(16).padStart(64, "0")}`);
+export async function profilesOf(groups: readonly number[], registry: Registry, read: (sha256: string) => Promise<Uint8Array | null>): Promise<Map<number, Profile>> {
+  const profiles = new Map<number, Profile>();
+  const numbers = [...new Set(groups)].slice(0, MOST_GROUPS).map((group): Hex => `0x${group.toString(16).padStart(64, "0")}`);
   const logs = await registry.chain.logs(registry.address, [[topicOf("GroupCreated"), topicOf("GroupDescribed")], numbers]).catch(() => []);
   for (const log of logs.sort((a, b) => a.block - b.block || a.index - b.index)) {
     const said = quietly(() => decodeEventLog({ abi: labRegistryAbi, topics: log.topics as [Hex], data: log.data })) as { args: { group: number; manifest: Hex } } | undefined;
     if (!said) continue;
     const { group, manifest } = said.args;
-    names.delete(group);
+    profiles.delete(group);
     const data = await read(manifest.slice(2));
-    const profile = data && (quietly(() => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data))) as { type?: unknown; name?: unknown } | null | undefined);
-    if (profile?.type === "urn:blockchaintracer:group:v1" && typeof profile.name === "string") names.set(group, profile.name.slice(0, 100));
+    const profile = data && bytesToHex(sha256(data)) === manifest.slice(2) && (quietly(() => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(data))) as Record<string, unknown> | null | undefined);
+    if (!profile || profile["type"] !== "urn:blockchaintracer:group:v1" || typeof profile["name"] !== "string") continue;
+    const about = profile["description"];
+    profiles.set(group, { name: profile["name"].slice(0, 100), about: typeof about === "string" ? about.slice(0, 500) : undefined });
   }
-  return names;
+  return profiles;
 }

@@ -113,6 +113,7 @@ export const T = {
   forGroup: "For which group",
   group: (number: number) => `group ${number} of the registry`,
   groupCalled: (name: string) => `Its owner calls it “${name}”. Any group can take any name.`,
+  groupAbout: (about: string) => `Its owner says of it: “${about}”`,
   groupUnnamed: "Its name is unknown here: drop its description, or take it from a source that you trust.",
   wasRetracted: "Was it retracted?",
   retraction: {

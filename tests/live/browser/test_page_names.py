@@ -23,13 +23,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance
 from blockchaintracer.core.record import Domain, Kind, Link, Relation, Verdict, checksummed
-from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.identity.confirm import keep_claim, statement_of
 from blockchaintracer.extras.identity.holders import CHECKED
 from blockchaintracer.extras.identity.identity_claims import claim, holder_of
 from blockchaintracer.extras.search import Index
 from blockchaintracer.lab.attest import attest, retract
-from blockchaintracer.lab.groups import create_group, store_profile
+from blockchaintracer.lab.groups import create_group
 from blockchaintracer.lab.kept_identities import IdentityRecord, holder_name, keep
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -150,7 +149,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
         for name in ("Ada's lab", "Bob's lab", "Eve's lab"):
             signer = owner if not labs else KeptSigner(name)
             labs.append(Lab(Home(folder / name), rpc=FULL, registry_address=made.registry, signer_given=signer))
-            create_group(labs[-1], name)
+            create_group(labs[-1], name, description=f"All of {name}.")
         lab, *others = labs
         made.ids["first"] = run(lab, 1, 0.5)
         for number, (other, loss) in enumerate(zip(others, (0.52, 0.9), strict=True), 2):
@@ -176,10 +175,6 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
         publish(lab, made.ids["first"], made.published)
         publish(others[0], made.ids["again 2"], made.published)
         publish(twin, made.ids["twin"], made.published)
-        profile = store_profile(lab, "Ada's lab", None)
-        path = made.published / object_name(profile)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(lab.store.get_bytes(profile))
         with Index(made.index) as index:
             index.sync(lab.registry, lab.store)
     return made
@@ -227,6 +222,7 @@ def visits(people: People, nodes: Nodes, tmp_path_factory: pytest.TempPathFactor
             "node": by_node,
             "server": {"fields": chosen | {"node": nodes.url("pruned"), "server": server}, "expects": "By the word of"},
             "asked": {**by_node, "fields": by_node["fields"] | {"pages": True}, "then": named},
+            "home": {**by_node, "paste": "", "expects": "Latest records"},
             "locked": {**by_node, "then": [tells]},
             "denied": {**by_node, "then": [denies]},
             "no node": {
@@ -301,6 +297,14 @@ def test_a_withdrawn_claim_does_not_count(text: str) -> None:
 
 def test_a_group_is_called_what_its_owner_calls_it(text: str) -> None:
     assert "Its owner calls it “Ada's lab”. Any group can take any name." in text
+
+
+def test_what_a_group_says_of_itself_is_published(seen: dict[str, str]) -> None:
+    assert "Its owner says of it: “All of Ada's lab.”" in seen["node"]
+    groups = seen["home"].split("Groups")[-1].split("Latest records", maxsplit=1)[0]
+    assert "group 1\tAda's lab\nAll of Ada's lab.\n\t" in groups
+    assert "group 2\tBob's lab\n" in groups
+    assert "Eve's" not in seen["home"]
 
 
 def test_how_closely_each_group_reproduced_it(text: str) -> None:
