@@ -19,9 +19,18 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.fetch import FetchError, fetch
 from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, _Bundle, read_bundle
+from blockchaintracer.core.verify.content_checks import _check_copies
+from blockchaintracer.core.verify.copies import FolderCopies, object_name
+from blockchaintracer.extras.archive import registry_archive
 from blockchaintracer.extras.archive.form import EVENTS
-from blockchaintracer.extras.archive.offline import _Offline
+from blockchaintracer.extras.archive.offline import TrustedBlocks, _Offline
+from blockchaintracer.extras.archive.reader import ArchiveRefused
+from blockchaintracer.extras.archive.writer import write_archive
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from tests.findings.test_hostile_archives import contents
 
 MANY = 3_000
 WRONG: dict[str, Any] = {
@@ -69,14 +78,36 @@ def test_events_without_an_end_of_line_are_not_read_as_one(tmp_path: Path) -> No
     (tmp_path / EVENTS).touch()
     os.truncate(tmp_path / EVENTS, 1 << 26)
     reader = _Offline.__new__(_Offline)
-    reader._sources, reader._file = [str(tmp_path)], SimpleNamespace(id="0x" + "11" * 32)  # type: ignore[assignment]
+    file = SimpleNamespace(id="0x" + "11" * 32, receipts=())
+    reader._sources, reader._file = [str(tmp_path)], file  # type: ignore[assignment]
     tracemalloc.start()
     try:
-        [check] = reader._retraction()
+        check = reader._retraction(TrustedBlocks(1, Trust(chain_id=1)))
         assert tracemalloc.get_traced_memory()[1] < 1 << 24
     finally:
         tracemalloc.stop()
     assert str(check.verdict) == "unknown"
+
+
+@pytest.mark.fast
+def test_a_copy_without_end_is_not_hashed_to_it(tmp_path: Path) -> None:
+    digest = "11" * 32
+    (tmp_path / object_name(digest)).parent.mkdir(parents=True)
+    (tmp_path / object_name(digest)).touch()
+    os.truncate(tmp_path / object_name(digest), 1 << 40)
+    for size in (0, 7):
+        [check] = _check_copies(FolderCopies([tmp_path]), "it", digest, size)
+        assert str(check.verdict) == "fail"
+        assert "bytes allowed" in check.detail
+
+
+@pytest.mark.fast
+def test_events_of_a_whole_disk_are_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "it.tar").open("wb") as out:
+        write_archive(out, contents())
+    monkeypatch.setattr(registry_archive, "_EVENTS_LIMIT", 8)
+    with pytest.raises(ArchiveRefused, match="expected at most 8 bytes"):
+        registry_archive.import_registry(Lab(Home(tmp_path / "home")), tmp_path / "it.tar", offline=True)
 
 
 @pytest.mark.node

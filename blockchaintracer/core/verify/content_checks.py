@@ -33,7 +33,7 @@ from blockchaintracer.core.record import RecordKey, SubjectType, label
 from blockchaintracer.core.verify.copies import Copies, Copy, Damaged, compare_files
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
-_NAMED = 20
+_NAMED, _MORE = 20, 1 << 30
 _BY_SALT = "who has the salt and the content can open it"
 
 
@@ -117,7 +117,8 @@ def _check_copies(
     copies: Copies, name: str, sha256: str, size: int | None = None, cid: str | None = None, profile: str | None = None
 ) -> Iterator[Check]:
     """Hash a file again by its digest, and compare what else its manifest says of it."""
-    with copies.find_copy(sha256, cid_profile=profile) as copy:
+    # a stranger's copy can be without end
+    with copies.find_copy(sha256, limit=None if size is None else size + _MORE, cid_profile=profile) as copy:
         if copy.digest is None:
             yield from without_copy(name, sha256, copy)
             return
@@ -220,12 +221,8 @@ def without_copy(name: str, digest: str, copy: Copy) -> Iterator[Check]:
     elif not copy.damaged:
         yield Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
     for bad in copy.damaged if not copy.unavailable else ():
-        values = {
-            "expected": digest,
-            "actual": bad.sha256,
-            "where": bad.where,
-            "differences": asdict(bad.differences) if bad.differences else None,
-        }
+        differences = asdict(bad.differences) if bad.differences else None
+        values = {"expected": digest, "actual": bad.sha256, "where": bad.where, "differences": differences}
         yield Check(name, Outcome.FAIL, f"expected the SHA-256 {digest}: {bad}", values)
 
 

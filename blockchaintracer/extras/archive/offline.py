@@ -59,7 +59,7 @@ class OfflineReport(Report):
             return Conclusion.NOT_VERIFIED
         if not self.records:
             return Conclusion.UNAVAILABLE
-        is_open = any(check.name in _NEEDED for check in self.unknown)
+        is_open = any(check.name in _NEEDED or check.values.get("told") for check in self.unknown)
         return Conclusion.CONSISTENT if is_open else Conclusion.VERIFIED
 
 
@@ -247,7 +247,7 @@ class _Offline:
         if manifest is not None:
             checks += [*check_artifacts(self._copies, manifest), *check_private(manifest)]
             record = replace(record, name=name_of(manifest))
-        checks += self._retraction()
+        checks.append(self._retraction(blocks))
         return record, [replace(check, record=file.id) for check in checks]
 
     def _registry(self) -> Check:
@@ -275,8 +275,20 @@ class _Offline:
         how = "sent it, recovered from its signature" if is_own else "is named; who sent it is unknown"
         yield Check("author", Outcome.PASS if is_own else Outcome.UNKNOWN, f"{author} {how}")
 
-    def _retraction(self) -> Iterator[Check]:
-        """What the events of an archive say against the record: they can't speak for it."""
+    def _retraction(self, blocks: TrustedBlocks) -> Check:
+        """Say what is known of a retraction: a receipt in a block that stands shows it, and anybody can write an event
+        into an archive."""
+        for inclusion in self._file.receipts:
+            header = read_header(from_hex(inclusion.header))
+            if blocks.check(header).verdict is not Outcome.PASS:
+                continue
+            for log in inclusion.receipt().logs:
+                with suppress(ValueError, BlockchainTracerError):
+                    event = interface().event(log) if log.address == self._file.registry else None
+                    if event and event.name == "Retracted" and to_hex(event.args["id"]) == self._file.id:
+                        return Check(
+                            "retraction", Outcome.FAIL, f"block {header.number} has the event that retracted it"
+                        )
         topic = interface().filter("Retracted", {"id": from_hex(self._file.id)})
         words = [word.encode() for word in topic if isinstance(word, str)]
         for source in self._sources:
@@ -286,11 +298,10 @@ class _Offline:
                     # the line of a retraction is short, and one of a stranger may be as long as the disk
                     lines = iter(lambda file=file: file.readline(_LINE), b"")  # type: ignore[misc]
                     if any(all(word in line for word in words) for line in lines):
-                        detail = f"the archive {source} has the event by which it was retracted"
-                        yield Check("retraction", Outcome.FAIL, detail)
-                        return
+                        detail = f"the archive {source} says that it was retracted, and no receipt shows it: ask a node"
+                        return Check("retraction", Outcome.UNKNOWN, detail, {"told": source})
         detail = "no event here tells of one; whether it was retracted later no node was asked"
-        yield Check("retraction", Outcome.UNKNOWN, detail)
+        return Check("retraction", Outcome.UNKNOWN, detail)
 
 
 def _head(sources: Sequence[str]) -> Head | None:

@@ -70,6 +70,8 @@ Progress = Callable[[int], None]
 _DECODED = (*INDEXED, "Sealed", "Anchored", "LeavesAnchored", "ForeignAttested")
 _SPAN = 10_000
 _EVIDENCE_LIMIT = 256 << 20
+_EVENTS_LIMIT = 1 << 30
+"""Bytes of events, and of blocks: they are read into memory. An event takes 400 to 1,000."""
 
 
 @dataclass(frozen=True)
@@ -277,9 +279,9 @@ def import_registry(
     with Archive.open(file, limit, progress) as archive:
         head = archive.head
         with refusing(EVENTS):
-            events = parse_events(archive.read(EVENTS))
+            events = parse_events(archive.read(EVENTS, _EVENTS_LIMIT))
         with refusing(BLOCKS):
-            blocks = parse_blocks(archive.read(BLOCKS))
+            blocks = parse_blocks(archive.read(BLOCKS, _EVENTS_LIMIT))
         logs = _checked_logs(head, events, blocks)
         told = _transactions(logs), {block.hash for block in blocks}
         files = [_checked_file(archive, name, *told) for name in archive.proofs]
