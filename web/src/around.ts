@@ -61,6 +61,14 @@ export async function recorded(registry: Registry): Promise<{ keys: RecordKey[];
   return { keys: logs.flatMap((log) => (log.topics[0] === RECORDED && keyIn(log)) || []), isWhole };
 }
 
+/** The records that a transaction wrote, by the word of a node: of each the state is asked afterwards. */
+export async function writtenBy(registry: Registry, transaction: string): Promise<Hex[]> {
+  const receipt = (await registry.chain.ask("eth_getTransactionReceipt", [transaction])) as { logs?: unknown } | null;
+  const logs = (Array.isArray(receipt?.logs) ? receipt.logs : []) as ({ address?: unknown; topics?: unknown } | null)[];
+  const ids = logs.flatMap((log) => (Array.isArray(log?.topics) && String(log.address).toLowerCase() === registry.address && log.topics[0] === RECORDED ? [String(log.topics[1])] : []));
+  return ids.filter((id): id is Hex => /^0x[0-9a-f]{64}$/.test(id));
+}
+
 /** Find what is near these records, the nearest first. Nothing that the registry does not store is among it. */
 export async function around(roots: readonly Shown[], { domain, copies, registry }: Sources): Promise<Around> {
   const keys = new Map<Hex, RecordKey>(roots.map(({ id, key }) => [id as Hex, key]));

@@ -5,7 +5,7 @@ import type { BundleReport, Check, Domain, Json, Report, Trust } from "@blockcha
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import "./style.css";
-import { around, moments, quietly, seals, verdictsOf } from "./around.ts";
+import { around, moments, quietly, seals, verdictsOf, writtenBy } from "./around.ts";
 import type { Sources } from "./around.ts";
 import { badge } from "./badge.ts";
 import { bytes, date, h, short, visible } from "./dom.ts";
@@ -284,6 +284,8 @@ function drawHomes(found: readonly Home[]): void {
   status.replaceChildren();
   if (!found.length && !homes.hasChildNodes()) return;
   homes.replaceChildren(...found.map((home) => homeSection(home, (id) => look(id, home), attempt)));
+  // where nothing was asked of a record, the list is the answer
+  if (!result.hasChildNodes()) result.after(homes);
   homes.scrollIntoView({ block: "start" });
 }
 
@@ -356,8 +358,11 @@ async function show(): Promise<void> {
     ...(all.length ? [evidence(all)] : []),
   );
   if (asked !== question) changed();
-  if (parts.every((part) => part.isDecided)) more.after(form);
-  else more.before(form);
+  if (parts.every((part) => part.isDecided)) more.after(form, homes);
+  else {
+    more.before(form);
+    more.after(homes);
+  }
   void attempt(() => surroundings(parts.flatMap((part) => part.records ?? []), round));
   result.focus({ preventScroll: true });
   result.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
@@ -502,19 +507,30 @@ async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Judged |
     const lines = [...folders.map((it) => [it.sha256, folderName(it)] as const), ...loose.map((it) => [it.sha256, it.path] as const)].slice(0, MOST_LINES);
     return { head: h("section", {}, h("p", {}, h("strong", {}, T.lookup.needChain)), lines.map(([digest, name]) => h("p", { class: "hash" }, `${digest}  ${name}`))) };
   }
-  let target = question.id;
+  let [target, name] = [question.id, ""];
   const said: Said[] = [];
   for (const url of urls) {
     status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
-    const ask = (digest: string): Promise<Report> => verify(digest, { client: new Chain(client(url)), trust, ...(copies && { copies }) });
+    const chain = new Chain(client(url));
+    const ask = (digest: string): Promise<Report> => verify(digest, { client: chain, trust, ...(copies && { copies }) });
     let report = target ? await ask(target) : undefined;
+    if (report?.records.length === 0 && /^0x[0-9a-f]{64}$/i.test(question.id)) {
+      const written = await writtenBy(openRegistry(chain, trust.registry), question.id);
+      if (written.length > 1) return { head: writtenList(written) };
+      if (written[0]) [report, name] = [await ask(written[0]), T.wrote(question.id, written[0])];
+    }
     // what was dropped is asked as it is, and a folder also without the proofs and copies in it
     const candidates = folders.length ? folders.filter(({ path }) => path === folders[0]!.path) : loose;
     if (!target) for (const { sha256 } of candidates) if (!report?.records.length) [report, target] = [await ask(sha256), sha256];
     said.push(ofReport(report!, nameOf(url)));
   }
-  return { said, name: target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [], identities: [], isWordOfFile: false } };
+  return { said, name: name || target, place: { domain: { chainId: trust.chainId, registry: trust.registry.toLowerCase() }, node: urls[0], kept: [], identities: [], isWordOfFile: false } };
 }
+
+/** The records that a transaction wrote, to be looked up. */
+const writtenList = (ids: readonly string[]): HTMLElement =>
+  h("section", { "aria-label": T.wroteMany(ids.length) }, h("h2", {}, T.wroteMany(ids.length)),
+    h("ul", { class: "plain" }, ids.slice(0, MOST_LINES).map((id) => h("li", {}, h("button", { type: "button", class: "link hash", click: () => look(id) }, id)))));
 
 /** Whether the blocks of a proof stand, or today's state where a node has forgotten them, and its registry is a trusted one. */
 function stands(checks: readonly Check[]): boolean {

@@ -129,8 +129,11 @@ export function people(names: readonly Name[], ask: Ask): Child[] {
     const word = h("span", { class: counts ? "affected" : "retracted" }, state);
     return h("li", {}, h("strong", {}, title), ", ", word, details.map((it) => h("div", { class: "dim" }, it)), asks && otherSide(asks, word, ask));
   });
-  return [h("ul", { class: "plain" }, claims), names.some(({ counts }) => counts) && h("p", { class: "dim" }, T.claim.more)];
+  const isLocked = names.some(({ asks }) => asks && !canAsk(asks));
+  return [h("ul", { class: "plain" }, claims), isLocked && h("p", { class: "dim" }, T.claim.locked), names.some(({ counts }) => counts) && h("p", { class: "dim" }, T.claim.more)];
 }
+
+const canAsk = ({ pages }: OtherSide): boolean => pages.every((page) => isAllowed(new URL(page)));
 
 /** What asks the other side of a claim, and puts its answer into `word`. */
 function otherSide(side: OtherSide, word: HTMLElement, ask: Ask): Child {
@@ -150,7 +153,7 @@ function otherSide(side: OtherSide, word: HTMLElement, ask: Ask): Child {
     "div",
     { class: "noprint" },
     answer,
-    pages.every(isAllowed) ? [h("div", { class: "row" }, button), h("div", { class: "note" }, T.claim.asks([...new Set(pages.map(({ host }) => host))].join(", ")))] : h("div", { class: "note" }, T.claim.locked),
+    canAsk(side) && [h("div", { class: "row" }, button), h("div", { class: "note" }, T.claim.asks([...new Set(pages.map(({ host }) => host))].join(", ")))],
     h("details", {}, h("summary", {}, T.claim.yourself), h("p", { class: "dim" }, T.claim.yourselfMore),
       pages.map(({ href }) => h("p", {}, h("a", { href, target: "_blank", rel: "noopener noreferrer" }, href))),
       h("div", { class: "row" }, h("label", { class: "button" }, T.claim.chooseSaved, field))),

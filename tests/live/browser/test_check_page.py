@@ -246,7 +246,15 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
         found = life.node.answer(method, params)
         return found.replace(f"{retracted_at:064x}", "0" * 64) if method == "eth_call" else found
 
-    nodes.answers |= {"silent": refuses, "forgiving": forgives}
+    def writes_two(method: str, params: list[Any]) -> Any:
+        """A simulator of a node with a transaction that wrote two records, as `recordMany` does."""
+        found = life.node.answer(method, params)
+        if method == "eth_getTransactionReceipt":
+            [log] = found["logs"]
+            found = found | {"logs": [log, log | {"topics": [log["topics"][0], life.ids["model"], *log["topics"][2:]]}]}
+        return found
+
+    nodes.answers |= {"silent": refuses, "forgiving": forgives, "many": writes_two}
 
     def asks(target: str, *names: str) -> dict[str, Any]:
         chosen = {"network": "other", "chain": chain, "registry": registry, "node": nodes.url(names[0])}
@@ -270,6 +278,8 @@ def seen(life: Life, nodes: Nodes, server: str, tmp_path_factory: pytest.TempPat
                    "fields": {"network": "1", "node": nodes.url("silent")}},
         "large": {"files": ["large.bin"], "expects": OF_ZEROS},
         "by a node": asks(life.ids["data"], "full"),
+        "by its transaction": asks(life.transactions["data"], "full"),
+        "by a transaction of many": {**asks(life.transactions["data"], "many"), "expects": "This transaction wrote"},
         "by its file": {k: v for k, v in asks("", "full").items() if k != "paste"} | {"files": [str(data)]},
         "retracted by a node": {**asks(life.ids["wrong"], "full"), "expects": "Its life"},
         "rests on it": asks(life.ids["child"], "full"),
@@ -331,6 +341,8 @@ def test_each_case_is_called_what_it_is(seen: dict[str, Seen]) -> None:
         "large": "nothing",
         "by a node": "Verified",
         "by its file": "Verified",
+        "by its transaction": "Verified",
+        "by a transaction of many": "nothing",
         "retracted by a node": "Not verified",
         "rests on it": "Not verified",
         "two nodes": "Verified",
@@ -371,6 +383,15 @@ def test_an_earliest_time_is_the_word_of_its_author(seen: dict[str, Seen]) -> No
     assert "between" not in seen["early"].text.split("In plain words")[1].split("What it came from")[0]
 
 
+def test_a_transaction_leads_to_what_it_wrote(seen: dict[str, Seen], life: Life) -> None:
+    transaction = life.transactions["data"]
+    assert f"Transaction {transaction} wrote record {life.ids['data']}" in seen["by its transaction"].text
+    many = seen["by a transaction of many"].text
+    assert "This transaction wrote 2 records: choose one" in many
+    assert life.ids["data"] in many
+    assert life.ids["model"] in many
+
+
 def test_a_file_is_not_believed_before_its_blocks_stand(seen: dict[str, Seen]) -> None:
     word = "It is the word of whoever made it"
     assert {name for name in ("good", "another file", "silent", "trusted", "by a node") if word in seen[name].text} == {
@@ -390,7 +411,7 @@ def test_nothing_is_asked_that_nobody_wanted(seen: dict[str, Seen], nodes: Nodes
     for name, it in seen.items():
         wanted = name in ("by a node", "by its file", "retracted by a node", "rests on it", "two nodes", "one forgives")
         wanted = wanted or name in ("lineage", "stands on a mistake", "sealed", "registry", "server", "beside", "kept")
-        wanted = wanted or name.startswith("pruned") or name in ("a link, pressed", "silent")
+        wanted = wanted or name.startswith(("pruned", "by ")) or name in ("a link, pressed", "silent")
         assert bool(it.asked) == wanted, name
         assert all(address.startswith((nodes.url(""), server)) for address in it.asked)
 
