@@ -163,8 +163,13 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
   };
 }
 
-/** The JSON in a file that was read before; nothing if it has changed since. */
-const valueOf = (file: File): Promise<Json> => file.text().then((text) => JSON.parse(text) as Json).catch(() => null);
+const values = new WeakMap<File, Promise<Json>>();
+/** The JSON in a file that was read before; nothing if it has changed since. The same value each time: the SDK reads it once. */
+function valueOf(file: File): Promise<Json> {
+  const value = values.get(file) ?? file.text().then((text) => JSON.parse(text) as Json).catch(() => null);
+  values.set(file, value);
+  return value;
+}
 
 function keyOf(value: Record<string, unknown>): Omit<PublishedKey, "file"> {
   const [chainId, registry, key] = [String(value["chainId"]), String(value["registry"]).toLowerCase(), readKey(value["key"])];

@@ -119,7 +119,7 @@ async function sentBy(chain: Chain, transaction: Hex, receipts: readonly Inclusi
   }
 }
 
-async function storedBy(registry: Registry, domain: Domain, key: RecordKey, place: Log, { sender, to, data, how }: Sent): Promise<Told & { isBySignature?: boolean }> {
+async function storedBy(registry: Registry, domain: Domain, key: RecordKey, place: Place, { sender, to, data, how }: Sent): Promise<Told & { isBySignature?: boolean }> {
   const { author } = key;
   if (to !== registry.address) return await withinACall(registry.chain, author, place, sender, to);
   const called = callIn(data);
@@ -131,7 +131,7 @@ async function storedBy(registry: Registry, domain: Domain, key: RecordKey, plac
   const [, deadline, signature] = called.args as [unknown, number, Hex];
   const digest = typedDigest(domain, "RecordAuthorization", { record: readKey(key), deadline });
   if (signerOf(digest, fromHex(signature), false) === author) return { ...told("pass", `${author} signed it, and ${sender} relayed the signature`), isBySignature: true };
-  const had = await hadCode(registry.chain, author, place.block);
+  const had = await hadCode(registry.chain, author, place);
   if (had) return told("pass", `the author ${author} is a contract wallet (ERC-1271) that accepted a signature relayed by ${sender}`);
   if (had === undefined) return told("unknown", `the node can't say whether ${author} was a contract wallet then`);
   return told("fail", `expected a signature of ${author}, relayed by ${sender}, got another`);
@@ -149,16 +149,16 @@ export function callIn(data: Uint8Array): { name: string; args: readonly unknown
 }
 
 /** Judge what another contract asked of the registry, whose call is not part of the transaction: only an account with code can. */
-async function withinACall(chain: Chain, author: Hex, place: Log, sender: Hex, through: Hex | null): Promise<Told> {
-  if (await hadCode(chain, author, place.block)) {
+async function withinACall(chain: Chain, author: Hex, place: Place, sender: Hex, through: Hex | null): Promise<Told> {
+  if (await hadCode(chain, author, place)) {
     return told("pass", `the author ${author} is an account with code, which acted in a transaction that ${sender} sent: who its code lets act is for that code to say`);
   }
   return told("unknown", `${sender} sent it through ${through}: what ${author} agreed to is not in the transaction's own data`);
 }
 
-/** Whether an account had code in a block; undefined if the node has forgotten and it has none now. */
-async function hadCode(chain: Chain, address: Hex, block: number): Promise<boolean | undefined> {
-  const then = await ifAvailable(chain.code(checksummed(address), block));
+/** Whether an account had code in the block of a place; undefined if the node has forgotten and it has none now. */
+async function hadCode(chain: Chain, address: Hex, place: Place): Promise<boolean | undefined> {
+  const then = place.isOnChain ? await ifAvailable(chain.code(checksummed(address), place.block)) : undefined;
   return then ? then.length > 0 : (await chain.code(checksummed(address))).length > 0 || undefined;
 }
 

@@ -24,6 +24,8 @@ export function nodeClient(url: string, options: { limit?: number; timeout?: num
         body: JSON.stringify(question),
         credentials: "omit",
         referrerPolicy: "no-referrer",
+        // the question is for this node, not for where it points: that may be a server of this network
+        redirect: "error",
         signal: AbortSignal.timeout(timeout),
       });
       const value = JSON.parse(await limited(answer, limit)) as Json;

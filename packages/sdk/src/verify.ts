@@ -76,8 +76,11 @@ export interface VerifyOptions {
 const isAbout = (relation: number): boolean => relation >= relations.reproduces && relation <= relations.witnesses;
 const MOST_ANCESTORS = 10_000;
 const IDS_AT_ONCE = 500;
-/** Read of a key file: of the record's own transaction and of its batch's. A node is asked about the block of each. */
+/** Read of a key file: of the record's own transaction and of its batch's. A node is asked about each. */
 const MOST_RECEIPTS = 4;
+/** Receipts of a record, of all its files, and files of the copies about a record or subject. */
+const MOST_OF_RECORD = 16;
+const MOST_FILES = 64;
 /** The flag of a record that was stored from a batch (contracts/types/RecordSlot.sol). */
 const FLAG_BATCHED = 1;
 type Say = (name: string, fits: boolean | undefined, detail: string) => void;
@@ -161,7 +164,9 @@ class Verifier {
   /** What the copies gave, read once; null is what can't be read. */
   readonly #files = new Map<unknown, KeyFile | null>();
   /** What is wrong with what the copies gave of what is looked for. */
-  readonly #problems: string[] = [];
+  readonly #problems = new Set<string>();
+  /** What the copies have more files about than are looked at. */
+  readonly #cutOff = new Set<string>();
   #isOpen = false;
   #history: Promise<boolean> | undefined;
 
@@ -189,7 +194,7 @@ class Verifier {
         this.open("recorded", `the registry stores it, and nothing here has its key: give copies, or ask an archive node`, id);
         return [];
       }
-      const batched = await this.#batched((await this.#given({ id })).filter((file) => file.id === id));
+      const batched = await this.#batched(await this.#given({ id }));
       if (batched.length) return batched;
       if (status.status === "cancelled") {
         const detail = "its author or its group cancelled it: it can never be stored";
@@ -215,7 +220,8 @@ class Verifier {
     if (found.length) {
       const detail = `${counted(found.length, "record")} of ${digest}, all of groups that do not count`;
       this.#checks.push({ name: "group", verdict: "fail", detail });
-    } else if (await this.#isHistoryWhole()) {
+    } else if (this.#cutOff.has(digest)) this.open(name, `${what}, among the first ${MOST_FILES} files of the copies about it`);
+    else if (await this.#isHistoryWhole()) {
       const detail = `${what} (one that is only in a batch is verified by its proof, among the copies, or by its bundle)`;
       this.#checks.push({ name, verdict: "fail", detail });
       this.#tellProblems("fail");
@@ -226,7 +232,7 @@ class Verifier {
   }
 
   #tellProblems(verdict: "fail" | "unknown"): void {
-    this.#checks.push(...this.#problems.map((detail): Check => ({ name: "proof", verdict, detail })));
+    this.#checks.push(...[...this.#problems].map((detail): Check => ({ name: "proof", verdict, detail })));
   }
 
   /** Make the checks of records that are not stored and that are in anchored batches of groups that count. */
@@ -237,7 +243,7 @@ class Verifier {
       if (root === null || (this.#groups.length && !this.#groups.includes(key.group))) continue;
       const batch = await this.#registry.batchOf(key.group, key.author, root);
       if (!batch.anchoredAt) {
-        this.#problems.push(`a proof of record ${id} names the batch ${root}, which is not anchored`);
+        this.#problems.add(`a proof of record ${id} names the batch ${root}, which is not anchored`);
         continue;
       }
       // a batch that was ended says less than one that was not
@@ -307,7 +313,7 @@ class Verifier {
   async #batchOf(key: RecordKey, id: Hex, { recordedAt }: RecordStatus): Promise<{ root: Hex; batch: Batch; isIn: boolean | undefined } | undefined> {
     const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "Materialized", args: { id } }) as Topics;
     const log = await findLog(this.#registry, topics, []);
-    const proven = new Set(this.#filesOf(id).flatMap((file) => file.root ?? []));
+    const proven = this.#rootsOf(id);
     for (const root of log ? [log.topics[2]!] : proven) {
       const batch = await this.#registry.batchOf(key.group, key.author, root);
       if (batch.anchoredAt !== recordedAt) continue;
@@ -322,9 +328,9 @@ class Verifier {
 
   /** Find an anchored batch that holds a record by a proof: it may hold it beside the batch that it was stored from. */
   async #provenBatch(key: RecordKey, id: Hex): Promise<FoundRecord["batch"]> {
-    for (const { root } of this.#filesOf(id)) {
-      const batch = root && (await this.#registry.batchOf(key.group, key.author, root));
-      if (batch && batch.anchoredAt) return { ...batch, root };
+    for (const root of this.#rootsOf(id)) {
+      const batch = await this.#registry.batchOf(key.group, key.author, root);
+      if (batch.anchoredAt) return { ...batch, root };
     }
     return null;
   }
@@ -507,7 +513,7 @@ class Verifier {
   }
 
   async #findKey(id: Hex): Promise<RecordKey | undefined> {
-    const given = (await this.#given({ id })).find((file) => file.id === id);
+    const [given] = await this.#given({ id });
     if (given) return given.key;
     const logs = await this.#logs(encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded", args: { id: [id] } }) as (Hex | null)[]);
     return logs.map(keyIn).find((key) => key && recordId(this.#domain, key) === id);
@@ -518,7 +524,7 @@ class Verifier {
     const [topic] = encodeEventTopics({ abi: labRegistryAbi, eventName: "Recorded" });
     const logs = await this.#logs([topic, null, `0x${subject}`]);
     const fits = (key: RecordKey): boolean => key.subject === subject && (!isFile || key.subjectType === subjectTypes.file);
-    const files = (await this.#given({ subject })).filter(({ key }) => fits(key));
+    const files = await this.#given({ subject }, fits);
     const keys = new Map(files.map(({ id, key }): [Hex, RecordKey] => [id, key]));
     const places = new Map<Hex, Place>();
     for (const log of logs) {
@@ -532,20 +538,25 @@ class Verifier {
   }
 
   /** Key files of this registry, and bare keys as such. Their ids are computed, so it does not matter who gave them. */
-  async #given(what: { id: Hex } | { subject: string }): Promise<KeyFile[]> {
+  async #given(what: { id: Hex } | { subject: string }, fits: (key: RecordKey) => boolean = () => true): Promise<KeyFile[]> {
     const given = (await this.#copies?.keys?.(what)) ?? [];
     const digest = ("id" in what ? what.id : what.subject).replace("0x", "");
-    return given.flatMap((item) => {
+    const files = given.flatMap((item) => {
       let file = this.#files.get(item);
       if (file === undefined) {
         const isFile = typeof item === "object" && item !== null && "type" in item;
         file = quietly(() => (isFile ? readKeyFile(item as Json) : this.#bare(item))) ?? null;
         this.#files.set(item, file);
-        if (!file && JSON.stringify(item)?.includes(digest)) this.#problems.push(`a key file that names ${digest} can't be read`);
+        if (!file && JSON.stringify(item)?.includes(digest)) this.#problems.add(`a key file that names ${digest} can't be read`);
       }
       const isOurs = file?.domain.chainId === this.#domain.chainId && file.domain.registry === this.#domain.registry;
-      return file && isOurs ? [file] : [];
+      return file && isOurs && ("subject" in what || file.id === what.id) && fits(file.key) ? [file] : [];
     });
+    if (files.length > MOST_FILES && !this.#cutOff.has(digest)) {
+      this.#cutOff.add(digest);
+      this.#checks.push({ name: "proof", verdict: "unknown", detail: `the copies have more than ${MOST_FILES} files about ${digest}: the others were not read` });
+    }
+    return files.slice(0, MOST_FILES);
   }
 
   #bare(item: unknown): KeyFile {
@@ -558,8 +569,15 @@ class Verifier {
     return [...this.#files.values()].filter((file): file is KeyFile => file?.id === id);
   }
 
+  /** The roots of batches to which files lead from a record. */
+  #rootsOf(id: Hex): Set<Hex> {
+    return new Set(this.#filesOf(id).slice(0, MOST_FILES).flatMap((file) => file.root ?? []));
+  }
+
   #receipts(id: Hex): Inclusion[] {
-    return this.#filesOf(id).flatMap((file) => file.receipts.slice(0, MOST_RECEIPTS));
+    const all = this.#filesOf(id).flatMap((file) => file.receipts.slice(0, MOST_RECEIPTS));
+    const each = new Map(all.map((it) => [`${it.transaction} ${it.header.hash} ${it.index} ${it.sent !== null}`, it]));
+    return [...each.values()].slice(0, MOST_OF_RECORD);
   }
 
   /** Logs, as far as the node remembers them: none is no proof of anything. */

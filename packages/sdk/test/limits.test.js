@@ -71,3 +71,64 @@ test("RLP of many items", () => {
   assert.equal(decodeRlp(listOf((1 << 20) - 1), 2).length, (1 << 20) - 1);
   assert.throws(() => decodeRlp(listOf(1 << 20), 2), Malformed);
 });
+
+const life = read("../../../conformance/outcomes.json");
+
+/** A node that remembers the state alone and has forgotten all else, and counts what it is asked. */
+async function askedAbout(name, keys) {
+  const item = life.cases.find((it) => it.name === `${name}; the node forgot all but its head (4444)`);
+  const plain = (value) => Buffer.from(sdk.canonical(value)).toString().toLowerCase();
+  const table = new Map(life.nodes[item.node].map((row) => [plain([row.method, row.params]), life.answers[row.answer]]));
+  let count = 0;
+  const client = {
+    async request({ method, params }) {
+      count++;
+      // of batches that the table lacks (three words are asked) none is anchored
+      const isBatch = method === "eth_call" && params[0].data.length === 2 + 2 * (4 + 96);
+      // any other transaction is in another block
+      const elsewhere = method === "eth_getTransactionByHash" && [...table].find(([asked, it]) => asked.includes("eth_gettransactionbyhash") && it.result)[1];
+      const other = isBatch ? { result: `0x${"00".repeat(128)}` } : elsewhere || { error: { message: method } };
+      const { result, error } = table.get(plain([method, params])) ?? other;
+      if (error) throw new Error(error.message);
+      return result;
+    },
+  };
+  const trust = { chainId: BigInt(item.trust.chainId), registry: item.trust.registry };
+  const given = keys(item.target);
+  const copies = { read: async () => null, keys: async () => given };
+  const report = await sdk.verify(item.target, { client, trust, copies });
+  return { count, report };
+}
+
+const NAME = "with a receipt of another transaction";
+const idOf = (file) => sdk.readKeyFile(file).id;
+
+test("many files about one record, and many receipts", async () => {
+  const about = (target) => life.keys.filter((file) => "type" in file && idOf(file) === target);
+  const once = await askedAbout(NAME, about);
+  const many = await askedAbout(NAME, (target) => {
+    const [one] = about(target);
+    return Array.from({ length: 100 }, (_, i) => {
+      const file = structuredClone(one);
+      for (const receipt of file.receipts) Object.assign(receipt, { transaction: `0x${i.toString(16).padStart(64, "0")}`, raw: "" });
+      return file;
+    });
+  });
+  assert.deepEqual([once.report.outcome, many.report.outcome], ["verified", "verified"]);
+  assert.ok(many.count < once.count + 40, `${many.count} questions`);
+  assert.match(many.report.checks.find((it) => it.name === "proof").detail, /more than 64 files/);
+});
+
+test("what is hidden among many files is not said to be missing", async () => {
+  const target = life.cases.find((it) => it.name === "only in a batch; the node remembers all").target;
+  const [proof] = life.keys.filter((file) => "type" in file && idOf(file) === target && file.root);
+  const strangers = Array.from({ length: 100 }, (_, i) => {
+    const step = `0x${i.toString(16).padStart(64, "0")}`;
+    return { ...proof, receipts: undefined, proof: [step], root: sdk.leadsTo(target, [step]) };
+  });
+  const plain = JSON.parse(JSON.stringify(strangers));
+  const { count, report } = await askedAbout("only in a batch", () => [...plain, proof]);
+  assert.equal(report.outcome, "unavailable");
+  assert.deepEqual(report.checks.filter((it) => it.name === "node"), []);
+  assert.ok(count < 200, `${count} questions`);
+});
