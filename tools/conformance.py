@@ -62,6 +62,7 @@ from blockchaintracer.core.record_key_file import KeyFile, Proof
 from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.core.verify.published_proofs import parse_key_file, proof_name
+from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.identity_claims import check_claim
 from blockchaintracer.extras.identity.identity_claims import names as names_of
 from blockchaintracer.extras.identity.other_side import methods
@@ -603,6 +604,69 @@ def pages() -> Iterator[Case]:
             method,
             text.replace(f'"{field}"', f'"{field}": "it", "{field}"', 1),
         )
+    yield from _other_pages(domain, key)
+
+
+def _other_pages(domain: Domain, key: RecordKey) -> Iterator[Case]:
+    """Yield pages of other ways: a DID configuration, the text record of an ENS name, and a record of ROR."""
+    whole = {"scheme": "domain", "identifier": "physics.example.org"}
+    claims = {"": evidence.claim(domain, key, **whole), ", for a group": evidence.claim(domain, key, group=7, **whole)}
+    origin, did = "https://physics.example.org", f"did:pkh:eip155:1:{evidence.AUTHOR}"
+    credential: dict[str, Any] = {
+        "type": ["VerifiableCredential", "DomainLinkageCredential"],
+        "issuer": did,
+        "issuanceDate": "2026-01-01T00:00:00Z",
+        "expirationDate": "2027-01-01T00:00:00.5+01:00",
+        "credentialSubject": {"id": did.upper().replace("DID:PKH:EIP155", "did:pkh:eip155"), "origin": origin},
+    }
+    changes: dict[str, tuple[list[Any], Any]] = {
+        "another kind": (["type"], ["VerifiableCredential"]),
+        "another issuer": (["issuer"], f"{did[:-1]}x"),
+        "another origin": (["credentialSubject", "origin"], "https://example.org"),
+        "another account": (["credentialSubject", "id"], "did:pkh:eip155:1:0x" + "12" * 20),
+        "another chain": (["credentialSubject", "id"], did.replace(":1:", ":5:")),
+        "not yet": (["issuanceDate"], "2026-06-01T00:00:01Z"),
+        "no beginning": (["issuanceDate"], None),
+        "ended": (["expirationDate"], "2026-05-31T23:59:59Z"),
+        "no end": (["expirationDate"], None),
+        "an end without a zone": (["expirationDate"], "2027-01-01T00:00:00"),
+    }
+    at = int(datetime(2026, 6, 1, tzinfo=UTC).timestamp())
+    linked = {"whole": [credential], "beside a JWT": ["a.b.c", credential], "no list": credential}
+    linked |= {name: [edited(credential, path, value)] for name, (path, value) in changes.items()}
+    for about, entry in claims.items():
+        said = check_claim(entry.manifest, entry.key, domain).statement
+        for name, listed in linked.items() if not about else [("whole", [credential])]:
+            yield _page(f"DID, {name}{about}", "domain", said, methods("domain")[1], {"linked_dids": listed}, at)
+    entry = evidence.claim(domain, key, scheme="ens", identifier="lab.eth")
+    said = check_claim(entry.manifest, entry.key, domain).statement
+    page = _other_side("ens", said, [next(iter(names_of(said)))])
+    for name, more in {
+        "for ever": {},
+        "until later": {"expires": "100", "time": "100"},
+        "expired": {"expires": "99", "time": "100"},
+        "without its time": {"expires": "99"},
+        "until no number": {"expires": "soon", "time": "100"},
+    }.items():
+        yield _page(f"ENS, {name}", "ens", said, methods("ens")[0], page | more)
+    of = {"id": "https://ror.org/05dxps055", "status": "active", "domains": ["example.org", 1]}
+    records: dict[str, Any] = {
+        "whole": of,
+        "withdrawn": of | {"status": "withdrawn"},
+        "no domains": of | {"domains": 1},
+    }
+    records |= {
+        "another's": of | {"id": "https://ror.org/02jbv0t02"},
+        "another domain": of | {"domains": ["ample.org"]},
+    }
+    for name, record in records.items():
+        given = {
+            "institution": "https://ror.org/05dxps055",
+            "domain": "physics.example.org",
+            "page": json.dumps(record),
+        }
+        told = ror.names(given["page"].encode(), given["institution"], given["domain"])
+        yield {"name": f"ROR, {name}", **given, "says": told.says}
 
 
 def _other_side(scheme: str, said: Any, texts: list[str], whose: str = "") -> dict[str, Any]:
@@ -613,12 +677,12 @@ def _other_side(scheme: str, said: Any, texts: list[str], whose: str = "") -> di
     return {"path": f"/{who}/person", "researcher-urls": {"researcher-url": sites}, "external-identifiers": None}
 
 
-def _page(name: str, scheme: str, said: Any, method: Any, page: Any) -> Case:
+def _page(name: str, scheme: str, said: Any, method: Any, page: Any, at: int = 0) -> Case:
     text = page if isinstance(page, str) else json.dumps(page)
-    named = method.names(text.encode(), said, 0)
+    named = method.names(text.encode(), said, at)
     about = {"account": said.account, "group": said.group or 0, "scheme": scheme, "identifier": said.identifier}
     whole = {"chainId": "1", "registry": REGISTRY, **about, "claim": f"0x{said.digest()}", "page": text}
-    return {"name": name, **whole, "says": named.says, "by": named.by}
+    return {"name": name, **whole, "method": method.name, "at": at, "says": named.says, "by": named.by}
 
 
 COINBASE = "3ba3edfd7a7b12b27ac72c3e67768f617fc81bc3888a51323a9fb8aa4b1e5e4a"

@@ -23,8 +23,9 @@ from blockchaintracer.core.merkle import MerkleTree, leads_to
 from blockchaintracer.core.record import Domain, GlobalId, RecordKey, record_commitment, verdict_commitment
 from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.published_proofs import parse_key_file
+from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.identity_claims import check_claim
-from blockchaintracer.extras.identity.other_side import methods
+from blockchaintracer.extras.identity.other_side import method
 from blockchaintracer.extras.renewal.renewal_file import RenewalFile
 from blockchaintracer.extras.witness.authority_token import TrustedAuthority, read_certificates
 from blockchaintracer.extras.witness.bitcoin_headers import TrustedHeaders
@@ -247,13 +248,18 @@ def test_a_claim(case: Case) -> None:
 
 @each("identity-pages")
 def test_a_page_of_the_other_side(case: Case) -> None:
+    if "institution" in case:
+        assert ror.names(case["page"].encode(), case["institution"], case["domain"]).says == case["says"]
+        return
     about = {name: case[name] for name in ("chainId", "registry", "account", "scheme", "identifier")}
     # no part of what is judged, but for the digest
     rest = {"signedAt": "1438270000", "nonce": "0x" + "ab" * 32}
     group = {"group": case["group"]} if case["group"] else {}
     said = IdentityStatement.from_plain(about | group | rest)
     assert f"0x{said.digest()}" == case["claim"]
-    named = methods(case["scheme"])[0].names(case["page"].encode(), said, 0)
+    way = method(case["scheme"], case["method"])
+    assert way is not None
+    named = way.names(case["page"].encode(), said, case["at"])
     assert (named.says, named.by) == (case["says"], case["by"])
 
 

@@ -192,7 +192,9 @@ each("identities", (item) => {
 });
 
 each("identity-pages", (item) => {
-  const { says, by } = sdk.namesClaim(utf8ToBytes(item.page), item, { chainId: BigInt(item.chainId), registry: item.registry });
+  if (item.institution) return assert.equal(sdk.namesDomain(utf8ToBytes(item.page), item.institution, item.domain).says, item.says);
+  const domain = { chainId: BigInt(item.chainId), registry: item.registry };
+  const { says, by } = sdk.namesClaim(utf8ToBytes(item.page), item, domain, item.method, item.at);
   assert.deepEqual({ says, by }, { says: item.says, by: item.by });
 });
 
