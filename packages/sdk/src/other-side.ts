@@ -54,7 +54,7 @@ export async function confirmIdentity(claim: IdentityClaim, domain: Domain, fetc
     github: [["github", `https://raw.githubusercontent.com/${identifier}/${identifier}/HEAD/${FILE}`] as const],
   }[scheme].map(([way, address]) => [way, address]);
   const first = pages[0]![1];
-  const denied: string[] = [];
+  const [away, denied]: [string[], string[]] = [[], []];
   for (const [way, address] of pages) {
     try {
       const page = await pageAt(fetcher, address);
@@ -65,12 +65,13 @@ export async function confirmIdentity(claim: IdentityClaim, domain: Domain, fetc
       if (says || scheme !== "domain") return { confirmed: says, reason, by, address };
       denied.push(`${way}: ${reason}`);
     } catch (error) {
-      const why = `it could not be asked: ${error instanceof Error ? error.message.slice(0, 200) : "no answer"}`;
-      if (scheme !== "domain") return open(why, address);
-      denied.push(`${way}: ${why}`);
+      const why = error instanceof Error ? error.message.slice(0, 200) : "no answer";
+      if (scheme !== "domain") return open(`it could not be asked: ${why}`, address);
+      away.push(`${way}: ${why}`);
     }
   }
-  return open(`its files do not confirm it (${denied.join("; ")}). Its DNS was not asked, which takes a resolver: \`blockchaintracer identity check\` does`, first);
+  const told = away.length ? `it could not be asked: ${[...away, ...denied].join("; ")}` : `its files do not confirm it: ${denied.join("; ")}`;
+  return open(`${told}. Its DNS was not asked, which takes a resolver: \`blockchaintracer identity check\` does`, first);
 }
 
 async function confirmEns(claim: IdentityClaim, domain: Domain, client: Client | Chain | undefined): Promise<Confirmation> {
