@@ -37,7 +37,9 @@ LAB = "blockchaintracer.lab"
 _HASH = re.compile(r"(?<![/\w])((?:0x)?[0-9a-f]{10})[0-9a-f]{30,54}\b", re.IGNORECASE)
 _OBJECT = re.compile(r"\S*/objects/([0-9a-f]{2}/[0-9a-f]{8})[0-9a-f]{54}\b")
 _TIME = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d):\d\d UTC\b")
-_COMMAND = re.compile(r"`[^`]+`")
+_COMMAND = re.compile(r"`[^`]+`|(?<!`)\bblockchaintracer [a-z][^`]*$")
+_NOT_FOLDED = re.compile(r"[\n\x1b]|^[\[{]")
+"""What has its lines or colours already, or is data."""
 _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
 _WHOLE = re.compile(rf"{_SHORT.pattern}|{_TIME.pattern}|\d{{4}}-\d\d-\d\d \d\d:\d\d", re.IGNORECASE)
 """Cells that are never broken."""
@@ -81,7 +83,7 @@ class Answer:
         else:
             for part in self.text:
                 if isinstance(part, str):
-                    click.echo(part)
+                    click.echo(folded(part))
                 else:
                     part()
         for note in self.notes:
@@ -170,7 +172,7 @@ def folded(line: str, indent: int | None = None, *, err: bool = False) -> str:
         err: whether the line goes to stderr.
     """
     width = max(shutil.get_terminal_size().columns, 60)
-    if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width or "\n" in line:
+    if not (sys.stderr if err else sys.stdout).isatty() or len(line) <= width or _NOT_FOLDED.search(line):
         return line
     further = " " * (len(line) - len(line.lstrip()) + 2 if indent is None else indent)
     return _wrapped(_COMMAND.sub(_joined, line), width, further)
@@ -205,7 +207,7 @@ def state_line(result: Any, done: str = "recorded") -> str:
 def record_lines(record: Any, state: str | None = None) -> Iterator[str]:
     """Describe a record of the lab in two lines; `state` replaces the line of its state."""
     yield f"{titled(record.kind, record.name)}: {record.id}"
-    yield folded(f"  {state or state_line(record)}")
+    yield f"  {state or state_line(record)}"
 
 
 def recorded_line(name: str, record: Any) -> str:

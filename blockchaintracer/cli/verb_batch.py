@@ -8,7 +8,7 @@ import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option, record_options, require_consent, yes_option
 from blockchaintracer.cli.record_names import RECORD_OR_PATH
-from blockchaintracer.cli.render import Answer, folded, progress_bar, record_lines, table, when
+from blockchaintracer.cli.render import Answer, progress_bar, record_lines, table, when
 from blockchaintracer.core.plain_json import camel_case
 from blockchaintracer.core.record import counted
 from blockchaintracer.lab import batches
@@ -80,10 +80,8 @@ def anchor(lab: Lab, leaves: bool) -> Answer:
     state = "was anchored already" if batch.existing else f"is {batch.state}"
     return Answer(
         batch,
-        folded(
-            f"Batch {batch.root} of {counted(batch.count, 'record')} {state}: block {batch.block}, {when(batch.time)},"
-            f" by {batch.author} for group {batch.group}."
-        ),
+        f"Batch {batch.root} of {counted(batch.count, 'record')} {state}: block {batch.block}, {when(batch.time)},"
+        f" by {batch.author} for group {batch.group}.",
         f"  Transaction {batch.transaction}",
         f"  Proofs: {batch.proofs}",
     )

@@ -7,7 +7,7 @@ import os
 import click
 
 from blockchaintracer.cli.options import RPC_VARIABLE, Verb, home_option
-from blockchaintracer.cli.render import Answer, coins, folded, table, when
+from blockchaintracer.cli.render import Answer, coins, table, when
 from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.lab.chosen_network import find_network, network_at
 from blockchaintracer.lab.estimate import Met, estimate
@@ -59,9 +59,7 @@ def command(names: tuple[str, ...], gas_price: float | None, rpc: str | None, ho
         lines.append(f"Not reached: {', '.join(away)}. --gas-price GWEI estimates without them.")
         lines += [] if rows else [f"Nothing is estimated. {network}: {note}" for network, note in [*away.items()][:1]]
     data = {"costs": costs, "prices": prices}
-    return Answer(
-        data, *([table(None, columns, rows)] if rows else []), *map(folded, lines), exit_code=0 if rows else 3
-    )
+    return Answer(data, *([table(None, columns, rows)] if rows else []), *lines, exit_code=0 if rows else 3)
 
 
 def _price(met: Met) -> str:

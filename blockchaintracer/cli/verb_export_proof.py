@@ -10,7 +10,7 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, folded, plain, progress_bar, when
+from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
 from blockchaintracer.core.plain_json import fields_json
@@ -48,7 +48,7 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
         {"file": result.file, "size": result.size, "withoutManifest": missing, **bundle_json(result.proven)},
         f"Wrote {result.file}: {counted(len(result.proven.records), 'record')} in {result.size:,} bytes.",
         *(f"Without its manifest, which is not in this lab: {record}" for record in missing),
-        *map(folded, lines(result.proven)),
+        *lines(result.proven),
         "",
         "What is left to trust: that the chain has these blocks (number: hash)",
         *(f"  {block.number}: {block.hash}" for block in result.proven.blocks),

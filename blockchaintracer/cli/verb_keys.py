@@ -20,7 +20,7 @@ from blockchaintracer.cli.options import (
     home_option,
     make_lab,
 )
-from blockchaintracer.cli.render import Answer, folded, state_line
+from blockchaintracer.cli.render import Answer, state_line
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.core.record import counted
 from blockchaintracer.lab.keys import KeyStore, chosen_passphrase, passphrase_of
@@ -229,7 +229,7 @@ def report(lab: Lab, address: str, since: str, reason: str | None) -> Answer:
     return Answer(
         recorded,
         f"Stated in record {recorded.id}: the key of {address} was lost or stolen since {since}.",
-        folded(f"  {state_line(recorded, 'recorded')}"),
+        f"  {state_line(recorded, 'recorded')}",
         f"Others need its manifest to see the date: {publish}",
         exit_code=3 if recorded.state == "stored" else 0,
     )

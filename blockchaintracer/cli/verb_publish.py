@@ -13,7 +13,6 @@ from blockchaintracer.cli.render import (
     Answer,
     byte_size,
     command_lines,
-    folded,
     not_searched_lines,
     plain,
     progress_bar,
@@ -76,14 +75,14 @@ def command(
     named = f"--from {shlex.quote(done.folder)} {registry_for_others(lab.domain)}"
     return Answer(
         as_json(done) | {"size": done.size},
-        folded(f"Published {published} ({states}): {kinds}."),
+        f"Published {published} ({states}): {kinds}.",
         *(
             f"Was damaged there, is repaired: {it.sha256}  {plain(it.what)} {plain(it.name)}"
             for it in done.objects
             if it.state == REPAIRED
         ),
         *([f"Root: ipfs://{done.cid}"] if done.cid else []),
-        *(folded(f"Left out: {what}.") for what in done.left_out),
+        *(f"Left out: {what}." for what in done.left_out),
         *not_searched_lines(done.not_searched),
         *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),
         f"Others {verb} it with:",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockchaintracer.cli.options import lab_verb, record_options, wait_option
-from blockchaintracer.cli.render import Answer, folded, plain, progress_bar, record_lines
+from blockchaintracer.cli.render import Answer, plain, progress_bar, record_lines
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.lab import after_run
@@ -73,7 +73,7 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     exit_code = 3 if waits and not lab.hand_over else 0
     if code:
         exit_code = code if code > 0 else 128 - code
-    return Answer(data, *map(folded, lines), notes=notes, exit_code=exit_code)
+    return Answer(data, *lines, notes=notes, exit_code=exit_code)
 
 
 def _reports(lab: Lab, recorded: list[Recorded]) -> list[str]:

@@ -11,7 +11,6 @@ from blockchaintracer.cli.options import VERDICTS, VerbGroup, agreed_option, rec
 from blockchaintracer.cli.record_names import RECORD, SEAL
 from blockchaintracer.cli.render import (
     Answer,
-    folded,
     progress_bar,
     record_lines,
     state_line,
@@ -79,9 +78,9 @@ def _lines(seal: Recorded) -> Iterator[str]:
         yield from record_lines(seal, f"is recorded already, {when(seal.time)}: there is nothing to seal")
         return
     yield f"{titled(seal.kind, seal.name)}: sealed as {seal.commitment}"
-    yield folded(f"  {state_line(seal, 'sealed')}")
+    yield f"  {state_line(seal, 'sealed')}"
     if seal.state != "stored":
-        yield folded(f"  for you alone until it is revealed: its id will be {seal.id}")
+        yield f"  for you alone until it is revealed: its id will be {seal.id}"
 
 
 @command.lab_verb(writes=True)
@@ -106,7 +105,7 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
     return Answer(
         as_json(sealed) | {"programExitCode": code},
         f"A verdict on {sealed.record_id} is sealed as {sealed.commitment}.",
-        folded(f"  {state_line(sealed, 'sealed')}"),
+        f"  {state_line(sealed, 'sealed')}",
         exit_code=3 if sealed.state == "stored" else 0,
     )
 

@@ -36,7 +36,6 @@ from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import (
     Answer,
     command_lines,
-    folded,
     hanging,
     plain,
     progress_bar,
@@ -420,7 +419,7 @@ def _bundle_lines(
         yield "What the file says (the word of its maker)"
     from blockchaintracer.cli.verb_export_proof import lines as described
 
-    yield from map(folded, described(bundle, report))
+    yield from described(bundle, report)
     yield ""
     yield "Checks"
     for check in report.checks:
@@ -521,7 +520,7 @@ def _lines(report: Report, more: dict[str, Any], conclusion: Conclusion, lab: La
         named = f" {plain(record.name)!r}" if record.name else ""
         yield ""
         yield f"Record {record.id}"
-        yield folded(f"  {record.kind}{named} of group {record.group}, by {record.author}, {when(record.time)}")
+        yield f"  {record.kind}{named} of group {record.group}, by {record.author}, {when(record.time)}"
         yield from (_line(check) for check in report.checks if check.record == record.id)
     known = {record.id for record in report.records}
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)

@@ -10,7 +10,7 @@ import time
 import click
 import pytest
 
-from blockchaintracer.cli.render import command_lines, folded, hanging, progress_bar, say, table, verdict_line
+from blockchaintracer.cli.render import Answer, command_lines, folded, hanging, progress_bar, say, table, verdict_line
 from blockchaintracer.core.verify.outcomes import Conclusion
 
 pytestmark = pytest.mark.fast
@@ -86,6 +86,17 @@ def test_a_long_sentence_is_folded_and_a_command_can_be_pasted(monkeypatch: pyte
     pasted = command_lines(f"blockchaintracer verify {ID} --rpc URL --registry {OWNER}")
     assert pasted.replace(" \\\n   ", "") == f"  blockchaintracer verify {ID} --rpc URL --registry {OWNER}"
     assert ("\n" in pasted, all(len(it) <= 100 for it in pasted.splitlines())) == (terminal, terminal)
+
+
+def test_every_line_of_an_answer_is_folded_but_data_and_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", screen := Screen(True))
+    monkeypatch.setenv("COLUMNS", "80")
+    command = f"blockchaintracer verify --before {ID} {ID}"
+    data, coloured = '{"name": "' + "a b " * 30 + '"}', click.style("a b " * 20, bold=True)
+    Answer({}, "a sentence of words " * 6, f"  For others: {command}", data, coloured).show()
+    lines = screen.getvalue().splitlines()
+    assert {line for line in lines if len(click.unstyle(line)) > 80} == {f"    {command}", data}
+    assert coloured in lines
 
 
 def test_a_heading_is_never_broken_inside_a_word(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Part, csv_rows, folded, plain, table, when
+from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.compare.compare_records import compare_records
 from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison
@@ -180,9 +180,9 @@ def _statistics(found: Statistics) -> Iterator[Part]:
         ]
         columns = ["metric", "group", "by", "n", "difference", "interval", "p (t)", "p (ranks)", "effect"]
         yield table(f"Against {plain(found.tests[0].baseline)}; p-values after Holm", columns, rows)
-        yield from (folded(f"  {line}") for line in _notes(found.tests))
+        yield from (f"  {line}" for line in _notes(found.tests))
     yield ""
-    yield from (folded(plain(line)) for line in found.assumptions)
+    yield from map(plain, found.assumptions)
 
 
 def _notes(tests: Sequence[Test]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, VerbGroup, group_option, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, folded, plain, state_line, when
+from blockchaintracer.cli.render import Answer, plain, state_line, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import as_json, fields_json
 from blockchaintracer.extras.identity.confirm import CheckedClaim, chosen, keep_claim, revoke
@@ -79,7 +79,7 @@ def claim(lab: Lab, for_group: bool, supersedes: str | None, output: Path | None
     return Answer(
         data | {"page": page(said, shown)},
         f"Claimed in record {recorded.id}: {title(said)}.",
-        folded(f"  {state_line(recorded, 'recorded')}"),
+        f"  {state_line(recorded, 'recorded')}",
         "It counts when the other side names the claim:",
         f"  {shown}",
         *_how(said, shown, file),

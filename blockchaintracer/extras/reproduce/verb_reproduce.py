@@ -12,7 +12,7 @@ import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, limit_options, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Declined, byte_size, folded, hanging, plain, say, when
+from blockchaintracer.cli.render import Answer, Declined, byte_size, hanging, plain, say, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
@@ -81,7 +81,7 @@ def command(
     result = reproduce(lab, record_id, sources, agree=_agree(lab, yes), **options)
     undecided = result.verdict == Conclusion.INCONCLUSIVE
     exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
-    return Answer(result, *map(folded, _lines(result)), exit_code=exit_code)
+    return Answer(result, *_lines(result), exit_code=exit_code)
 
 
 def _may_use_network() -> bool:

@@ -10,7 +10,7 @@ import click
 from blockchaintracer.cli.holders_shown import claimants
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Part, csv_rows, folded, plain, table, when
+from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.cli.shown_times import kept_times
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import NOT_FINITE
@@ -134,7 +134,7 @@ def command(
     return Answer(
         data,
         shown,
-        *(folded(plain(line)) for line in (*found, *told)),
+        *map(plain, (*found, *told)),
         notes=notes,
         exit_code=3 if index.gap and not rows else 0,
     )
