@@ -120,6 +120,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
             "expects": "Its life",
         },
         "peak": {"files": [put("a.json", history), put("a.proof", run_of(1, history))], "expects": "step by step"},
+        "of its name": {
+            "files": [put("of/0.json", b"[0.6]"), put("of/1.json", b"[0.7]"), put("of.proof", run_of(1, b"[0.5]"))],
+            "expects": "Your files",
+        },
         "wide": {"files": [put("wide.csv", wide), put("wide.proof", run_of(2, wide))], "expects": "step by step"},
     }  # fmt: skip
     for visit in visits.values():
@@ -173,6 +177,19 @@ def test_an_answer_of_before_is_marked(seen: dict[str, Any]) -> None:
 def test_a_forged_file_retracts_nothing(seen: dict[str, Any]) -> None:
     assert "Retracted on" not in seen["forged retraction"]["text"]
     assert "Unknown. The file says yes, on 2" in seen["forged retraction"]["text"]
+
+
+def test_a_file_that_says_it_was_retracted_is_not_read_over(seen: dict[str, Any]) -> None:
+    card = seen["forged retraction"]["text"].split("In plain words")[0]
+    assert "The file says that a record in it was retracted: see below." in card
+    assert "The file says that" not in seen["pasted"]["text"] + seen["of its name"]["text"].split("In plain words")[0]
+
+
+def test_a_changed_file_is_told_from_a_strange_one(seen: dict[str, Any]) -> None:
+    said = " is not what the record is about, and no file of it. One changed byte is enough for that."
+    lines = lines_of(seen["of its name"])
+    assert f"failed: 0.json{said} The record names other bytes as 0.json." in lines
+    assert f"failed: 1.json{said}" in lines
 
 
 def test_no_proof_hides_another(seen: dict[str, Any]) -> None:

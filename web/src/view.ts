@@ -42,7 +42,8 @@ const tone = (outcome: string, isPrivate: boolean): string =>
 /** The outcome in one card. What was retracted stands above everything. */
 export function outcomeCard(said: Said, isWordOfFile: boolean): HTMLElement {
   // a forged file can say so of an honest record
-  const retracted = !isWordOfFile && said.records.find((record) => record.standing?.retractedAt);
+  const isRetracted = said.records.find((record) => record.standing?.retractedAt);
+  const retracted = !isWordOfFile && isRetracted;
   const restsOn = said.checks.some((check) => check.name === "lineage" && check.verdict === "fail");
   const open = said.checks.filter(({ verdict }) => verdict === "unknown").length;
   const heading = T.outcome[said.outcome] ?? said.outcome;
@@ -54,6 +55,7 @@ export function outcomeCard(said: Said, isWordOfFile: boolean): HTMLElement {
     retracted && h("p", {}, T.retractedMore),
     h(retracted ? "p" : "h2", {}, retracted ? h("strong", {}, heading) : heading),
     h("p", {}, said.outcome === "verified" && open ? T.verifiedOpen(open) : (T.says[said.outcome] ?? "")),
+    isRetracted && isWordOfFile && h("p", {}, h("strong", {}, T.saysRetracted)),
     restsOn && h("p", {}, T.restsOnRetracted),
     said.isPrivate && h("p", {}, T.privateChain),
   );
@@ -274,21 +276,25 @@ export async function files(given: readonly Digested[], sources: readonly Source
     if (folder !== undefined) roots.add(folder);
   }
   const others = given.filter((file) => !known.has(file));
+  const base = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+  const recorded = new Set([...roles.values()].flatMap(({ path }) => (path === undefined ? [] : [base(path)])));
+  const twins = (data: readonly Digested[]): string[] => data.map(({ path }) => base(path)).filter((name) => recorded.has(name));
+  const unlike = (text: string, data: readonly Digested[]): string => text + (twins(data).length ? ` ${T.otherBytes(names(twins(data)))}` : "");
   for (const [folder, its] of Map.groupBy(others, root)) {
     const data = its.filter(({ use }) => use === "data");
     const rest = its.filter(({ use }) => use !== "data");
     if (folder === undefined) {
-      for (const { path, sha256 } of data.slice(0, MOST_ROWS)) say("fail", T.fileIsNot(path), sha256);
+      for (const it of data.slice(0, MOST_ROWS)) say("fail", unlike(T.fileIsNot(it.path), [it]), it.sha256);
       // a proof has its own outcome; what calls itself a published copy could be anything
       const copies = rest.filter(({ use }) => use === "copy").map(({ path }) => path);
       if (copies.length) say("unknown", T.notCompared(names(copies)));
     } else if (roots.has(folder)) {
-      if (data.length) say("fail", T.notPart(names(data.map(({ path }) => path))));
+      if (data.length) say("fail", unlike(T.notPart(names(data.map(({ path }) => path))), data));
       if (rest.length) say("unknown", T.notPart(names(rest.map(({ path }) => path))));
     } else if (data.length) {
       const whole = given.filter((file) => root(file) === folder);
       const differences = await Promise.all([...subjects].slice(0, MOST_NAMES).map(async (subject) => difference(folder, whole, await listing(subject))));
-      say("fail", [T.fileIsNot(T.folderName(folder, whole.length)), ...differences].filter(Boolean).join(" "));
+      say("fail", [unlike(T.fileIsNot(T.folderName(folder, whole.length)), data), ...differences].filter(Boolean).join(" "));
     }
   }
   const shown = lines.slice(0, MOST_ROWS);
