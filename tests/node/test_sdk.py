@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -59,6 +60,36 @@ def test_its_own_tests() -> None:
 
 def test_its_types() -> None:
     node(ROOT / "node_modules" / "typescript" / "bin" / "tsc", "-p", "tsconfig.json")
+
+
+GIVEN = (
+    "file: Blob, bytes: Uint8Array, copies: Copies, id: string",
+    "bytes: Uint8Array, roots: string, blocks: string[]",
+    "claim: IdentityClaim, registry: string",
+    "identities: Json, client: Client, trust: Trust, copies: Copies",
+    "at: string",
+    "file: Blob, at: string, id: string, account: Hex",
+    'provider: import("viem").EIP1193Provider, chain: import("viem").Chain',
+    "wallet: Wallet, authorWallet: Wallet, payingWallet: Wallet, registry: Registry, "
+    "key: RecordKey, runKey: RecordKey, author: Hex, deadline: number",
+)
+"""What each example of the SDK's README takes as given."""
+
+
+def test_the_examples_of_its_readme_have_the_right_types(tmp_path: Path) -> None:
+    examples = re.findall(r"```(\w+)\n(.*?)```", (SDK / "README.md").read_text(), re.DOTALL)
+    assert [language for language, _ in examples] == ["ts"] * len(GIVEN)
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    for number, ((_, text), given) in enumerate(zip(examples, GIVEN, strict=True)):
+        names = ", ".join({*re.findall(r": ([A-Z]\w+)", given)} - {"Blob", "Uint8Array", "Wallet"})
+        types = f'import type {{ {names} }} from "@blockchaintracer/sdk";\ntype Wallet = import("viem").WalletClient;\n'
+        (tmp_path / f"example{number}.mts").write_text(f"{types}declare const {given};\n{text}")
+    entries = {"@blockchaintracer/sdk": "index", "@blockchaintracer/sdk/rfc3161": "rfc3161"}
+    options = {"paths": {name: [str(SDK / "src" / f"{file}.ts")] for name, file in entries.items()}}
+    options |= {"noUnusedLocals": False, "noUnusedParameters": False}
+    settings = {"extends": str(SDK / "tsconfig.json"), "compilerOptions": options, "include": ["*.mts"]}
+    (tmp_path / "tsconfig.json").write_text(json.dumps(settings))
+    node(ROOT / "node_modules" / "typescript" / "bin" / "tsc", "-p", tmp_path)
 
 
 def bundles() -> Iterator[bytes]:
