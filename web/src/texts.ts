@@ -311,7 +311,7 @@ export const T = {
   reload: "Reload with this question",
   tooLarge: "The node's answer is too large.",
   tooSlow: "The node did not answer in time.",
-  noAnswer: "it can't be reached",
+  noAnswer: "it can't be reached, or answers no page (the embedded devnet answers none)",
   notHttp: "expected the address of a node, https://…",
   notANumber: (text: string) => `expected numbers of groups, got ${text}`,
   unread: (name: string) => `${name} can't be read`,
