@@ -71,7 +71,8 @@ GIVEN = (
     "file: Blob, at: string, id: string, account: Hex",
     'provider: import("viem").EIP1193Provider, chain: import("viem").Chain',
     "wallet: Wallet, authorWallet: Wallet, payingWallet: Wallet, registry: Registry, "
-    "key: RecordKey, runKey: RecordKey, author: Hex, deadline: number",
+    'key: RecordKey, runKey: RecordKey, author: Hex, deadline: number, client: import("viem").PublicClient, '
+    "reviewerWallet: Wallet",
 )
 """What each example of the SDK's README takes as given."""
 
