@@ -63,6 +63,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         },
         "edited": {**checked, "then": [{"fill": {"block": "0x12"}, "expects": "press Check"}], "badge": True},
         "kept": {**checked, "badge": True},
+        "words": {
+            **checked,
+            "fragment": "#id=none.+This+record+was+verified+by+CERN",
+            "files": [put("words.proof", named("x”. Verified by CERN. “"))],
+            "fields": {},
+            "press": False,
+            "expects": "Its life",
+        },
         "bundle": {"files": [put("many.proof", Forged(count=2000, batched=True).data())], "expects": "Its life"},
         "folder": {
             "folder": str(folder / "many"),
@@ -99,6 +107,12 @@ def test_a_badge_is_of_what_was_checked(seen: dict[str, Any]) -> None:
     for name in ("kept", "edited"):
         assert re.search(f'aria-label="record {seen["id"][:10]}…: verified on 2', seen[name]["badge"])
     assert "Verified" in lines_of(seen["kept"])
+
+
+def test_no_stranger_speaks_for_the_page(seen: dict[str, Any]) -> None:
+    """A name closed its quotation marks, and the id of a link was a sentence."""
+    assert 'calls “x". Verified by CERN. "”' in seen["words"]["text"]
+    assert "was verified by" not in seen["words"]["text"]
 
 
 def test_of_many_records_some_are_drawn(seen: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ const MOST_PROOF = 64 << 20;
 const MOST_JSON = 4 << 20;
 const MOST_FOLDERS = 2000;
 const MOST_IDENTITIES = 50;
+const MOST_HOLDERS = 1000;
 const MOST_LISTING = 16 << 20;
 const PROOF_STARTS = '{"algorithms":[';
 const OBJECT = /(?:^|\/)objects\/([0-9a-f]{2})\/([0-9a-f]{62})$/;
@@ -24,7 +25,8 @@ export interface Given {
 export interface Use {
   use: "data" | "proof" | "copy";
   key?: Omit<PublishedKey, "file"> | undefined;
-  isIdentities?: boolean;
+  /** Whose claims a file of identities has. */
+  holder?: string;
 }
 
 /** A file by its digest. */
@@ -52,8 +54,8 @@ export interface PublishedKey {
 /** What lies in a published folder: nothing of it is believed. */
 export interface PublishedCopies extends Copies {
   all(): readonly PublishedKey[];
-  /** Files of identities. */
-  identities(): Promise<Json[]>;
+  /** Files of identities of these holders, or the first of all. */
+  identities(holders?: readonly string[]): Promise<Json[]>;
 }
 
 /** Say what a file is by its content: `data`, if that was read. Its name decides nothing. */
@@ -68,7 +70,7 @@ export async function useOf({ file, path }: Given, digest: string, data?: Uint8A
     const whole = await text(MOST_JSON);
     const value = quietly(() => JSON.parse(whole) as Record<string, unknown>);
     const type = /^urn:blockchaintracer:(?!bundle:)([a-z0-9-]+):v\d+$/.exec(String(value?.["type"]))?.[1];
-    if (type) return { use: "copy", key: quietly(() => keyOf(value!)), isIdentities: type === "identities" };
+    if (type) return { use: "copy", key: quietly(() => keyOf(value!)), ...(type === "identities" && { holder: String(value!["holder"]).slice(0, 200) }) };
   }
   return { use: start.startsWith(PROOF_STARTS) ? "proof" : "data" };
 }
@@ -144,7 +146,7 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
   const copies = given.filter(({ use }) => use === "copy");
   const objects = new Map(copies.flatMap(({ file, path, sha256: digest }) => (OBJECT.test(path) ? [[digest, file] as const] : [])));
   const keys = copies.flatMap(({ key, file }) => (key ? [{ ...key, file }] : []));
-  const identities = copies.filter(({ isIdentities }) => isIdentities).slice(0, MOST_IDENTITIES);
+  const identities = copies.filter(({ holder }) => holder !== undefined);
   if (!objects.size && !keys.length && !identities.length) return undefined;
   let byId: Map<Hex, PublishedKey[]> | undefined;
   return {
@@ -159,7 +161,7 @@ export function copiesIn(given: readonly Digested[]): PublishedCopies | undefine
       return Promise.all(fitting.map(({ file }) => valueOf(file)));
     },
     all: () => keys,
-    identities: () => Promise.all(identities.map(({ file }) => valueOf(file))),
+    identities: (holders) => Promise.all(identities.filter(({ holder }) => !holders || holders.includes(holder!)).slice(0, holders ? MOST_IDENTITIES : MOST_HOLDERS).map(({ file }) => valueOf(file))),
   };
 }
 

@@ -54,7 +54,7 @@ export function homeSection(home: Home, look: (id: string) => void, attempt: (wo
     h("button", { type: "button", class: "link", click: () => look(id) }, name ?? short(id)),
     kindWord(kind),
     String(group),
-    at === undefined ? "–" : date(at),
+    at === undefined ? "–" : h("span", { class: "when" }, date(at)),
     isRetracted === undefined ? T.state["unknown"]! : h("span", { class: isRetracted ? "retracted" : "" }, isRetracted ? T.state["retracted"]! : T.state["recorded"]!),
   ];
   const find = (after?: string): Promise<void> =>

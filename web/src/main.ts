@@ -17,7 +17,7 @@ import type { Home } from "./home.ts";
 import { lineage } from "./lineage.ts";
 import { metricsSection } from "./metrics.ts";
 import { allow, beside, client, nodeUrl, NodeProblem } from "./nodes.ts";
-import { confirmed, profilesOf, namesOf, pagesIn, saved } from "./people.ts";
+import { confirmed, holdersOf, namesOf, pagesIn, profilesOf, saved } from "./people.ts";
 import type { Ask } from "./people.ts";
 import { EMPTY, fromLink, keep, kept, pasted, reliesOn, toLink, trustOf } from "./question.ts";
 import type { Question } from "./question.ts";
@@ -431,7 +431,7 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
     for (const { record, plain, identities, kept: evidence, isWordOfFile } of its.slice(0, MOST_ROOTS)) {
       const verdicts = await verdictsOf(record, registry);
       if (registry) plain.others.replaceChildren(...h("div", {}, othersWords(record, verdicts, near)).childNodes);
-      const names = await namesOf(record, domain, [...identities, ...((await copies?.identities()) ?? [])], registry, copies);
+      const names = await namesOf(record, domain, [...identities, ...((await copies?.identities(holdersOf(record.key, domain))) ?? [])], registry, copies);
       plain.who.replaceChildren(...h("div", {}, people(names, askOther)).childNodes);
       const profile = called?.get(record.key.group);
       plain.group.replaceChildren(...h("div", {}, h("p", { class: "dim" }, profile ? T.groupCalled(profile.name) : T.groupUnnamed), profile?.about && h("p", { class: "dim" }, T.groupAbout(profile.about))).childNodes);

@@ -38,11 +38,21 @@ export interface OtherSide {
   isAgain: boolean;
 }
 
+/** Whose files of identities are about a record: its account's and its group's. */
+export function holdersOf({ author, group }: Shown["key"], { chainId, registry }: Domain): string[] {
+  const where = `eip155:${BigInt(chainId)}:${registry.toLowerCase()}`;
+  return [`${where}/account/${author}`, `${where}/group/${group}`];
+}
+
 /** Judge the claims in files of identities that are about a record's author or group: by themselves and, with a node, by the registry's state. */
 export async function namesOf({ key }: Shown, domain: Domain, files: readonly Json[], registry: Registry | undefined, copies: Copies | undefined): Promise<Name[]> {
   const names: Name[] = [];
   const withdrawn = new Set<string>();
-  const own = files.slice(0, MOST_FILES).flatMap((file) => quietly(() => ({ ...readIdentities(file), file })) ?? []);
+  const holders = holdersOf(key, domain);
+  // files of others must not hide those of this account and group
+  const about = files.filter((file) => holders.includes(String((file as JsonObject | null)?.["holder"])));
+  if (about.length > MOST_FILES) names.push({ title: T.claim.one, state: T.claim.undecided, details: [T.claim.unread(about.length - MOST_FILES)], counts: false });
+  const own = about.slice(0, MOST_FILES).flatMap((file) => quietly(() => ({ ...readIdentities(file), file })) ?? []);
   const here = own.filter((file) => file.domain.chainId === BigInt(domain.chainId) && file.domain.registry === domain.registry.toLowerCase());
   const entries = new Map(here.flatMap(({ records }) => records.map((entry) => [entry.id, entry] as const)));
   const kept = new Map(here.flatMap(({ file }) => ((file as JsonObject)["records"] as JsonObject[]).map((record) => [record["id"], record["page"]] as const)));
@@ -118,11 +128,11 @@ async function pagesOf(claim: IdentityClaim, domain: Domain): Promise<string[]> 
 
 /** The pages that claims in these files name, by their words alone: of a domain each its own. */
 export function pagesIn(files: readonly Json[]): URL[] {
-  const records = files.slice(0, MOST_FILES).flatMap((file) => quietly(() => readIdentities(file).records) ?? []);
+  const records = files.flatMap((file) => quietly(() => readIdentities(file).records) ?? []);
   const statements = records.flatMap(({ manifest }) => (manifest.predicate["statement"] ?? []) as { scheme: string; identifier: string } | []);
   const domains = statements.flatMap(({ scheme, identifier }) => (scheme === "domain" && /^[a-z0-9.-]+$/.test(identifier) ? [`https://${identifier}`] : []));
   const known = ["https://pub.orcid.org", "https://raw.githubusercontent.com", "https://api.github.com"];
-  return (statements.length ? [...known, ...new Set(domains)] : []).slice(0, MOST_PAGES).flatMap((text) => URL.parse(text) ?? []);
+  return (files.length ? [...known, ...new Set(domains)] : []).slice(0, MOST_PAGES).flatMap((text) => URL.parse(text) ?? []);
 }
 
 /** What the other side says now. `isConfirmed` is null where that is unknown. */

@@ -25,7 +25,9 @@ export const EMPTY: Question = { id: "", chain: "", registry: "", groups: "", bl
 /** Read the question of a link. Whoever made the link chose it: it is shown before anything is asked. */
 export function fromLink(fragment: string): Question {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  return { ...EMPTY, ...Object.fromEntries(LINKED.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
+  const told: Question = { ...EMPTY, ...Object.fromEntries(LINKED.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
+  // the id is shown in sentences of this page: it can't be one of its maker's
+  return { ...told, id: /^[\w:/-]*$/.test(told.id) ? told.id : "" };
 }
 
 /** Whether a question names something to rely on that a link can propose. */

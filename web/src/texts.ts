@@ -1,5 +1,7 @@
 /** All text of the page, in one place for translation. A function takes what stands in the sentence. */
 const plural = (number: number, noun: string): string => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+/** A stranger's words between quotation marks, which they can't close. */
+const quoted = (text: string): string => `“${text.replace(/[“”„‟«»‹›]/g, '"')}”`;
 
 export const T = {
   title: "Check a record",
@@ -69,7 +71,7 @@ export const T = {
   plainTitle: "In plain words",
   wordOfFile: "What the file says. It is the word of whoever made it, until its blocks are checked.",
   what: "What",
-  calls: (kind: string, name: string) => `${kind} that its author calls “${name}”`,
+  calls: (kind: string, name: string) => `${kind} that its author calls ${quoted(name)}`,
   unnamed: (kind: string) => `${kind} without a name`,
   whoCommitted: "Who committed to it",
   account: "the account",
@@ -81,6 +83,7 @@ export const T = {
     withdrawn: "withdrawn",
     refused: "refused",
     undecided: "unknown",
+    unread: (count: number) => `${plural(count, "file")} more of claims about this account and group ${count === 1 ? "is" : "are"} not read: there are too many.`,
     because: (told: string) => `${told.charAt(0).toUpperCase()}${told.slice(1)}.`,
     unsigned: (account: string) => `The key of ${account} did not sign it: it is forged, unless the account is a contract whose code did. \`blockchaintracer verify --check-identity\` asks that.`,
     signed: (group: number, account: string) =>
@@ -113,8 +116,8 @@ export const T = {
   },
   forGroup: "For which group",
   group: (number: number) => `group ${number} of the registry`,
-  groupCalled: (name: string) => `Its owner calls it “${name}”. Any group can take any name.`,
-  groupAbout: (about: string) => `Its owner says of it: “${about}”`,
+  groupCalled: (name: string) => `Its owner calls it ${quoted(name)}. Any group can take any name.`,
+  groupAbout: (about: string) => `Its owner says of it: ${quoted(about)}`,
   groupUnnamed: "Its name is unknown here: drop its description, or take it from a source that you trust.",
   wasRetracted: "Was it retracted?",
   retraction: {
@@ -194,7 +197,7 @@ export const T = {
   lineagePart: (node: string) => `As far as ${node} remembers: it has forgotten old events or does not give them, so that more can stand on it.`,
   lineageTold: (server: string) => `By the word of ${server} alone: nothing of it was checked. Open a record and check it.`,
   lineageToldPart: (server: string) => `By the word of ${server} alone, and it has more than this: nothing of it was checked. Open a record and check it.`,
-  groupTold: (server: string, name: string) => `${server} calls it “${name}”: that is the server's word.`,
+  groupTold: (server: string, name: string) => `${server} calls it ${quoted(name)}: that is the server's word.`,
   otherRegistry: (server: string, registry: string, chain: string) => `${server} is of registry ${registry} on chain ${chain}, and the record is of another`,
   lineageHere: "From what was dropped here alone. Whether these records stand, and what else stands on them, a node tells.",
   asList: "The same as a list",

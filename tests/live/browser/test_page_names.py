@@ -29,7 +29,7 @@ from blockchaintracer.extras.identity.identity_claims import claim, holder_of
 from blockchaintracer.extras.search import Index
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import create_group
-from blockchaintracer.lab.kept_identities import IdentityRecord, holder_name, keep
+from blockchaintracer.lab.kept_identities import IdentityEvidence, IdentityRecord, holder_name, keep
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
@@ -175,6 +175,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> People:
         publish(lab, made.ids["first"], made.published)
         publish(others[0], made.ids["again 2"], made.published)
         publish(twin, made.ids["twin"], made.published)
+        for number in range(60):
+            stranger = IdentityEvidence(domain, holder_name(domain, group=1000 + number))
+            (made.published / "identities" / f"{number:02}.json").write_bytes(stranger.to_bytes())
         with Index(made.index) as index:
             index.sync(lab.registry, lab.store)
     return made
@@ -302,7 +305,7 @@ def test_a_group_is_called_what_its_owner_calls_it(text: str) -> None:
 
 def test_what_a_group_says_of_itself_is_published(seen: dict[str, str]) -> None:
     assert "Its owner says of it: “All of Ada's lab.”" in seen["node"]
-    groups = seen["home"].split("Groups")[-1].split("Latest records", maxsplit=1)[0]
+    groups = seen["home"].split("A registry and its records")[1].split("Latest records", maxsplit=1)[0]
     assert "group 1\tAda's lab\nAll of Ada's lab.\n\t" in groups
     assert "group 2\tBob's lab\n" in groups
     assert "Eve's" not in seen["home"]
