@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
+from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.extras.search import Index
@@ -27,6 +30,8 @@ SECONDS = 5.0
 """That a question may take."""
 CONNECTIONS = 512
 _GRACE_S = 3
+_REQUEST_S = 20.0
+"""That a client may take to ask, and to read a part of what it is sent."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +106,34 @@ def serve(lab: Lab, place: IndexPlace, listener: socket.socket, every: float, re
         readers.close()
 
 
+class _Timely(H11Protocol):
+    """Ends a connection of a client that does not finish its request, or does not read: uvicorn waits without end, and
+    as many as may connect would keep out all others."""
+
+    @override
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._wait()
+
+    def _wait(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        self.loop.call_later(_REQUEST_S, self._end_if_slow, self.cycle, left)
+
+    def _end_if_slow(self, cycle: Any, left: int) -> None:
+        if self not in self.connections:
+            return
+        is_stuck = self.cycle is cycle and self.transport.get_write_buffer_size() == left
+        if is_stuck and (left or self.conn.their_state is h11.IDLE):
+            self.transport.abort()
+        else:
+            self._wait()
+
+
 def settings(app: Any) -> uvicorn.Config:
     """Return how uvicorn runs the application: it logs nothing itself, and trusts no header of a proxy."""
     return uvicorn.Config(
         app,
+        http=_Timely,
         log_config=None,
         access_log=False,
         server_header=False,
