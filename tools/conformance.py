@@ -735,6 +735,7 @@ def witnesses() -> Iterator[Case]:
         "base64 in another form": (calendar, ["proof"], calendar.as_json()["proof"] + "="),
         "a proof that is too large": (calendar, ["proof"], base64.b64encode(bytes((16 << 10) + 1)).decode()),
         "headers of a second chain": (elsewhere, ["headers"], [HEADER]),
+        "an empty header": (calendar, ["headers"], [""]),
         "a later version": (calendar, ["type"], "urn:blockchaintracer:witness-opentimestamps:v2"),
         "other algorithms": (calendar, ["algorithms"], ["sha1"]),
     }
@@ -815,6 +816,10 @@ def _new_tokens() -> Iterator[Case]:
     for about, it in {"record": own, "renewal": StampedSubject.of_text(renewed.root_text)}.items():
         receipt = WitnessReceipt(WitnessKind.RFC3161, it, token(it.sha256)).as_json()
         yield {"name": f"of the {about} in evidence.json", "receipt": receipt, "roots": root, "policies": []}
+    # the first parameters of SHA-256 that no signature covers, as another type
+    at = whole.rindex(bytes.fromhex("06096086480165030402010500")) + 11
+    odd = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), whole[:at] + b"\x0a" + whole[at + 1 :])
+    yield {"name": "an algorithm with parameters", "receipt": odd.as_json(), "roots": root, "policies": []}
     for name, given, policies in (
         ("nothing trusted", "", []),
         ("another root trusted", other, []),

@@ -255,8 +255,8 @@ class WitnessReceipt:
         headers = tuple(str(header) for header in data.get("headers", ()))
         if len(headers) > 8 or (headers and kind is not WitnessKind.OPENTIMESTAMPS):
             raise InputError("expected at most 8 headers, and only of Bitcoin")
-        if wrong := next((header for header in headers if not _HEADER.fullmatch(header)), None):
-            raise InputError(f"expected a header of 160 hex digits, got {wrong[:80]!r}")
+        if wrong := [header for header in headers if not _HEADER.fullmatch(header)]:
+            raise InputError(f"expected a header of 160 hex digits, got {wrong[0][:80]!r}")
         branch = StampedBranch.from_json(data["tree"]) if "tree" in data else None
         source = data.get("from", "")
         if not isinstance(source, str) or len(source) > 200:

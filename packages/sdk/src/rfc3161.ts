@@ -89,6 +89,13 @@ function oid(node: AsnType | undefined): string {
   return guarded(() => (node as ObjectIdentifier).getValue());
 }
 
+/** The identifier of an algorithm that has no parameters: they are left out, or NULL. */
+function algorithmIn(node: AsnType | undefined): string {
+  const [id, parameters, ...more] = parts(node);
+  if (more.length || (parameters && !equal(raw(parameters), Uint8Array.of(5, 0)))) throw wrong();
+  return oid(id);
+}
+
 function integer(node: AsnType | undefined): bigint {
   const data = contents(node, INTEGER);
   if (!data.length || (data.length > 1 && (data[0] === 0 ? data[1]! < 0x80 : data[0] === 0xff && data[1]! >= 0x80))) throw wrong();
@@ -354,7 +361,7 @@ async function readToken(proof: Uint8Array, stamped: string): Promise<Token> {
     above = given.find((it) => isSameName(it.subject, below.issuer) && !chain.includes(it));
     if (above) chain.push(above);
   }
-  const algorithm = oid(parts(digestAlgorithm)[0]);
+  const algorithm = algorithmIn(digestAlgorithm);
   const sorted = chain.filter((it) => !isSelfIssued(it)).map((it) => it.raw).sort(compare);
   const one = part(INTEGER, Uint8Array.of(1));
   const form = part(
@@ -380,7 +387,7 @@ async function readToken(proof: Uint8Array, stamped: string): Promise<Token> {
 function readInfo(info: Uint8Array, stamped: string): Pick<Token, "policy" | "generated" | "accuracy" | "isOrdered"> {
   const [version, policy, imprint, serial, generated, ...more] = parts(read(info));
   const [algorithm, digest] = parts(imprint);
-  const hash = oid(parts(algorithm)[0]);
+  const hash = algorithmIn(algorithm);
   if (integer(version) !== 1n || tagOf(serial) !== INTEGER || tagOf(generated) !== TIME) throw wrong();
   if (HASHES[hash] !== "SHA-256" || bytesToHex(contents(digest, OCTETS)) !== stamped) throw new InputError(`it is of another digest than the SHA-256 ${stamped}`);
   const accuracy = more.find((it) => tagOf(it) === SEQUENCE);
@@ -404,9 +411,9 @@ async function checkSignature(signer: Certificate, info: Uint8Array, algorithm: 
   if (!ids) throw new InputError("its signature does not name its certificate (ESSCertIDv2)");
   const [first, second] = parts(parts(parts(ids)[0])[0]);
   // SHA-256 is left out
-  const [by, value] = tagOf(first) === SEQUENCE ? [HASHES[oid(parts(first)[0])], second] : ["SHA-256", first];
+  const [by, value] = tagOf(first) === SEQUENCE ? [HASHES[algorithmIn(first)], second] : ["SHA-256", first];
   if (!by || !equal(contents(value, OCTETS), await digestOf(by, signer.raw))) throw new InputError("its signature names another certificate, or by a digest that is refused");
-  const stated = oid(parts(how)[0]);
+  const stated = algorithmIn(how);
   const [kind, over] = stated === RSA ? (["rsa", hash] as const) : (SIGNATURES[stated] ?? []);
   if (!kind || over !== hash) throw new InputError(`it is signed by ${stated}, which is not read here`);
   // signed is the set, not the field of the structure (RFC 5652, 5.4)
