@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -52,6 +53,9 @@ from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from blockchaintracer.lab.store.sources import is_url, public_name
 from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, SAME_SIZE, UNCHANGED, WHOLE, Store
+
+_SECRET = re.compile(r"//[^/]*:[^/]*@|[?#]")
+"""The part of an address that may let in: a password, or what follows the path. A user alone can be a container."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +230,9 @@ def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | N
         # a folder has its own way to write: whole, and brought to the disk
         folder = require("fsspec", "fsspec").core.strip_protocol(to)
     if is_url(folder):
-        return lambda files: (to, _to_file_system(store, files, to.rstrip("/"), quick), None)
+        # what is told is shown to others
+        told = public_name(to) if _SECRET.search(to) else to
+        return lambda files: (told, _to_file_system(store, files, to.rstrip("/"), quick), None)
     require_apart(lab.home, Path(folder))
     if to.endswith(".car"):
         return lambda files: _to_archive(_tree(store, files, profile), files, Path(folder), progress)
