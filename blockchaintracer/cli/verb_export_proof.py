@@ -75,7 +75,8 @@ def lines(proven: ProvenBundle, report: BundleReport | None = None) -> Iterator[
         name = getattr(manifest.predicate, "name", None) if manifest else None
         what = label(record.key.kind, Kind) + (f" {plain(name)!r}" if name else "")
         yield f"  {what} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
-        yield f"  {label(record.key.subject_type, SubjectType)} {record.key.subject}"
+        about = label(record.key.subject_type, SubjectType).replace("identifier", "identifier with SHA-256")
+        yield f"  {about} {record.key.subject}"
         yield from (f"  {line}" for line in _statements(proven, manifest))
         yield f"  {_place(record, forgotten)}"
         if record.as_of.hash not in forgotten:
@@ -109,8 +110,8 @@ def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str
         return
     chain = "" if int(block.chain_id) == proven.chain_id else f" of chain {block.chain_id}"
     yield (
-        f"names block {block.block_number}{chain} with hash {block.block_hash}, {when(int(block.timestamp))}, as"
-        " not-before: ask for it too"
+        f"names block {block.block_number}{chain} with hash {block.block_hash}, {when(int(block.timestamp))}, as its"
+        " earliest time. That is its author's word: ask a node for this block, too"
     )
 
 

@@ -455,9 +455,10 @@ def test_it_is_said_what_was_committed_to_between_which_times_and_whose_time_tha
     assert f"\n  file {hashlib.sha256(b'one').hexdigest()}\n" in data
     assert "not-before" not in data
     assert f"\n  run 'a\ufffdrun' of group {lab.group()}, by " in first
-    assert f"  identifier {runs[0].subject}\n" in first
+    assert f"  identifier with SHA-256 {runs[0].subject}\n" in first
     assert "  metrics: metric0 0.25, metric1 1.25, metric2 2.25, metric3 3.25, metric4 4.25 and 2 more\n" in first
-    place = f"with hash {named.block_hash}, {when(int(named.timestamp))}, as not-before: ask for it too"
+    place = f"with hash {named.block_hash}, {when(int(named.timestamp))}, as its earliest time"
+    place += ". That is its author's word: ask a node for this block, too"
     assert f"  names block {named.block_number} {place}\n" in first
     assert f"  names block {named.block_number} of chain 1 {place}\n" in other
     assert "  names no block as not-before" in without

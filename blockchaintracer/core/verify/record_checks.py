@@ -396,8 +396,8 @@ class RecordChecks:
             how = f"by the state of the registry {self._registry.address}"
         sentences = [
             f"{seen.author}, for group {seen.group}, committed to {seen.kind}{named},"
-            f" {seen.subject_type} {seen.subject}, at {when(seen.time)}, {how} of"
-            f" {self._chain.name}{since}."
+            f" {seen.subject_type.replace('identifier', 'identifier with SHA-256')} {seen.subject},"
+            f" at {when(seen.time)}, {how} of {self._chain.name}{since}."
         ]
         if seen.status == "batched":
             sentences.append("It is not stored: it is known by its key and its Merkle path alone.")

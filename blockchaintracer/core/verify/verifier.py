@@ -184,7 +184,7 @@ class Verifier:
             return self._report(record_id, "record", more, [replace(stored, batch=root, path=tuple(path))])
         seen, checks, proves = self._checks.batched(record, root, path)
         checks += more
-        limits = (*self._limits(), "Parents that are not recorded are looked at when it is stored.")
+        limits = (*self._limits(), "Parents that are not recorded are checked when it is stored.")
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
 
     def earlier_batch(self, record: RecordView, root: str, path: Sequence[str]) -> Iterator[Check]:

@@ -20,6 +20,7 @@ from blockchaintracer.core.record import (
     Link,
     Relation,
     Role,
+    SubjectType,
     Verdict,
     from_hex,
     record_commitment,
@@ -361,6 +362,8 @@ def test_what_is_proven_by_which_checks(other: Other) -> None:
     start = f"{seen.author}, for group 1, committed to dataset, {where}"
     plain = f"{start}, in block {seen.block} of chain 31337."
     assert checks._proven(seen, passed) == [plain]
+    named = replace(seen, key=replace(seen.key, subject_type=SubjectType.IDENTIFIER))
+    assert f"committed to dataset, identifier with SHA-256 {seen.subject}, at" in checks._proven(named, passed)[0]
     assert checks._proven(replace(seen, name="x"), passed) == [plain.replace("dataset,", "dataset 'x',")]
     for name in names:
         others = [check for check in passed if check.name != name]
