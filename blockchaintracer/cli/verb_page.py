@@ -51,7 +51,8 @@ def command(output: Path | None, serve: bool, port: int | None) -> Answer:
         file.write(page)
     return Answer(
         {"file": str(target), "sha256": digest, "size": len(page)},
-        f"Wrote {target}, {len(page):,} bytes. Open it in any browser, and drop a proof and its data on it.",
+        f"Wrote {target}, {len(page):,} bytes.",
+        "Open it in any browser, and drop a proof and its data on it.",
         f"SHA-256 {digest}",
     )
 

@@ -36,6 +36,7 @@ from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import (
     Answer,
     command_lines,
+    folded,
     hanging,
     plain,
     progress_bar,
@@ -431,8 +432,8 @@ def _bundle_lines(
         yield from (hanging("  ", plain(f"{it.subject}: {line}" if len(times) > 1 else line)) for it, line in lines)
     yield ""
     yield "What this does not prove"
-    yield from (f"  {sentence}" for sentence in report.does_not_prove)
-    yield f"  A time is as good as its source: {time_source(bundle.chain_id)}."
+    yield from (hanging("  ", plain(sentence)) for sentence in report.does_not_prove)
+    yield folded(f"  A time is as good as its source: {time_source(bundle.chain_id)}.", 2)
     yield "  Whether a record that it rests on was retracted: `verify ID` says that."
     if not report.today:
         yield "  Whether a record was retracted since: no node told."

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from blockchaintracer.cli.options import PATH, allow_secret_option, lab_verb
-from blockchaintracer.cli.render import Answer, not_searched_lines, progress_bar
+from blockchaintracer.cli.render import Answer, folded, not_searched_lines, progress_bar
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.archive.registry_archive import export_registry
 from blockchaintracer.lab.lab import Lab
@@ -43,8 +43,10 @@ def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool, allowed: 
     )
     return Answer(
         done,
-        f"Wrote {done.file}: {done.events} events up to block {done.block}, {counted(done.objects, 'object')},"
-        f" {counted(done.proofs, 'batch proof')}, {done.size:,} bytes.",
+        folded(
+            f"Wrote {done.file}: {done.events} events up to block {done.block}, {counted(done.objects, 'object')},"
+            f" {counted(done.proofs, 'batch proof')}, {done.size:,} bytes."
+        ),
         *([missing] if done.missing else []),
         *not_searched_lines(done.not_searched),
     )

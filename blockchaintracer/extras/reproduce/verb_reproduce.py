@@ -115,7 +115,8 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     yield f"Run {plain(plan.run.name)}, recorded by {key.author} for group {key.group}."
     yield from _confinement(plan)
     yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.run.code.diffs else ''}"
-    yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or 'the root')})"
+    folder = plain(plan.run.code.working_folder or "the root of the code")
+    yield f"  command      {plain(shlex.join(plan.command))}   (in {folder})"
     if plan.lock:
         packages = plain(f"{plan.lock.path} (SHA-256 {plan.lock.sha256})")
         made = ", which was made from what was installed" if plan.run.environment.lock_from == "made" else ""
