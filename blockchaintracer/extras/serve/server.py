@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h11
 import uvicorn
+from h11 import IDLE
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -123,7 +123,7 @@ class _Timely(H11Protocol):
         if self not in self.connections:
             return
         is_stuck = self.cycle is cycle and self.transport.get_write_buffer_size() == left
-        if is_stuck and (left or self.conn.their_state is h11.IDLE):
+        if is_stuck and (left or self.conn.their_state is IDLE):
             self.transport.abort()
         else:
             self._wait()
