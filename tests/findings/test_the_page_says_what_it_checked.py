@@ -32,6 +32,7 @@ pytestmark = [
 LISTED = {"a.csv": b"1,2\n", "b/c.csv": b"3\n"}
 ADDED = {"proofs/x.json": b"{}", "config.json": b"{}", "objects/new.py": b"new", "index.html": b"new"}
 """Files whose names look published."""
+KEY_FILE = b'{"type":"urn:blockchaintracer:key:v1"}'
 RETRACTED = 1_438_270_006 << 40
 
 
@@ -69,6 +70,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         put(f"beside/data/{name}", data)
         put(f"inside/all/{name if name == 'it.proof' else f'raw/{name}'}", data)
     put("inside/all/other.txt", b"other")
+    handed, of_file = {"check.html": PAGE.read_bytes()}, of_content(LISTED["a.csv"], SubjectType.FILE, name=None)
+    for name, data in (handed | {"a.csv": LISTED["a.csv"], "it.proof": of_file, "key.json": KEY_FILE}).items():
+        put(f"good/{name}", data)
+    for name, data in (LISTED | handed | {"a.csv": b"1,3\n", "it.proof": of_folder}).items():
+        put(f"bad/{name}", data)
     for name, data in (LISTED | {f"objects/aa/{'bb' * 31}": b"not of this digest"}).items():
         put(f"forged/data/{name}", data)
     for name, data in {"a.csv": b"1,3\n", "c.csv": b"", f"objects/{listing[:2]}/{listing[2:]}": whole.listing}.items():
@@ -95,6 +101,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     }
     visits["inside"] = {**visits["same"], "then": [{"folder": str(folder / "inside/all"), "expects": "Your files"}]}
     visits |= {
+        "handed": {"folder": str(folder / "good"), "expects": "Your files"},
+        "handed and changed": {"folder": str(folder / "bad"), "expects": "Your files"},
         "pasted": {**checked, "then": [paste]},
         "linked": {**checked, "then": [{"link": f"#id={record['id']}", "expects": "To look this up"}]},
         "another record": {**checked, "fragment": f"#id={record['id']}", "expects": "No proof here is of"},
@@ -132,6 +140,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     return dict(zip(visits, told, strict=True))
 
 
+APART = "A proof is checked by itself, and a file that calls itself a page like this one is not compared."
+
+
 def lines_of(visit: dict[str, Any]) -> set[str]:
     return set(visit["text"].splitlines())
 
@@ -146,10 +157,27 @@ def test_every_file_of_a_folder_counts(seen: dict[str, Any]) -> None:
 def test_what_lies_beside_recorded_files_is_named(seen: dict[str, Any]) -> None:
     whole = "without the proof or published copy in it, is exactly what the record is about."
     assert f"passed: the folder data of 2 files, {whole}" in lines_of(seen["beside"])
-    assert "unknown: Not part of the record: data/it.proof." in lines_of(seen["beside"])
+    assert f"No data: data/it.proof. {APART}" in lines_of(seen["beside"])
     assert "passed: the folder all/raw of 2 files is exactly what the record is about." in lines_of(seen["inside"])
     assert "failed: Not part of the record: all/other.txt." in lines_of(seen["inside"])
     assert "Not verified" in lines_of(seen["inside"])
+
+
+def test_page_and_proof_beside_the_data_raise_no_doubt(seen: dict[str, Any]) -> None:
+    lines = lines_of(seen["handed"])
+    assert "passed: good/a.csv is exactly what the record is about." in lines
+    assert {f"No data: good/check.html, good/it.proof. {APART}", "Not part of the record: good/key.json."} <= lines
+    assert not [line for line in lines if line.startswith("unknown: N")]
+    text = seen["handed and changed"]["text"]
+    assert "failed: the folder bad of 2 files is not what the record is about" in text
+    assert "Not verified" in text
+    assert "Not part of the record" not in text
+
+
+def test_a_record_without_a_name_is_called_by_the_file_that_is_it(seen: dict[str, Any]) -> None:
+    assert "A dataset without a name: the file a.csv" in lines_of(seen["handed"])
+    assert any(line.startswith("the file a.csv, 0x") for line in lines_of(seen["handed"]))
+    assert "names what it came from only if its lab wrote that." in seen["handed"]["text"]
 
 
 def test_what_a_changed_folder_lacks_is_named(seen: dict[str, Any]) -> None:

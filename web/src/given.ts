@@ -21,9 +21,9 @@ export interface Given {
   path: string;
 }
 
-/** What a file is by its content: a proof, what a lab publishes beside data, or data. Of a key file also the key, so that it is read once. */
+/** What a file is by its content: a proof, a page like this one, what a lab publishes beside data, or data. Of a key file also the key, so that it is read once. */
 export interface Use {
-  use: "data" | "proof" | "copy";
+  use: "data" | "proof" | "copy" | "page";
   key?: Omit<PublishedKey, "file"> | undefined;
   /** Whose claims a file of identities has. */
   holder?: string;
@@ -64,7 +64,7 @@ export async function useOf({ file, path }: Given, digest: string, data?: Uint8A
   if (object) return { use: object[1]! + object[2]! === digest ? "copy" : "data" };
   const text = (most: number): string | Promise<string> => (data ? new TextDecoder().decode(data.subarray(0, most)) : file.slice(0, most).text());
   const start = await text(4096);
-  if (/^\s*</.test(start)) return { use: PAGE.test(start) ? "copy" : "data" };
+  if (/^\s*</.test(start)) return { use: PAGE.test(start) ? "page" : "data" };
   if (!start.startsWith("{") || file.size > MOST_PROOF) return { use: "data" };
   if (file.size <= MOST_JSON) {
     const whole = await text(MOST_JSON);

@@ -335,6 +335,8 @@ async function show(): Promise<void> {
   for (const proof of proofs.slice(0, MOST_PROOFS)) found.push(await judged(proof, trust, urls));
   if (!proofs.length) found.push(await lookedUp(trust, urls));
   const judgedParts = found.filter((it) => "said" in it);
+  const named = new Map(digests.filter(({ use }) => use === "data").map((it) => [it.sha256, it.file.name]));
+  for (const { said } of judgedParts) for (const { records } of said) for (const record of records) record.file = named.get(record.key.subject);
   // a file can belong to any of the proofs that were given with it
   const sources = judgedParts.map(({ said, name }) => ({ name, outcome: worstOf(said).outcome, records: said[0]!.records }));
   const held = await files(digests, sources, (subject) => listingOf(subject, digests, copies));
@@ -483,7 +485,7 @@ async function judged(proof: Digested, chosen: Trust | undefined, urls: URL[]): 
     if (!trust.chainId || !urls.length) said.push(ofBundle(verifyBundle(data, trust), undefined));
     else for (const url of urls) {
       status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
-      said.push(ofBundle(await verifyBundleOnChain(data, trust, new Chain(client(url))), nameOf(url)));
+      said.push(ofBundle(await verifyBundleOnChain(data, { client: new Chain(client(url)), trust }), nameOf(url)));
     }
     const identities = evidence.flatMap(([what, item]) => (what === "identity" ? [item] : []));
     const open = said[0]!.checks.filter(({ name, detail }) => name === "not checked" || (name === "witness" && detail.includes("not checked here")));

@@ -22,6 +22,8 @@ export interface Shown {
   /** Where and when `standing` was read: of a node today, or in the block of a proof. */
   asOf: { node: string } | { time: number };
   verdicts: Record<number, Attestation>;
+  /** The name of the file that was dropped and is what the record is about. */
+  file?: string | undefined;
 }
 
 /** What one source says: the proof by itself, or a node. */
@@ -76,7 +78,7 @@ export function plainWords(record: Shown, isWordOfFile: boolean, retracted: Show
   const name = record.manifest?.name;
   const rows: [string, (Node | string)[]][] = [
     [T.wasRetracted, [retraction(retracted, isWordOfFile)]],
-    [T.what, [name ? T.calls(title, name) : T.unnamed(title)]],
+    [T.what, [name ? T.calls(title, name) : T.unnamed(title, record.file)]],
     [T.whoCommitted, [`${T.account} `, code(record.key.author), who]],
     [T.forGroup, [T.group(record.key.group), group]],
     [T.when, when(record)],
@@ -231,13 +233,13 @@ const names = (paths: readonly string[]): string => paths.slice(0, MOST_NAMES).j
 export async function files(given: readonly Digested[], sources: readonly Source[], listing: (subject: string) => Promise<Listed[] | undefined>): Promise<{ node: HTMLElement | null; isWrong: boolean }> {
   const isOne = sources.length === 1;
   const records = sources.flatMap((source) => source.records.map((record) => ({ record, source })));
-  if (!given.some(({ use, path }) => use === "data" || (use === "copy" && !path.includes("/"))) || !records.length) return { node: null, isWrong: false };
+  if (!given.some(({ use, path }) => use === "data" || ((use === "copy" || use === "page") && !path.includes("/"))) || !records.length) return { node: null, isWrong: false };
   records.sort((a, b) => Number(b.source.outcome === "verified") - Number(a.source.outcome === "verified"));
   const lines: HTMLElement[] = [];
   let isWrong = false;
-  const say = (word: "pass" | "fail" | "unknown", text: string, digest?: string): void => {
+  const say = (word: "pass" | "fail" | "unknown" | "", text: string, digest?: string): void => {
     isWrong ||= word === "fail";
-    lines.push(h("li", { class: word }, h("strong", {}, `${T.word[word]}: `), text, digest && h("div", { class: "dim hash" }, digest)));
+    lines.push(h("li", { class: word }, word && h("strong", {}, `${T.word[word]}: `), text, digest && h("div", { class: "dim hash" }, digest)));
   };
   // the first that has a digest counts: one walk, however many records and files there are
   const roles = new Map<string, { record: Shown; source: Source; path?: string }>();
@@ -282,19 +284,21 @@ export async function files(given: readonly Digested[], sources: readonly Source
   const unlike = (text: string, data: readonly Digested[]): string => text + (twins(data).length ? ` ${T.otherBytes(names(twins(data)))}` : "");
   for (const [folder, its] of Map.groupBy(others, root)) {
     const data = its.filter(({ use }) => use === "data");
-    const rest = its.filter(({ use }) => use !== "data");
+    const of = (...uses: Digested["use"][]): string[] => its.filter(({ use }) => uses.includes(use)).map(({ path }) => path);
+    const [copies, besides] = [of("copy"), folder === undefined ? of("page") : of("page", "proof")];
     if (folder === undefined) {
       for (const it of data.slice(0, MOST_ROWS)) say("fail", unlike(T.fileIsNot(it.path), [it]), it.sha256);
       // a proof has its own outcome; what calls itself a published copy could be anything
-      const copies = rest.filter(({ use }) => use === "copy").map(({ path }) => path);
       if (copies.length) say("unknown", T.notCompared(names(copies)));
+      if (besides.length) say("", T.besides(names(besides)));
     } else if (roots.has(folder)) {
       if (data.length) say("fail", unlike(T.notPart(names(data.map(({ path }) => path))), data));
-      if (rest.length) say("unknown", T.notPart(names(rest.map(({ path }) => path))));
+      if (copies.length) say("", T.notPart(names(copies)));
+      if (besides.length) say("", T.besides(names(besides)));
     } else if (data.length) {
       const whole = given.filter((file) => root(file) === folder);
       const differences = await Promise.all([...subjects].slice(0, MOST_NAMES).map(async (subject) => difference(folder, whole, await listing(subject))));
-      say("fail", [unlike(T.fileIsNot(T.folderName(folder, whole.length)), data), ...differences].filter(Boolean).join(" "));
+      say("fail", [unlike(T.fileIsNot(T.folderName(folder, whole.filter(({ use }) => use === "data").length)), data), ...differences].filter(Boolean).join(" "));
     }
   }
   const shown = lines.slice(0, MOST_ROWS);
@@ -310,7 +314,8 @@ function difference(folder: string, files: readonly Digested[], listing: readonl
   const listed = new Map(listing.map(({ path, sha256 }) => [path.normalize("NFC"), sha256]));
   const changed = [...listed].filter(([path, digest]) => here.has(path) && here.get(path) !== digest).map(([path]) => path);
   const missing = [...listed.keys()].filter((path) => !here.has(path));
-  const added = [...here.keys()].filter((path) => !listed.has(path));
+  const besides = new Set(files.filter(({ use }) => use === "page" || use === "proof").map(({ path }) => path.slice(folder.length + 1).normalize("NFC")));
+  const added = [...here.keys()].filter((path) => !listed.has(path) && !besides.has(path));
   return [changed.length && T.changed(names(changed)), missing.length && T.missing(names(missing)), added.length && T.notPart(names(added))].filter(Boolean).join(" ");
 }
 
@@ -393,7 +398,10 @@ export function described(value: Json, room: { left: number }, field = ""): Node
 /** The name of a field as words. */
 const titleOf = (name: string): string => T.field[name] ?? name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^./, (first) => first.toUpperCase()).replace(/ [A-Z](?=[a-z])/g, (word) => word.toLowerCase());
 
-const titled = ({ manifest, id }: Shown): string => (manifest?.name ? `${manifest.name}, ${short(id)}` : short(id));
+const titled = ({ manifest, id, file }: Shown): string => {
+  const name = manifest?.name || (file && T.theFile(file));
+  return name ? `${name}, ${short(id)}` : short(id);
+};
 
 /** The life of a record, in the order of time. */
 export function timeLine(record: Shown, moments: readonly Moment[], by: string | undefined, kept: readonly string[], isWordOfFile: boolean): HTMLElement {

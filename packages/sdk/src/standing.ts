@@ -103,12 +103,13 @@ export function normalTrust(trust: Trust): NormalTrust {
   };
   // what witnesses are trusted for is asked of a bundle of any chain
   const isNone = !made.chainId && !made.blocks.size && !made.bitcoinBlocks.size && !trust.tokens;
-  if (isNone) throw new InputError("expected a chain to trust, got none", "Give chainId or blocks.");
+  if (isNone) throw new InputError("expected a chain to trust, got none: give chainId or blocks");
   return made;
 }
 
 /**
  * Verify a proof bundle from its bytes alone: the outcome is "consistent" unless blocks are trusted.
+ * An empty trust is as none.
  *
  * @throws BundleRefused if it does not fit together.
  * @throws UnknownVersion if it is of a version that this program does not read.
@@ -122,7 +123,7 @@ export function verifyBundle(data: Uint8Array, trust?: Trust): BundleReport {
  * Verify a proof bundle with a node of the chain in `trust`: its blocks must be canonical and final there, and today's
  * state is asked, too.
  */
-export async function verifyBundleOnChain(data: Uint8Array, trust: Trust, client: Client | Chain): Promise<BundleReport> {
+export async function verifyBundleOnChain(data: Uint8Array, { client, trust }: { client: Client | Chain; trust: Trust }): Promise<BundleReport> {
   if (!trust.chainId) throw new InputError("expected the chain of the node, got none", "Give trust.chainId.");
   const judged = new Standing(readBundle(data), trust);
   return judged.report(await judged.online(client instanceof Chain ? client : new Chain(client)));
@@ -138,7 +139,7 @@ class Standing {
 
   constructor(bundle: ProvenBundle, trust: Trust | undefined) {
     this.#bundle = bundle;
-    this.#trust = trust && normalTrust(trust);
+    this.#trust = trust && Object.values(trust).some((it) => it !== undefined) ? normalTrust(trust) : undefined;
     this.#genuine = genuineCode(bundle);
   }
 

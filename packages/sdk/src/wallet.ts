@@ -235,8 +235,9 @@ function readWrite(write: Json, signer: Address): SignedWrite {
 
 /**
  * Send what others signed, and pay for it. Look at it first: it is sent in order, and one that the registry refuses ends it.
+ * The registry judges the deadline of each write; of no writes it is not asked.
  *
- * @throws InputError if it is for another registry, chain or time.
+ * @throws InputError if it is for another registry or chain.
  * @throws Refused with the registry's typed error, before that write is sent.
  */
 export async function relay(wallet: WalletClient, registry: Registry, signed: SignedWrites): Promise<Sent[]> {

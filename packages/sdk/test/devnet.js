@@ -91,6 +91,10 @@ const [relayed] = await sdk.relay(bob, registry, sdk.readSignedWrites(text));
 await mined(relayed);
 assert.equal((await registry.statusOf(relayed.id)).status, "recorded");
 assert.deepEqual(await sdk.relay(bob, registry, request), [{ id: relayed.id, transaction: null }]);
+// the registry judges the deadline, of each write
+const late = await sdk.signedWrites(registry, alice.account.address, 1, [await sdk.signRecord(alice, registry, { ...key, subject: "ab".repeat(32) }, 1)]);
+await assert.rejects(sdk.relay(bob, registry, late), refused("SignatureExpired"));
+assert.deepEqual(await sdk.relay(bob, registry, { ...late, writes: [] }), []);
 const verdict = { group: first, recordId: await registry.idOf(run), verdict: "reviewed" };
 const review = [await sdk.signAttestation(alice, registry, verdict, deadline)];
 const [reviewed] = await sdk.relay(bob, registry, await sdk.signedWrites(registry, alice.account.address, deadline, review));
@@ -101,13 +105,13 @@ assert.equal((await registry.verdictOf(first, verdict.recordId)).verdict, "revie
 const bundle = new Uint8Array(readFileSync(BUNDLE));
 assert.equal(sdk.verifyBundle(bundle).outcome, "consistent");
 const chain = new sdk.Chain(client);
-const proven = await sdk.verifyBundleOnChain(bundle, { chainId }, chain);
+const proven = await sdk.verifyBundleOnChain(bundle, { client: chain, trust: { chainId } });
 assert.equal(proven.outcome, "verified");
 assert.equal(proven.privateTestChain, true);
 assert.equal(proven.today[RECORD].status, "retracted");
 assert.match(proven.since[RECORD], /^retracted since/);
-assert.equal((await sdk.verifyBundleOnChain(bundle, { chainId: 1 }, chain)).outcome, "not verified");
-assert.equal((await sdk.verifyBundleOnChain(bundle, { chainId }, new sdk.Chain(gone))).outcome, "unavailable");
+assert.equal((await sdk.verifyBundleOnChain(bundle, { client: chain, trust: { chainId: 1 } })).outcome, "not verified");
+assert.equal((await sdk.verifyBundleOnChain(bundle, { client: gone, trust: { chainId } })).outcome, "unavailable");
 
 // what is retracted is not verified any more
 await mined(await sdk.retract(alice, registry, key));

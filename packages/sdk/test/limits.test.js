@@ -41,6 +41,15 @@ test("a bundle with evidence of many types", () => {
   assert.ok(performance.now() - start < 20_000);
 });
 
+test("an empty trust is as none, and half of one is told what it lacks", () => {
+  const { cases } = read("../../../conformance/bundles.json");
+  const data = new TextEncoder().encode(cases[0].bundle);
+  assert.equal(sdk.verifyBundle(data).outcome, "consistent");
+  assert.equal(sdk.verifyBundle(data, {}).outcome, "consistent");
+  assert.equal(sdk.verifyBundle(data, { blocks: undefined }).outcome, "consistent");
+  assert.throws(() => sdk.verifyBundle(data, { groups: [1] }), (error) => error instanceof sdk.InputError && /chainId or blocks/.test(error.message));
+});
+
 test("nesting that would fill the stack", () => {
   const deep = new TextEncoder().encode("[".repeat(1 << 19) + "]".repeat(1 << 19));
   assert.throws(() => sdk.parseManifest(deep), sdk.InputError);
