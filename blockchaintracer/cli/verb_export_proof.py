@@ -28,7 +28,11 @@ _METRICS = 5
 @lab_verb()
 @click.argument("record_ids", type=RECORD, metavar="ID...", nargs=-1, required=True)
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
-@click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")
+@click.option(
+    "--block",
+    type=click.IntRange(0),
+    help="Prove the state of this block. [default: the newest final one; if it can't prove all records, the newest]",
+)
 def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | None) -> Answer:
     """Write a proof bundle: `verify --proof FILE` checks it anywhere, by a node or the hashes of blocks.
 

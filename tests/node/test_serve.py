@@ -79,16 +79,20 @@ def typed_from_page(address: str, folder: Path) -> list[str]:
 
 
 @contextmanager
-def serving(lab: Lab, *options: str) -> Iterator[tuple[Callable[[str], Any], subprocess.Popen[str]]]:
+def serving(
+    lab: Lab, *options: str, is_json: bool = True
+) -> Iterator[tuple[Callable[[str], Any], subprocess.Popen[str]]]:
     """The verb in a process of its own; yields what asks it."""
-    command = [sys.executable, "-m", "blockchaintracer", "serve", "--port", "0", "--every", "1", "--json", *options]
+    command = [sys.executable, "-m", "blockchaintracer", "serve", "--port", "0", "--every", "1", *options]
+    command += ["--json"] if is_json else []
     environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(lab.home.path)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.communicate()
-        address = json.loads(line)["listening"]
+        banner = line.rpartition(" at ")[2].strip().removesuffix("/v1/registry")
+        address = json.loads(line)["listening"] if is_json else banner
         with requests.Session() as session:
             yield lambda path: session.get(f"{address}/v1/{path}", timeout=10), process
     finally:
@@ -233,7 +237,9 @@ def test_what_can_not_be_served_is_refused(story: Story, tmp_path: Path) -> None
     assert (done.returncode, "expected a published folder" in done.stderr) == (2, True)
     done = typed("serve", "--folder", str(home / "store"), "--port", "0", home=home)
     assert (done.returncode, "the lab's own" in done.stderr) == (2, True)
-    with serving(story.lab) as (ask, _):
+    with serving(story.lab, is_json=False) as (ask, _):
+        # the address that the verb names
+        assert ask("registry").status_code == 200
         port = ask("health").url.rpartition(":")[2].partition("/")[0]
         done = typed("serve", "--port", port, home=home)
         assert (done.returncode, "expected an address to listen at" in done.stderr) == (2, True)

@@ -86,7 +86,7 @@ def command(lab: Lab, folder: Path | None, host: str, port: int, every: float, d
             where = {"registry": lab.domain.registry, "chainId": lab.domain.chain_id}
             Answer(
                 {"listening": address, **where, "folder": str(shown) if shown else None},
-                f"Serving {lab.domain.registry} on chain {lab.domain.chain_id} at {address}/v1/",
+                f"Serving {lab.domain.registry} on chain {lab.domain.chain_id} at {address}/v1/registry",
                 f"  from {f'the published folder {shown}' if shown else 'the chain alone: no --folder was given'}",
             ).show()
             sys.stdout.flush()
