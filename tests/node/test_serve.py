@@ -239,7 +239,7 @@ def test_what_can_not_be_served_is_refused(story: Story, tmp_path: Path) -> None
     assert (done.returncode, "the lab's own" in done.stderr) == (2, True)
     with serving(story.lab, is_json=False) as (ask, _):
         # the address that the verb names
-        assert ask("registry").status_code == 200
+        assert until(lambda: ask("registry").status_code == 200)
         port = ask("health").url.rpartition(":")[2].partition("/")[0]
         done = typed("serve", "--port", port, home=home)
         assert (done.returncode, "expected an address to listen at" in done.stderr) == (2, True)
