@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 
@@ -13,6 +12,7 @@ import click
 from typing_extensions import override
 
 from blockchaintracer import __version__
+from blockchaintracer.cli.suggestions import SuggestingGroup
 from blockchaintracer.cli.used_extras import extra
 
 VERBS = {
@@ -62,7 +62,7 @@ VERBS = {
     "status": (None, "The state of your lab, or of one record."),
     "store": (None, "What lies in the lab's store; remove what nothing needs."),
     "verify": (None, "Check a record, a file or a transaction."),
-    "witness": (None, "Times by others than the record's own chain."),
+    "witness": (None, "Let others confirm the time of a record."),
 }
 """Each verb: the extra that it belongs to, or None for a verb of the lab in this folder; and what it does."""
 
@@ -78,7 +78,7 @@ SECTIONS = {
 """The verbs as the help shows them."""
 
 
-class _Verbs(click.Group):
+class _Verbs(SuggestingGroup):
     """Imports a verb's module when it is called: one verb does not wait for what another needs."""
 
     @override
@@ -94,17 +94,6 @@ class _Verbs(click.Group):
         for title, verbs in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(verb, VERBS[verb][1]) for verb in verbs.split()])
-
-    @override
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            if close := get_close_matches(args[0], VERBS):
-                error.message += f" Did you mean {' or '.join(close)}?"
-            raise
 
 
 @cache

@@ -17,7 +17,20 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
-from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, folded, hide_bar, plain, say, show_error
+from blockchaintracer.cli.render import (
+    JSON,
+    LAB,
+    VERBOSE,
+    Answer,
+    Declined,
+    folded,
+    hide_bar,
+    plain,
+    require_agreement,
+    say,
+    show_error,
+)
+from blockchaintracer.cli.suggestions import SuggestingGroup
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS
@@ -128,7 +141,7 @@ class Verb(click.Command):
                     formatter.write_dl(lines[is_shared])
 
 
-class VerbGroup(click.Group):
+class VerbGroup(SuggestingGroup):
     """A verb with sub-verbs."""
 
     command_class = Verb
@@ -317,16 +330,7 @@ def require_consent(question: str) -> None:
     """Ask at the terminal, or read the answer, unless --yes was given. Without an answer nothing is done."""
     if click.get_current_context().meta.get(YES):
         return
-    try:
-        agreed = click.confirm(folded(question, err=True), err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        click.echo(err=True)
-        hint = "Nothing was done: pass --yes."
-        raise InputError("expected your consent, and nobody can be asked", hint=hint) from None
-    if not agreed:
-        raise Declined
+    require_agreement(question, "Answer the question, or pass --yes.")
 
 
 # -- options of several verbs

@@ -19,7 +19,7 @@ import click
 from click.shell_completion import CompletionItem
 from typing_extensions import override
 
-from blockchaintracer.cli.render import Declined, folded, plain
+from blockchaintracer.cli.render import plain, require_agreement
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Relation, is_hash, normal_digest
 from blockchaintracer.lab.kept_proofs import proofs_beginning
@@ -159,8 +159,8 @@ def _the_one(lab: Lab, text: str, ids: list[str], described: Callable[[str], str
             f"{said}: anyone can copy a name or the first digits of an id",
             hint="Nothing was signed. Give the full id, or pass --yes.",
         )
-    elif not click.confirm(folded(f"{said}. Is that the one?", err=True), err=True):
-        raise Declined
+    else:
+        require_agreement(f"{said}. Is that the one?", "Give the full id, or pass --yes.")
     return ids[0]
 
 

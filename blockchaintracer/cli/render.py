@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from blockchaintracer.core import networks
-from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
 from blockchaintracer.lab.files import bytes_in
@@ -43,6 +43,8 @@ _NOT_FOLDED = re.compile(r"[\n\x1b]|^[\[{]")
 _SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
 _WHOLE = re.compile(rf"{_SHORT.pattern}|{_TIME.pattern}|\d{{4}}-\d\d-\d\d \d\d:\d\d", re.IGNORECASE)
 """Cells that are never broken."""
+_GAP = 2
+"""Columns of a terminal between two of a table."""
 _LONGEST_WORD = 20
 """Letters of a word that is broken only if there is no room."""
 _WIDEST = 1 << 20
@@ -59,6 +61,28 @@ class Declined(click.Abort):
     """The user was asked, and said no."""
 
     exit_code = 6
+
+
+def require_agreement(question: str, way: str) -> None:
+    """Ask for a yes at the terminal, or read it.
+
+    Args:
+        way: how to do without the question.
+
+    Raises:
+        Declined: the answer is no.
+        InputError: no answer came, as at the end of the input.
+    """
+    hide_bar()
+    try:
+        agreed = click.confirm(folded(question, err=True), err=True)
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        raise InputError("no answer came: nothing was done", hint=way) from None
+    if not agreed:
+        raise Declined
 
 
 class Answer:
@@ -247,23 +271,25 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
     lines = [["-" if value is None else plain(str(value)) for value in row] for row in rows]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
     widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
-    if lines and sum(widths) + 2 * len(widths) > room and not click.get_current_context().meta.get(VERBOSE):
+    gaps = _GAP * (len(widths) - 1)
+    if lines and sum(widths) + gaps > room and not click.get_current_context().meta.get(VERBOSE):
         of_times = [any(map(_TIME.fullmatch, cells)) for cells in zip(*lines, strict=True)]
         columns = [f"{column} (UTC)" if is_time else column for column, is_time in zip(columns, of_times, strict=True)]
         short = [(_TIME, r"\1") if is_time else (_HASH, r"\1…") for is_time in of_times]
         lines = [[form.sub(by, cell) for (form, by), cell in zip(short, line, strict=True)] for line in lines]
         widths = [max(map(cell_len, column)) for column in zip(columns, *lines, strict=True)]
-    if not title and sum(widths) + 2 * len(widths) <= room and not any("\n" in cell for line in lines for cell in line):
+    if not title and sum(widths) + gaps <= room and not any("\n" in cell for line in lines for cell in line):
         # importing rich takes longer than asking the node, and 0.7 ms a row to find that nothing has to be folded
-        head, *shown = ("  ".join(map(set_cell_size, line, widths)) for line in (columns, *lines))
+        head, *shown = ((" " * _GAP).join(map(set_cell_size, line, widths)) for line in (columns, *lines))
         click.echo("\n".join([click.style(head, bold=True), *shown]))
         return
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
-    drawn = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    room -= 2 * len(widths)
+    drawn = Table(title=title, title_justify="left", box=None, header_style="bold")
+    drawn.padding, drawn.pad_edge = (0, _GAP, 0, 0), False
+    room -= gaps
     for longest_word in (_LONGEST_WORD, 0):
         least = [_least(column, longest_word) for column in zip(columns, *lines, strict=True)]
         if sum(least) <= room:
@@ -271,12 +297,13 @@ def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Seque
     while sum(widths) > max(room, sum(least)):
         _, widest = max((width, number) for number, width in enumerate(widths) if width > least[number])
         widths[widest] -= 1
+    # what does not fit is not cut: the terminal goes on in its next line
+    console.width = max(sum(widths) + gaps, console.width if title else 1)
+    widths[-1] -= _GAP  # rich counts padding there, although it draws none
     for column, width in zip(columns, widths, strict=True):
         drawn.add_column(column, overflow="fold", width=width)
     for line in lines:
         drawn.add_row(*line)
-    # what does not fit is not cut: the terminal goes on in its next line
-    console.width = max(sum(widths) + 2 * len(widths), console.width if title else 1)
     console.print(drawn)
 
 

@@ -1,12 +1,15 @@
 """Every verb and option says what it is."""
 
+import io
+import json
 import re
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from blockchaintracer.cli import SECTIONS, VERBS, load, main
-from blockchaintracer.cli.options import Verb, lab_options
+from blockchaintracer.cli.options import Verb, lab_options, require_consent
 
 
 def commands():
@@ -78,6 +81,34 @@ def test_the_help_shows_each_verb_once_in_six_groups():
 def test_a_mistyped_verb_is_answered_with_the_nearest():
     done = CliRunner().invoke(main, ["veryfi", "x"])
     assert (done.exit_code, "Did you mean verify?" in done.output) == (2, True)
+
+
+def test_an_unknown_command_of_a_group_is_answered_with_the_nearest_or_with_all():
+    done = CliRunner().invoke(main, ["batch", "anchr"])
+    assert (done.exit_code, "Did you mean anchor?" in done.output) == (2, True)
+    done = CliRunner().invoke(main, ["batch", "status"])
+    assert (done.exit_code, "There are add, anchor, cancel, end, list." in done.output) == (2, True)
+
+
+def test_a_question_without_an_answer_is_no_stop_of_work(monkeypatch, capsys):
+    @click.command(cls=Verb)
+    def verb():
+        require_consent("Do it?")
+        click.echo("done")
+
+    def answered(answers, *args):
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        with pytest.raises(SystemExit) as ended:
+            verb.main(list(args))
+        return ended.value.code, *capsys.readouterr()
+
+    code, _, said = answered("")
+    assert (code, "no answer came: nothing was done" in said, "--yes" in said) == (2, True, True)
+    assert json.loads(answered("", "--json")[1])["outcome"] == "wrong use"
+    code, _, said = answered("n\n")
+    assert (code, "Nothing was done: you said no." in said) == (6, True)
+    code, shown, _ = answered("y\n")
+    assert (code, shown.strip()) == (0, "done")
 
 
 def test_completion_for_each_shell(monkeypatch):

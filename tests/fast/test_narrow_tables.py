@@ -49,6 +49,18 @@ def test_an_id_is_never_broken_and_its_short_form_can_be_typed(monkeypatch: pyte
     assert ID in shown(monkeypatch, 80, terminal=False), "a program reads whole ids"
 
 
+@pytest.mark.parametrize("title", [None, "Seals"])
+def test_a_table_that_fits_the_terminal_breaks_no_word(monkeypatch: pytest.MonkeyPatch, title: str | None) -> None:
+    monkeypatch.setattr(sys, "stdout", screen := Screen(True))
+    for name, value in (("COLUMNS", "60"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    with click.Context(click.Command("seal")):
+        table(title, ["name", "state"], [["x" * 10 + " " + "y" * 30, "a" * 17], ["plan.md", "b"]])()
+    head, *_, first, second = click.unstyle(screen.getvalue()).splitlines()
+    assert (first, second.split()) == ("x" * 10 + " " + "y" * 30 + "  " + "a" * 17, ["plan.md", "b"])
+    assert max(map(len, (head, first, second))) <= 60
+
+
 def test_the_place_of_a_copy_is_short_at_a_terminal_and_whole_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     place = f"/home/somebody/.local/share/blockchaintracer/store/objects/4d/675433b72e{'0a' * 26}"
     for terminal in (True, False):

@@ -12,7 +12,7 @@ import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, limit_options, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Declined, byte_size, hanging, plain, say, when
+from blockchaintracer.cli.render import Answer, byte_size, hanging, plain, require_agreement, say, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
@@ -103,8 +103,7 @@ def _agree(lab: Lab, yes: bool) -> Callable[[Plan], bool]:
                 "nothing was run: it takes your consent to run another's code, and nobody can be asked",
                 hint="Look at what is to be run, then pass --yes.",
             )
-        if not click.confirm("Run it?", err=True):
-            raise Declined
+        require_agreement("Run it?", "Look at what is to be run, then pass --yes.")
         return True
 
     return ask
