@@ -67,7 +67,7 @@ def list_batches(lab: Lab) -> Answer:
     return Answer(
         listed,
         table("Open batch", ["record", "kind", "name"], opened) if opened else "The open batch is empty.",
-        table("Anchored", ["root", "records", "state", "time", "proofs"], anchored),
+        *([table("Anchored", ["root", "records", "state", "time", "proofs"], anchored)] if anchored else []),
     )
 
 

@@ -156,7 +156,11 @@ def listed(lab: Lab) -> dict[str, Any]:
     with _alone(lab.home):
         keys = _open_keys(lab, group)
     waiting = [
-        {"id": record_id, "kind": label(key.kind, Kind), "name": manifest_name(lab.store, key)}
+        {
+            "id": record_id,
+            "kind": label(key.kind, Kind),
+            "name": manifest_name(lab.store, key) or lab.hashes.name_of(key.subject),
+        }
         for record_id, key in keys.items()
     ]
     rows = []

@@ -251,17 +251,18 @@ def test_the_verbs_tell_what_was_done(lab, tmp_path):
     assert added.returncode == 0, added.stderr
     records = json.loads(added.stdout)["records"]
     assert [one["kind"] for one in records] == ["dataset", "run"]
-    assert "dataset" in typed("batch", "list", home=home).stdout
+    told = typed("batch", "list", home=home).stdout
+    assert ("dataset  data.csv" in told, "proofs" in told) == (True, bool(listed(lab)["batches"]))
     done = typed("batch", "anchor", "--json", home=home)
     assert done.returncode == 0, done.stderr
     anchored = json.loads(done.stdout)
     assert anchored["count"] == 2
     # whole, however long: it is copied from there
     assert len(anchored["proofs"]) > 100
-    listed = typed("batch", "list", home=home).stdout
-    assert "The open batch is empty." in listed
+    told = typed("batch", "list", home=home).stdout
+    assert "The open batch is empty." in told
     assert [anchored["root"], anchored["proofs"]] in [
-        [*line.split()[:1], *line.split()[-1:]] for line in listed.split("\n")
+        [*line.split()[:1], *line.split()[-1:]] for line in told.split("\n")
     ]
     proof = f"{anchored['proofs']}/{records[0]['id']}.json"
     other = typed("verify", "--proof", proof, "--group", "9", home=home)
