@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,13 +100,14 @@ def when(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def network_by_name(name: str) -> Network:
-    """Return the network of a name (``base-sepolia``) or of Ape's choice (``base:sepolia``, a provider may follow)."""
+def network_by_name(name: str, known: Sequence[str] = ()) -> Network:
+    """Return the network of a name (``base-sepolia``) or of Ape's choice (``base:sepolia``, a provider may follow). The
+    error lists the names in `known`, by default the built-in ones."""
     choice = name.strip().lower()
     for network in NETWORKS:
         if choice == network.name or f"{choice}:".startswith(f"{network.ape}:"):
             return network
-    names = ", ".join(network.name for network in NETWORKS)
+    names = ", ".join(known or (network.name for network in NETWORKS))
     raise InputError(
         f"expected the name of a network, got {name!r}", hint=f"Use one of {names}; or any other EVM chain by --rpc."
     )

@@ -31,9 +31,10 @@ def find_network(lab: Lab, name: str) -> Network:
     Raises:
         InputError: if there is none.
     """
-    if added := next((one for one in networks(lab) if one.name == name), None):
-        return added
-    return network_by_name(name)
+    known = [*networks(lab)]
+    if found := next((network for network in known if network.name == name), None):
+        return found
+    return network_by_name(name, [network.name for network in known])
 
 
 def use_network(lab: Lab, name: str) -> None:

@@ -24,6 +24,8 @@ def test_the_network_in_use_is_remembered_and_shown(lab: Lab, tmp_path: Path) ->
     assert json.loads(added.stdout)["variable"] == "BLOCKCHAINTRACER_RPC_OURS"
     assert typed("network", "use", "ours", home=home).returncode == 0
     assert used(home) == "ours"
+    unknown = typed("network", "use", "nowhere", home=home)
+    assert (unknown.returncode, ", ours; or any other" in unknown.stderr) == (2, True)
     away = typed("record", "--dataset", str(tmp_path / "data.csv"), home=home)
     assert (away.returncode, "on ours, chain 7777 (the one in use" in away.stderr) == (3, True)
     # the variable and the command count more, and the command's is kept once something is written
