@@ -89,7 +89,7 @@ def _trust_options(function: F) -> F:
 
 @click.group(cls=VerbGroup)
 def command() -> None:
-    """Times by others than the record's own chain: Bitcoin's calendars, authorities, a second chain.
+    """Let others confirm a record's time: Bitcoin's calendars, time authorities, a second chain.
 
     What is stamped is the SHA-256 of the record's id with chain and registry, so that the tools of others check it, too
     (docs/time.md). Receipts are kept in the lab's folder; `publish`, `export-proof` and `export` take them along.

@@ -292,7 +292,8 @@ class Lab:
         if address is None:
             raise InputError(
                 f"no registry is known on chain {self.chain_id}",
-                hint="Deploy one (`blockchaintracer deploy`) or name one with --registry ADDRESS.",
+                hint="`blockchaintracer record FILE` makes a private test chain with a registry and a group of yours. "
+                "On another chain: `blockchaintracer deploy`, or name a registry (--registry ADDRESS).",
             )
         return checksummed(address, "a registry's address")
 

@@ -462,10 +462,10 @@ def test_it_is_said_what_was_committed_to_between_which_times_and_whose_time_tha
     assert f"  names block {named.block_number} {place}\n" in first
     assert f"  names block {named.block_number} of chain 1 {place}\n" in other
     assert "  names no block as not-before" in without
-    assert "A time is as good as its source: this machine's clock: it proves nothing to others." in rest
+    assert "A time is as good as its source: this machine's clock, which proves nothing to others." in rest
 
     proven = read_bundle(bundle.read_bytes())
-    assert bundle_json(proven)["timeSource"] == "this machine's clock: it proves nothing to others"
+    assert bundle_json(proven)["timeSource"] == "this machine's clock, which proves nothing to others"
     bare = [replace(record, manifest=None) for record in proven.records]
     assert "its manifest is not in the bundle" in "\n".join(lines(replace(proven, records=tuple(bare))))
 

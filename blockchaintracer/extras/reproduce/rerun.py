@@ -388,7 +388,8 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
                 reason = " ".join(error.message.splitlines()[:2])
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             taken, shared = _disk(kept)
-            lab.say(f"it takes {taken / 1e6:,.1f} MB, of which {shared / 1e6:,.1f} MB are shared with uv's cache")
+            if taken >= 1e5:
+                lab.say(f"it takes {taken / 1e6:,.1f} MB, of which {shared / 1e6:,.1f} MB are shared with uv's cache")
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
         # `store gc --environments` counts from the last use
         os.utime(kept)
