@@ -237,6 +237,10 @@ def test_the_page_loads_nothing(lab: Lab, run: str) -> None:
     sources = re.findall(r'(?:src|href|action|data|srcset)="([^"]*)"', page)
     assert len(sources) == 1, "the lineage: of a metric that nobody found again there is nothing to draw"
     assert "<pre>pip install blockchaintracer\nblockchaintracer verify" in page
+    found = dict(re.findall(r'<tr><td>([^<]*)</td><td class="pass">pass</td><td>([^<]*)</td></tr>', page))
+    assert re.fullmatch(r"re-hashed: [0-9a-f]{64}, canonical", found["manifest"])
+    assert found["agreement"] == "the manifest and the key say the same"
+    assert str(lab.home.path) not in page
     for source in sources:
         assert source.startswith("data:image/svg+xml;base64,")
         svg = base64.b64decode(source.partition(",")[2]).decode()

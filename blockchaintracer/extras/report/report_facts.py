@@ -38,8 +38,13 @@ _WITH_DETAIL = {
     "retraction",
     "parents",
     "lineage",
+    "agreement",
+    "inputs",
+    "not-before",
 }
-"""Checks whose details are the same on every machine; of others that passed the name is enough."""
+"""Checks whose details are the same on every machine."""
+_REHASHED = re.compile(r"re-hashed: (?:[0-9a-f]{64}, (?:canonical|\d+ bytes)|[^,;]* of the folder [0-9a-f]{64})")
+"""The same on every machine in the detail of a check that re-hashed a copy: where the copy lies is not."""
 _CHANGING = re.compile(r", \d+ blocks since")
 
 
@@ -215,7 +220,8 @@ class _ReportGatherer(Gatherer):
 def _stable(lab: Lab, check: Check) -> Check:
     """A check without what differs from machine to machine and from block to block."""
     is_shown = check.verdict is not Outcome.PASS or check.name in _WITH_DETAIL or check.name == "finality"
-    detail = check.detail if is_shown else ""
+    rehashed = _REHASHED.match(check.detail)
+    detail = check.detail if is_shown else rehashed[0] if rehashed else ""
     detail = _CHANGING.sub("", detail).replace(f"{lab.home.path}/", "")
     if check.name == "finality" and check.verdict is Outcome.UNKNOWN:
         detail = "not final yet"
