@@ -342,7 +342,7 @@ def not_searched_lines(files: Sequence[str]) -> list[str]:
 
 @contextmanager
 def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr for work that takes over a second.
+    """Show a bar on stderr for work that takes over a second since its first bytes.
 
     Args:
         paths: the files to read, as far as they are known; without them there is no remaining time.
@@ -350,10 +350,12 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
     if wants_json() or not sys.stderr.isatty():
         yield lambda count: None
         return
-    done, began = 0, time.monotonic()
+    done, began = 0, 0.0
 
     def advance(count: int) -> None:
-        nonlocal done
+        nonlocal done, began
+        # what came before, as a devnet that starts, is not this work
+        began = began or time.monotonic()
         done += count
         if not _bars and time.monotonic() - began > 1:
             _bars.append(_new_bar(label, paths))

@@ -141,6 +141,9 @@ def test_a_line_that_is_said_stands_apart_from_the_bar_which_then_comes_back(mon
         now = time.monotonic
         clock.setattr(time, "monotonic", lambda: now() + 2)
         progress(1)
+        assert screen.getvalue() == "", "a devnet that starts before is not this work"
+        clock.setattr(time, "monotonic", lambda: now() + 4)
+        progress(1)
         say("a lock file is made, from 1 package that the run loaded or the project names, of 28,212 packages")
         progress(1)
     say("done")
