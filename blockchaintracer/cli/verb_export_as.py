@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,17 @@ from blockchaintracer.cli.used_extras import extra
 from blockchaintracer.lab.lab import Lab
 
 _FORMATS = ("ro-crate", "prov-json", "prov-n", "in-toto", "dsse", "croissant", "codemeta", "sha256sums")
+_NEXT = {
+    "ro-crate": "Check it: `rocrate-validator validate {path}`",
+    "prov-json": "The Python package `prov` reads it",
+    "prov-n": "It is W3C PROV-N: text for readers",
+    "in-toto": "Its SHA-256 is the one of the manifest, which the chain holds: `sha256sum {path}`",
+    "dsse": "The Python package `securesystemslib` reads it and checks its signatures",
+    "croissant": "Check it: `mlcroissant validate --jsonld {path}`",
+    "codemeta": "The Python package `pydantic-codemeta` reads it",
+    "sha256sums": "Check it: `cd {folder} && sha256sum --strict -c {name}`",
+}
+"""How each format is checked or opened: docs/exports.md."""
 
 
 @lab_verb()
@@ -49,4 +61,7 @@ def command(
     more: dict[str, Any] = {"sign_with": sign_with, "with_files": with_files, "sources": sources}
     with progress_bar("hashing") as progress:
         done = extra("exports", "export").export(lab, record_id, form, output, progress=progress, **more)
-    return Answer(done, f"Written to {done.path}", notes=[f"Note: {note}" for note in done.notes])
+    path = Path(done.path)
+    names = {"path": path, "folder": path.parent, "name": path.name}
+    how = _NEXT[form].format(**{name: shlex.quote(str(value)) for name, value in names.items()})
+    return Answer(done, f"Written to {done.path}", f"{how}.", notes=[f"Note: {note}" for note in done.notes])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from securesystemslib.signer import SSlibKey
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.cli.verb_export_as import _FORMATS
+from blockchaintracer.cli.verb_export_as import _FORMATS, _NEXT
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind
@@ -522,12 +523,16 @@ def test_what_does_not_fit_is_refused(lab: Lab, run: str, dataset: str, tmp_path
 
 
 def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
-    assert set(_FORMATS) == set(FORMATS)
+    assert set(_FORMATS) == set(FORMATS) == set(_NEXT)
     done = typed("export-as", "dsse", run, "-o", str(tmp_path / "out.json"), "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["path"] == str(tmp_path / "out.json")
     assert "no signature" in done.stderr
     assert called("croissant", run, "-o", str(tmp_path / "no"), home=lab.home.path).exit_code == 2
+    sums = called("sha256sums", run, "--with-files", "-o", str(tmp_path / "a copy" / "SHA256SUMS"), home=lab.home.path)
+    check = re.search(r"Check it: `(cd '.*' && sha256sum --strict -c SHA256SUMS)`", sums.stdout)
+    assert check is not None, sums.output
+    assert subprocess.run(["sh", "-c", check[1]], check=False, capture_output=True).returncode == 0
 
 
 def called(*arguments: str, home: Path) -> Result:
