@@ -103,6 +103,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     visits |= {
         "handed": {"folder": str(folder / "good"), "expects": "Your files"},
         "handed and changed": {"folder": str(folder / "bad"), "expects": "Your files"},
+        "unreachable": {**checked, "fields": {"network": "1", "node": "http://127.0.0.1:1024"}, "expects": "Its life"},
         "pasted": {**checked, "then": [paste]},
         "linked": {**checked, "then": [{"link": f"#id={record['id']}", "expects": "To look this up"}]},
         "another record": {**checked, "fragment": f"#id={record['id']}", "expects": "No proof here is of"},
@@ -172,6 +173,14 @@ def test_page_and_proof_beside_the_data_raise_no_doubt(seen: dict[str, Any]) -> 
     assert "failed: the folder bad of 2 files is not what the record is about" in text
     assert "Not verified" in text
     assert "Not part of the record" not in text
+
+
+def test_a_reader_without_python_is_told_what_to_do(seen: dict[str, Any]) -> None:
+    text = seen["unreachable"]["text"]
+    # whole, to its end
+    assert "Or trust the hash of a block: then a proof needs no node. " in text
+    assert "With Python: `blockchaintracer page --serve`." in text
+    assert "Each public chain has public nodes: its own documentation lists them" in text
 
 
 def test_a_record_without_a_name_is_called_by_the_file_that_is_it(seen: dict[str, Any]) -> None:

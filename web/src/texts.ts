@@ -311,7 +311,7 @@ export const T = {
     needSource: "To look through a registry, name a server, or a chain, a registry and a node, or drop a published folder.",
   },
   nodeProblem: (node: string, told: string) => `${node}: ${told}`,
-  fromDisk: "A page that is opened from disk has no address, and some nodes refuse that. Choose another node. Or trust the hash of a block, so that a proof needs no node. Or open this page at a web address, if its lab published it there. Who has Python can type `blockchaintracer page --serve`.",
+  fromDisk: "A page that is opened from disk has no address, and some nodes refuse that. Choose another node. Or trust the hash of a block: then a proof needs no node. Or open the page at a web address, if the lab published it. With Python: `blockchaintracer page --serve`.",
   otherNode: "This page has locked itself to the nodes that you named first. Reload it to ask others.",
   reload: "Reload with this question",
   tooLarge: "The node's answer is too large.",

@@ -79,7 +79,7 @@ export class Chain {
       const reverted = method === "eth_call" ? revertData(error) : undefined;
       if (reverted) throw refusal(reverted);
       const told = error instanceof Error ? error.message.split("\n")[0]! : String(error);
-      throw new Unavailable(`the node did not answer ${method}: ${told.slice(0, 200)}`);
+      throw new Unavailable(`the node did not answer ${method}: ${told.slice(0, 400)}`);
     }
   }
 
