@@ -175,7 +175,7 @@ def publish(
     for holder in holders_of(lab.domain, [record]):
         if (identities := lab.home.path / file_name(holder)).is_file():
             proofs[file_name(holder)] = lab.store.put_bytes(read_limited(identities, LIMIT, "a file of identities"))
-    needed += [*_group(lab, record), *(("proof", name, digest) for name, digest in proofs.items())]
+    needed += [*_group(lab, record, left_out), *(("proof", name, digest) for name, digest in proofs.items())]
     away = {it[2]: address for it in needed if not lab.store.has(it[2]) and (address := lab.hashes.address_of(it[2]))}
     left_out += [f"the data {digest}, of which no copy is kept: {address} has them" for digest, address in away.items()]
     needed = [it for it in needed if it[2] not in away]
@@ -381,11 +381,17 @@ def _listed(store: Store, listing: str, what: str) -> Iterator[tuple[str, str, s
         yield what, name, digest
 
 
-def _group(lab: Lab, record: RecordView) -> Iterator[tuple[str, str, str]]:
-    # a node that has forgotten the group's events takes away nothing else
-    with suppress(ChainUnavailable):
-        if profile := known_profile(lab, record.group):
-            yield "group", str(record.group), profile
+def _group(lab: Lab, record: RecordView, left_out: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the description of the record's group; say it if the node has forgotten which one that is."""
+    try:
+        profile, why = known_profile(lab, record.group), lab.registry.history.gap
+    except ChainUnavailable as error:
+        # it takes away nothing else
+        profile, why = None, error.message
+    if profile:
+        yield "group", str(record.group), profile
+    elif why:
+        left_out.append(f"the description of group {record.group}: {why}")
 
 
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
