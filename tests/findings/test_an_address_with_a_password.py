@@ -17,8 +17,8 @@ pytestmark = pytest.mark.fast
 @pytest.mark.parametrize(
     ("address", "told"),
     [
-        ("memory://user:secret@lab/published", "memory://lab/published"),
-        ("memory://lab/published?sig=secret", "memory://lab/published"),
+        ("memory://user:secret@lab.example/published", "memory://lab.example/published"),
+        ("memory://lab.example/published?sig=secret", "memory://lab.example/published"),
         ("memory://container@account/published", "memory://container@account/published"),
     ],
 )

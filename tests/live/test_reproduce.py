@@ -195,7 +195,7 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     run = made["id"]
     code, shown = verb("publish", run, "--to", str(tmp_path / "published"), folder=project.folder, home=lab.home.path)
     assert code == 0
-    assert {one["what"] for one in shown["objects"]} == {"manifest", "input", "model", "code", "lock", "proof"}
+    assert {one["what"] for one in shown["objects"]} == {"manifest", "group", "input", "model", "code", "lock", "proof"}
     # nothing of the lab's is left to read but what it published
     for path in (project.folder, project.data.parent, project.out):
         shutil.rmtree(path)
