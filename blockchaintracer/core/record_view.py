@@ -88,6 +88,7 @@ class RecordView:
         batch: root of the batch of the record; None if it is from no batch.
         path: the siblings from the record to that root; empty if not known.
         name: name in the manifest; None if there is none or the manifest is missing.
+        is_own: whether the place is what the reader itself saw when it was recorded, and no stranger's word.
     """
 
     id: str
@@ -100,6 +101,7 @@ class RecordView:
     batch: str | None = None
     path: tuple[str, ...] = ()
     name: str | None = None
+    is_own: bool = False
 
     @property
     def group(self) -> int:

@@ -70,7 +70,7 @@ def _placed(record: RecordView, entry: Entry) -> RecordView:
     if not is_own or not entry.is_on_chain or entry.block is None or not entry.transaction:
         return record
     place = Position(entry.block.number, 0, 0)
-    return replace(record, transaction=entry.transaction, block_hash=entry.block.hash, position=place)
+    return replace(record, transaction=entry.transaction, block_hash=entry.block.hash, position=place, is_own=True)
 
 
 def read_key_file(path: Path) -> KeyFile:

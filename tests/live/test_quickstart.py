@@ -42,7 +42,7 @@ def printed(tmp_path_factory):
 
 def line(text, kind):
     return re.search(
-        rf"^  {kind} +(0x[0-9a-f]{{64}})  block (\d+), (\S+ \S+ UTC) \((.*)\)$", text, re.MULTILINE
+        rf"^  {kind} (0x[0-9a-f]{{64}})\n    block (\d+), (\S+ \S+ UTC), (.*)$", text, re.MULTILINE
     ).groups()
 
 

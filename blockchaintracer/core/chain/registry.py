@@ -461,7 +461,7 @@ class Registry:
                 continue
             seen = known.setdefault(it.id, RecordView(id=it.id, key=it.key))
             block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
-            if block and block.hash == it.block_hash:
+            if block.hash == it.block_hash if block else it.is_own and not seen.block_hash:
                 seen = replace(seen, transaction=it.transaction, position=it.position, block_hash=it.block_hash)
             elif block is None and not seen.transaction:
                 # a place in a block that the node has forgotten is what somebody says: nothing may rest on it

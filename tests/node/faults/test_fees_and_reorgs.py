@@ -184,7 +184,7 @@ def test_a_reorganisation_is_noticed_and_the_same_transaction_sent_again(lab: La
     said: list[str] = []
     after = Lab(lab.home, rpc=lab.devnet.start().url, say=said.append)
     assert [entry.write.record_id for entry in after.flush()] == [recorded.id]
-    assert any("lost 1 writes" in line for line in said)
+    assert any("lost 1 write" in line for line in said)
     [entry] = after.outbox.entries_about(recorded.id)
     assert entry.transaction == before.transaction
     assert entry.block != before.block
