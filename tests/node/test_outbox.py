@@ -168,7 +168,7 @@ def test_what_a_killed_node_lost_is_sent_again(tmp_path, file):
         if not after.registry.status(lost.id).exists:
             moved = after.flush()
             assert [entry.write.record_id for entry in moved] == [lost.id]
-            assert any("sending them again" in message for message in told)
+            assert any("lost 1 write" in message for message in told)
         assert after.registry.status(lost.id).exists
         assert after.outbox.entries_about(lost.id)[0].state in (EntryState.INCLUDED, EntryState.FINAL)
 
