@@ -388,10 +388,8 @@ class Registry:
         if it.transaction and it.transaction not in self._places:
             sent = self.chain.remembered(lambda: self.chain.transaction(it.transaction))
             self._places[it.transaction] = sent.place if sent else None
-        place, index = (
-            self._places.get(it.transaction),
-            it.position.transaction if isinstance(it, RecordView) else it.index,
-        )
+        place = self._places.get(it.transaction)
+        index = it.position.transaction if isinstance(it, RecordView) else it.index
         return place is None or (place[0] == it.block_hash and index in (0, place[1]))
 
     def kept_inclusion(self, transaction: str, digest: str) -> Inclusion | None:
