@@ -102,15 +102,16 @@ def test_all_that_records_need_is_followed_even_through_what_was_missing_itself(
     shutil.rmtree(lab.store.folder / "objects")
     done = repair_store(lab, [published])
     wanted = {made.manifest, made.subject, *(digest for digest, data in before.items() if b"content of" in data)}
-    assert len(wanted) == 4
+    # the description of the group is published with it
+    wanted |= {digest for digest, data in before.items() if b'"urn:blockchaintracer:group:v1"' in data}
+    assert len(wanted) == 5
     assert {one.sha256 for one in done.found if one.problem is None and one.was == "missing"} == wanted
     assert {one.what for one in done.found} >= {
         f"manifest of dataset {made.id}",
         f"listing of content of dataset {made.id}",
         f"sub/b.csv, content of dataset {made.id}",
     }
-    # the group's profile was not published: it is missed by name
-    assert [one.what for one in done.left] == ["description of the create-group"]
+    assert done.left == []
     assert {digest: before[digest] for digest in wanted} == everything(lab)
 
 

@@ -34,7 +34,8 @@ class StoredCopies(FolderCopies):
         blocks = read_source(source, object_name(sha256))
         scratch.parent.mkdir(mode=0o700, exist_ok=True)
         with scratch.open("wb") as file:
-            for block in limited(blocks, FETCH_LIMIT if limit is None else limit, wrong=limit is not None):
+            most = min(FETCH_LIMIT, limit or FETCH_LIMIT)
+            for block in limited(blocks, most, wrong=most == limit):
                 file.write(block)
         return scratch
 
