@@ -32,7 +32,7 @@ contract WriteOnceProof is EveryFunction {
         }
         uint256 batchAfter = _batch(group, author, name);
         if (batchAfter != batch && selector == IBatches.endBatch.selector) {
-            assert(uint40(batch) != 0 && batch >> 96 == 0);
+            assert(uint40(batch) != 0 && uint40(batch >> 96) == 0);
             assert(batchAfter == batch | block.timestamp << 96);
         } else if (batchAfter != batch) {
             assert(success && (selector == IBatches.anchor.selector || selector == IBatches.anchorLeaves.selector));
