@@ -98,7 +98,7 @@ def test_in_its_own_home_a_record_is_recorded_with_the_place_that_the_outbox_kep
         recorded = next(check for check in report.checks if check.name == "recorded")
         assert "recorded (state)" in recorded.detail
         assert life.transactions["data"] in recorded.detail
-        assert "begins at block" in recorded.detail
+        assert "this node has forgotten block" in recorded.detail
         assert "outbox flush" not in str(report.as_json())
         assert str(verify(lab, str(life.files["data"])).conclusion) == "verified"
         order = verify_order(lab, life.ids["data"], life.ids["late"])

@@ -98,7 +98,7 @@ def reading(folder: Path) -> Reading:
     return Reading(life, folder, verbs)
 
 
-_MAY_DIFFER = {"score": {"evidence"}, "seal list": {"complete"}, "status of a record": {"block"}}
+_MAY_DIFFER = {"score": {"evidence"}, "seal list": {"complete"}}
 """Fields that say how something is known, or whether there may be more."""
 _WHO_SENT = {"author", "role", "key", "seal", "history", "not-before"}
 """Checks that may become unknown: who sent what, and what else only events tell."""
