@@ -103,10 +103,11 @@ class SealName(RecordName):
             found = [seals[it] for it in made if it in seals][-1:]
         ids = [it.commitment for it in found]
         if not ids:
-            hint = (
-                "`blockchaintracer seal list` shows the commitments. A seal is revealed from the folder (--home) that "
+            raise InputError(
+                f"no seal is kept here as {text!r}",
+                hint="`blockchaintracer seal list` shows the commitments. A seal is revealed from the folder (--home) "
+                "that it was made in.",
             )
-            raise InputError(f"no seal is kept here as {text!r}", hint=f"{hint}it was made in.")
         return _the_one(lab, text, ids, lambda it: f"{it}: {seals[it].what} {seals[it].record_id}", agreed)
 
 

@@ -118,8 +118,8 @@ class _Anchors:
                 known = known and part is not None
                 described += list(part.checkpoints) if part else []
                 steps = self._steps(place, anchor.count, part)
-                detail = f"{_several(problems)}; {steps}" if problems else steps
-                detail += "" if problems else f", not later than {when(block.timestamp)}"
+                detail = f"{steps}, not later than {when(block.timestamp)}"
+                detail = f"{_several(problems)}; {steps}" if problems else detail
                 values = {"root": anchor.root, "time": block.timestamp, "block": block.number}
                 yield Check(name, Outcome.FAIL if problems else Outcome.PASS, detail, values)
                 last = position
