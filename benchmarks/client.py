@@ -315,14 +315,15 @@ def observing() -> list[Row]:
 
 def mlflow_runs() -> list[Row]:
     runs = measure_recording()
-    passed, noise, cpu = added(runs)
-    alone = statistics.median(seconds for seconds, _ in runs["alone"])
+    passed, noise, cpu, beside = added(runs)
+    alone = statistics.median(seconds for seconds, _, _ in runs["alone"])
     told = f"with {SIZE >> 20:,} MB of artifacts"
     wall = f"more by at most the noise of the pairs, {noise:.2f} s, {told}"
     target = f"at most {LIMIT_ADDED_S} s, {told}"
     return [
         Row("a run of MLflow, recorded", "s", alone + passed, alone, wall, passed <= noise),
         Row("CPU added to a run of MLflow", "s", cpu, LIMIT_ADDED_S, target, cpu <= LIMIT_ADDED_S),
+        Row("the same beside MLflow's own calls", "s", beside, LIMIT_ADDED_S, target, beside <= LIMIT_ADDED_S),
     ]
 
 
@@ -383,9 +384,15 @@ def main() -> int:
         parser.error(f"expected steps of {', '.join(STEPS)}, got {', '.join(sorted(unknown))}")
     console = Console(width=None if sys.stdout.isatty() else 140)
     rows: list[Row] = []
+    failed: list[str] = []
     for name in chosen or STEPS:
         console.print(f"{name} ...")
-        rows += measured(STEPS[name])
+        try:
+            rows += measured(STEPS[name])
+        except Exception:
+            # the other rows took minutes
+            console.print_exception()
+            failed.append(name)
 
     table = Table("", "unit", "ours", "peer or limit", "ratio", "target", "met", "others")
     for row in rows:
@@ -395,7 +402,9 @@ def main() -> int:
     console.print(table)
     if any(row.is_useless for row in rows):
         console.print(f"busy: other processes took more than {BUSY:.0%} of the machine. Those rows say nothing: again.")
-    if not chosen:
+    if failed:
+        console.print(f"Ended in an error: {', '.join(failed)}.")
+    elif not chosen:
         written = {
             row.name: {
                 **{name: round(getattr(row, name), 3) for name in ("ours", "peer", "ratio", "others")},
@@ -407,7 +416,7 @@ def main() -> int:
         console.print(f"Wrote {FILE.name}.")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     console.print(f"Peak of this process: {peak} MB.")
-    return 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -392,12 +392,17 @@ class Known(Results):
 
     def __init__(self, sources: Sources) -> None:
         super().__init__("mutate")
-        self._sources, self._kept = sources, self.read()
+        self._sources, self._kept, self._explained = sources, self.read(), explained()
 
     def find(self, mutant: Mutant) -> Result | None:
         """Return a result that still holds, or None."""
         *result, of = self._kept.get(label(mutant), ("", "", ""))
-        return Result(*result) if of and of == self._digest(mutant, *result) else None
+        if of and of == self._digest(mutant, *result):
+            return Result(*result)
+        if self._is_explained(mutant, *result) and of == self._digest(mutant, *result, by_all=True):
+            # it was judged before somebody wrote the reason
+            return self.judged(mutant, *result)
+        return None
 
     def killer(self, mutant: Mutant) -> str:
         """Return the test that killed the mutant last."""
@@ -407,9 +412,12 @@ class Known(Results):
         self.add(label(mutant), verdict, by, self._digest(mutant, verdict, by))
         return Result(verdict, by)
 
-    def _digest(self, mutant: Mutant, verdict: str, by: str) -> str:
+    def _is_explained(self, mutant: Mutant, verdict: str, by: str) -> bool:
+        return verdict == "survived" and (mutant.path, mutant.name) in self._explained
+
+    def _digest(self, mutant: Mutant, verdict: str, by: str, *, by_all: bool = False) -> str:
         """A mutant is the same if all code of its contracts is. A kill rests on the test that made it; that nothing was
-        noticed rests on all of them."""
+        noticed rests on all of them, or on the reason why none can."""
         texts = self._sources.texts
         roots = self._sources.deployed(mutant.path)
         reached = set().union(*map(self._sources.imports, roots)) & texts.keys() - {mutant.path}
@@ -417,7 +425,8 @@ class Known(Results):
             hashlib.sha256(mutant.apply(texts[mutant.path])),
             *(self._sources.digests[it] for it in sorted(reached)),
         )
-        tests: Iterable[str] = () if verdict in {"equivalent", "invalid"} else _files((*FAST, *SLOW))
+        rests_on_none = verdict in {"equivalent", "invalid"} or self._is_explained(mutant, verdict, by)
+        tests: Iterable[str] = _files((*FAST, *SLOW)) if by_all or not rests_on_none else ()
         if verdict == "killed" and "::" in by:
             tests = [test for test in [by.partition("::")[0]] if (ROOT / test).exists()]
         return digest(_rests_on(tuple(tests)), SOLIDITY, code[0].hexdigest(), *code[1:])

@@ -35,8 +35,8 @@ from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.core.record import Domain, Verdict, label
+from blockchaintracer.lab.chosen_network import RPC_VARIABLE, choose_network
 from blockchaintracer.lab.chosen_network import VARIABLE as NETWORK_VARIABLE
-from blockchaintracer.lab.chosen_network import network_in_use, use_last_devnet, use_network
 from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.lab_folder import VARIABLE, Home
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from blockchaintracer.core.record_view import RecordView
     from blockchaintracer.core.verify.inclusion import Inclusion
 
-RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 DASHES = "blockchaintracer.dashes"
 """Key in a click context's meta: whether ``--`` was given."""
 GIVEN = "blockchaintracer.given"
@@ -290,14 +289,8 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         keys=[partial(_index_keys, folder.index)],
         **ctx.meta.get(GIVEN, {}),
     )
-    if not (rpc or GIVEN in ctx.meta) or network:
-        used, source = (network, "") if network else network_in_use(lab)
-        if network or source:
-            use_network(lab, used)
-        elif use_last_devnet(lab):
-            used, source = f"another lab's devnet at {lab.rpc}", "written to last; --network devnet is your own"
-        if source and not (reads or lab.rpc is None):
-            lab.say(f"on {used}, chain {lab.named_chain} ({source})")
+    if GIVEN not in ctx.meta and (chosen := choose_network(lab, network)) and not reads:
+        lab.say(chosen)
     name_records(ctx, lab, options, signs=not reads)
     return lab
 
@@ -535,9 +528,14 @@ def _files_without_dashes(options: dict[str, Any]) -> dict[str, Any]:
 
 def _ask_about_others(options: dict[str, Any]) -> None:
     """Ask under which licence others' data are, and how they are cited: it is republished with them."""
+    from blockchaintracer.lab.recording.address import require_readable
+
     wanted = {"license": "Licence of these data (SPDX identifier)", "citation": "How they are cited"}
-    for name, question in wanted.items() if options["addresses"] and sys.stdin.isatty() else ():
-        options[name] = options[name] or click.prompt(f"{question}, if known", "", show_default=False, err=True) or None
+    missing = [name for name in wanted if not options[name]] if options["addresses"] and sys.stdin.isatty() else []
+    for address in options["addresses"] if missing else ():
+        require_readable(address, private=options["allow_local"])
+    for name in missing:
+        options[name] = click.prompt(f"{wanted[name]}, if known", "", show_default=False, err=True) or None
     if options["addresses"] and not options["license"]:
         click.echo("Under which licence these data are is not recorded: --license says it.", err=True)
 

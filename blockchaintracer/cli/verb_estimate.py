@@ -6,10 +6,10 @@ import os
 
 import click
 
-from blockchaintracer.cli.options import RPC_VARIABLE, Verb, home_option
+from blockchaintracer.cli.options import Verb, home_option
 from blockchaintracer.cli.render import Answer, coins, table, when
 from blockchaintracer.core.networks import NETWORKS
-from blockchaintracer.lab.chosen_network import find_network, network_at
+from blockchaintracer.lab.chosen_network import RPC_VARIABLE, find_network, network_at
 from blockchaintracer.lab.estimate import Met, estimate
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

@@ -15,6 +15,8 @@ from blockchaintracer.lab.lab import Lab
 
 VARIABLE = "BLOCKCHAINTRACER_NETWORK"
 """Environment variable: the network to use where a command names none."""
+RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
+"""Environment variable: address of the node to use where nothing names one."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -52,6 +54,24 @@ def use_network(lab: Lab, name: str) -> None:
     lab.rpc = lab.rpc or (None if network.is_devnet else network.rpc)
 
 
+def choose_network(lab: Lab, name: str | None = None) -> str:
+    """Connect a lab to the network of a name. Without one, and where no node was named, either: to the network in use,
+    or to the devnet of another lab that was written to last. Return which it is, if nobody named it here.
+
+    Raises:
+        InputError: as `use_network`.
+    """
+    lab.rpc = lab.rpc or os.environ.get(RPC_VARIABLE) or None
+    if name is None and (lab.rpc or lab.connect):
+        return ""
+    used, source = (name, "") if name else network_in_use(lab)
+    if name or source:
+        use_network(lab, used)
+    elif _use_last_devnet(lab):
+        used, source = f"another lab's devnet at {lab.rpc}", "written to last; --network devnet is your own"
+    return f"on {used}, chain {lab.named_chain} ({source})" if source and lab.rpc else ""
+
+
 def network_in_use(lab: Lab) -> tuple[str, str]:
     """Return the network for commands that name none, and what says so."""
     if named := os.environ.get(VARIABLE):
@@ -60,8 +80,7 @@ def network_in_use(lab: Lab) -> tuple[str, str]:
     return (kept, "the one in use; `network use` changes it") if isinstance(kept, str) else (DEVNET.name, "")
 
 
-def use_last_devnet(lab: Lab) -> bool:
-    """Connect a lab to the devnet of another lab, if it wrote to that last. Return whether it did."""
+def _use_last_devnet(lab: Lab) -> bool:
     last = lab.settings().get("devnet")
     is_address = isinstance(last, str) and last.startswith(("http://", "https://"))
     if is_address and lab.named_chain in (None, DEVNET.chain_id):

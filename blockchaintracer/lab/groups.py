@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -128,6 +129,16 @@ def make_ready(lab: Lab) -> None:
     if not lab.registry.last_group():
         group = create_group(lab, "My lab")
         lab.say(f"created the group {group.group}, {group.name!r}, that records are for")
+
+
+def make_first(lab: Lab, tell: Callable[[str], None]) -> None:
+    """As `make_ready`, for a lab that has written to no chain yet; `tell` is told what it got."""
+    if lab.settings().get("last") is None:
+        said, lab.say = lab.say, tell
+        try:
+            make_ready(lab)
+        finally:
+            lab.say = said
 
 
 def deploy_factory(lab: Lab) -> Factory:

@@ -189,12 +189,11 @@ class Lab:
             )
 
     def hand_over_to_last(self) -> None:
-        """Leave all records in the outbox, and ask no chain. Without a named node they are for the chain that the lab
-        wrote to last."""
+        """Leave all records in the outbox, and ask no chain. Without a named chain or node they are for the chain that
+        the lab wrote to last."""
         last = self.settings().get("last")
         self.connect, self.hand_over = _refuse_to_connect, True
-        if self.rpc is None and isinstance(last, int):
-            self._handed_to = last
+        self._handed_to = self.named_chain or (last if self.rpc is None and isinstance(last, int) else None)
 
     def without_chain(self, chain_id: int) -> Self:
         """Act for a chain that is never asked."""

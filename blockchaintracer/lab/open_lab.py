@@ -17,7 +17,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict, parse_number
 from blockchaintracer.lab import attest, groups, publish
 from blockchaintracer.lab.capture.notebook import as_program
-from blockchaintracer.lab.chosen_network import use_last_devnet
+from blockchaintracer.lab.chosen_network import choose_network
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -170,8 +170,9 @@ def open_lab(
 
     Args:
         home: the lab's working folder; None for the one that the command line uses here.
-        rpc: address of a node; None for the devnet of another that was written to last, else the lab's own, which is
-            installed and started when it is needed.
+        rpc: address of a node; None for what the command line would take: ``$BLOCKCHAINTRACER_RPC``, the network in
+            use, or the devnet of another that was written to last; else the lab's own devnet, which is installed and
+            started when it is needed.
         registry: address of the registry; None for the one chosen before.
         key: name of the signing key; None for the one chosen before, and on a devnet for a new one.
         group: number of the group to record for; None for the one chosen before.
@@ -181,8 +182,8 @@ def open_lab(
         The lab. It is also what `blockchaintracer.mlflow` takes as `lab`.
     """
     lab = OpenLab(Home(home), rpc=rpc, registry_address=registry, key_name=key, group_number=group, say=say)
-    if rpc is None:
-        use_last_devnet(lab)
+    if chosen := choose_network(lab):
+        say(chosen)
     return lab
 
 

@@ -34,6 +34,7 @@ from blockchaintracer.lab import after_run
 from blockchaintracer.lab.capture.program import RUN_FILE, command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, error_text, masked_values
 from blockchaintracer.lab.drafts import UNKNOWN, Recorded
+from blockchaintracer.lab.groups import make_first
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
@@ -410,6 +411,7 @@ class TracedRun:
         """Capture code, time and a final block, and refuse now what would be refused after the training."""
         if RUN_FILE in os.environ:
             return
+        make_first(self._lab, _warn)
         encrypted = [self._folder / path for path in self.document.encrypted()]
         self._start = start_run(self._lab, self._folder, encrypted)
         require_apart(self._start.git, encrypted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from blockchaintracer.lab.seals import Revealed, Sealed
     from blockchaintracer.lab.traced_run import PathLike, Pending, TracedRun
 
-RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
-
 
 def lab_of_tracer(
     logger: logging.Logger,
@@ -37,13 +34,14 @@ def lab_of_tracer(
     **more: Any,
 ) -> Lab:
     """Open the lab of a tracer, which asks for a passphrase where a person can answer. `more` as `Lab` takes."""
+    from blockchaintracer.lab.chosen_network import choose_network
     from blockchaintracer.lab.lab import Lab
     from blockchaintracer.lab.lab_folder import Home
 
     ask: Callable[[str], str] = lambda question: getpass(f"{question}: ")  # noqa: E731
-    return Lab(
+    lab = Lab(
         home=Home(home),
-        rpc=rpc or os.environ.get(RPC_VARIABLE),
+        rpc=rpc,
         registry_address=registry,
         key_name=key,
         group_number=group,
@@ -51,6 +49,9 @@ def lab_of_tracer(
         say=lambda message: logger.info("%s", message),
         **more,
     )
+    if chosen := choose_network(lab):
+        lab.say(chosen)
+    return lab
 
 
 class MLTracer:
@@ -61,7 +62,8 @@ class MLTracer:
 
     Args:
         home: the lab's working folder; see `blockchaintracer.lab.lab_folder.Home`.
-        rpc: JSON-RPC of a chain; ``$BLOCKCHAINTRACER_RPC``, else the embedded devnet, if not said.
+        rpc: JSON-RPC of a chain; if not said, what the command line would take: ``$BLOCKCHAINTRACER_RPC``, the network
+            in use, else the embedded devnet, where a lab that has written to no chain gets a registry and a group.
         registry: its address; the one written to last if not said.
         group: number of the group to record for; the one used last if not said.
         key: name of a key in the keystore, or ``command:`` and a program that signs; never a key.

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import pty
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -202,3 +207,16 @@ def test_the_hub_is_taken_at_its_word_where_it_gives_one(server: str, monkeypatc
     assert sources.hub_digest("hf://datasets/lab/set/small.csv", public=False) is None
     with pytest.raises(SourceError, match="does not have it"):
         sources.hub_digest("hf://datasets/lab/set/nothing.csv", public=False)
+
+
+def test_nobody_is_asked_about_data_that_are_not_there(tmp_path: Path) -> None:
+    """Of an address that can't be read, a person was asked for licence and citation first."""
+    ours, theirs = pty.openpty()
+    more = {"BLOCKCHAINTRACER_HOME": str(tmp_path / "home")}
+    words = [sys.executable, "-m", "blockchaintracer", "record", "--dataset"]
+    for address, why in (("http://127.0.0.1:9/gone", b"--allow-local lets it"), ("file:///etc/hosts", b"by its path")):
+        started = subprocess.Popen([*words, address], stdin=theirs, stderr=subprocess.PIPE, env=os.environ | more)
+        _, told = started.communicate(timeout=300)
+        assert (started.returncode, why in told, b"Licence" in told) == (2, True, False), told
+    os.close(ours)
+    os.close(theirs)

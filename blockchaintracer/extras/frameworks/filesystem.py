@@ -24,6 +24,7 @@ from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, is_listing
 from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.lab.chosen_network import choose_network
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
@@ -31,7 +32,6 @@ from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.blocks import Cid, DagNode
 from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
 from blockchaintracer.lab.store.store import REPAIR
-from blockchaintracer.lab.tracer import RPC_VARIABLE
 
 if TYPE_CHECKING:
     AbstractFileSystem: Any = object
@@ -86,8 +86,8 @@ class RecordFileSystem(_Tree):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        node = rpc or os.environ.get(RPC_VARIABLE)
-        self._lab = Lab(Home(home), node, registry_address=registry, named_chain=chain_id, only_known=True)
+        self._lab = Lab(Home(home), rpc, registry_address=registry, named_chain=chain_id, only_known=True)
+        choose_network(self._lab)
         self._sources = (sources,) if isinstance(sources, str) else tuple(sources)
         self._known: dict[str, dict[str, str]] = {}
 

@@ -133,7 +133,6 @@ class _Recorder:
             terminalreporter.write_line(self._message)
 
     def _record(self, exit_status: int) -> Recorded:
-        import os
         import platform
         import tempfile
         from collections import Counter
@@ -145,6 +144,7 @@ class _Recorder:
         from blockchaintracer.core.record import Kind
         from blockchaintracer.lab.capture.git import capture_git
         from blockchaintracer.lab.capture.interpreter import ci_job
+        from blockchaintracer.lab.chosen_network import choose_network
         from blockchaintracer.lab.deployments import registries
         from blockchaintracer.lab.lab import Lab
         from blockchaintracer.lab.lab_folder import Home
@@ -154,10 +154,10 @@ class _Recorder:
         group = str(self._config.getini("blockchaintracer_group"))
         lab = Lab(
             home=Home(),
-            rpc=os.environ.get("BLOCKCHAINTRACER_RPC"),
             registry_address=str(self._config.getini("blockchaintracer_registry")) or None,
             group_number=int(group) if group else None,
         )
+        choose_network(lab)
         address = lab.registry_address
         known = [entry.address for entry in registries(lab.chain_id, lab.home)]
         known.append(str(lab.choices(lab.chain_id).get("registry")))

@@ -31,16 +31,17 @@ from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_ou
 from blockchaintracer.extras.mlflow_reader.artifact_files import absolute, require_database
 from blockchaintracer.extras.mlflow_reader.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
 from blockchaintracer.lab.capture.secret_masking import error_text, mask
+from blockchaintracer.lab.chosen_network import RPC_VARIABLE
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import locked, private, write_whole
-from blockchaintracer.lab.groups import make_ready
+from blockchaintracer.lab.groups import make_first
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, EntryState, Op
 from blockchaintracer.lab.recording.commit import existing_record
 from blockchaintracer.lab.recording.content import not_before
 from blockchaintracer.lab.recording.run import KeptCode, RunStart, finish_run, start_run
-from blockchaintracer.lab.tracer import RPC_VARIABLE, lab_of_tracer
+from blockchaintracer.lab.tracer import lab_of_tracer
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts", "mlflow.db")
@@ -75,10 +76,7 @@ class Target:
     def prepared_lab(self, group: int | None = None) -> Lab:
         """Open the lab as `offline_lab` does. A lab that has written to no chain yet gets a registry and a group on its
         own devnet, as by `record`. Else an unknown registry, group or key is an `InputError`."""
-        lab = self.lab()
-        if lab.settings().get("last") is None:
-            lab.say = warn
-            make_ready(lab)
+        make_first(self.lab(), warn)
         lab = self.offline_lab(group)
         missing = "registry"
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,10 +41,8 @@ def record_address(
         ChainUnavailable: if it can't be reached.
     """
     source = public_name(address)
-    if "::" in address or urlsplit(address).scheme in ("file", "local"):
-        raise InputError(f"expected the address of one file elsewhere, got {source}", hint="Name a file by its path.")
     about = {"name": source.rpartition("/")[2], "source": source} | {k: v for k, v in described.items() if v}
-    try:
+    with _told(address):
         known = hub_digest(address, public=not private) if address.startswith(HUB) and not copy else None
         limit = FETCH_LIMIT if copy else STREAM_LIMIT
         blocks = limited(read_address(address, public=not private), limit, progress=progress)
@@ -52,11 +52,26 @@ def record_address(
             digest = lab.store.put_stream(blocks) if copy else digest_stream(blocks)
             sha256, size = digest.sha256, digest.size
             about |= {"cid": digest.cid, "cid_profile": digest.cid_profile}
-    except SourceError as error:
-        kind = ChainUnavailable if error.unavailable else InputError
-        hint = "--allow-local lets it." if "no public address" in str(error) else None
-        raise kind(f"{source} {error}", hint=hint) from None
     require_never_encrypted(lab, Path(source), sha256)
     if not copy:
         lab.hashes.note_place(source, sha256, size=size)
     return commit(lab, Manifest.of(Kind.DATASET, ContentPredicate(subject_type="file", size=size, **about), sha256), ())
+
+
+def require_readable(address: str, *, private: bool) -> None:
+    """Look whether there is a file at an address, before a person is asked about it. As `record_address` raises."""
+    with _told(address):
+        next(read_address(address, public=not private), None)
+
+
+@contextmanager
+def _told(address: str) -> Iterator[None]:
+    source = public_name(address)
+    if "::" in address or urlsplit(address).scheme in ("file", "local"):
+        raise InputError(f"expected the address of one file elsewhere, got {source}", hint="Name a file by its path.")
+    try:
+        yield
+    except SourceError as error:
+        kind = ChainUnavailable if error.unavailable else InputError
+        hint = "--allow-local lets it." if "no public address" in str(error) else None
+        raise kind(f"{source} {error}", hint=hint) from None
