@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,11 @@ from unittest.mock import patch
 
 import rfc8785
 import rlp
+from asn1crypto import parser
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from eth_account import Account
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
@@ -77,7 +80,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from tests.support import bundle_evidence as evidence
-from tests.support.authority import NOW, POLICY, ROOT, Issuer, authority, token
+from tests.support.authority import NOW, POLICY, ROOT, Issuer, authority, der_with, longer, token
 from tests.support.bundle_evidence import told
 from tests.support.calendar_simulator import written
 from tests.support.forged_bundles import SALT, SHAPES, Forged, blocks_of
@@ -816,10 +819,9 @@ def _new_tokens() -> Iterator[Case]:
     for about, it in {"record": own, "renewal": StampedSubject.of_text(renewed.root_text)}.items():
         receipt = WitnessReceipt(WitnessKind.RFC3161, it, token(it.sha256)).as_json()
         yield {"name": f"of the {about} in evidence.json", "receipt": receipt, "roots": root, "policies": []}
-    # the first parameters of SHA-256 that no signature covers, as another type
-    at = whole.rindex(bytes.fromhex("06096086480165030402010500")) + 11
-    odd = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), whole[:at] + b"\x0a" + whole[at + 1 :])
-    yield {"name": "an algorithm with parameters", "receipt": odd.as_json(), "roots": root, "policies": []}
+    for name, proof in _odd_forms(whole, digest):
+        odd = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), proof)
+        yield {"name": name, "receipt": odd.as_json(), "roots": root, "policies": []}
     for name, given, policies in (
         ("nothing trusted", "", []),
         ("another root trusted", other, []),
@@ -828,6 +830,35 @@ def _new_tokens() -> Iterator[Case]:
         ("another policy", root, ["1.2.3.4.9"]),
     ):
         yield {"name": name, "receipt": receipt, "roots": given, "policies": policies}
+
+
+def _odd_forms(whole: bytes, digest: str) -> Iterator[tuple[str, bytes]]:
+    """Tokens in other forms than the one: what no signature covers, and what an authority signed."""
+    # the first parameters of SHA-256 that no signature covers, as another type
+    at = whole.rindex(bytes.fromhex("06096086480165030402010500")) + 11
+    yield "an algorithm with parameters", whole[:at] + b"\x0a" + whole[at + 1 :]
+    null, signed = b"\5\0", (1, 1, 0)
+    unsigned: dict[str, tuple[tuple[int, ...], Callable[[bytes], bytes]]] = {
+        "more beside what is stamped": ((*signed, 2), longer(null)),
+        "more around what is stamped": ((*signed, 2, 1), longer(null)),
+        "more beside the number of its certificate": ((*signed, 4, 0, 1), longer(null)),
+        "parameters of ECDSA": ((*signed, 4, 0, 4), longer(null)),
+        "an identifier in a longer form": ((*signed, 4, 0, 4, 0), longer(b"\x80", first=True)),
+    }
+    for name, (path, change) in unsigned.items():
+        yield name, der_with(whole, path, change)
+    extension = parser.emit(0, 1, 16, bytes.fromhex("06052a03040506") + b"\1\1\xff\4\2\5\0")
+    stated: dict[str, tuple[tuple[int, ...], Callable[[bytes], bytes]]] = {
+        "a ten-millionth of a second": ((4,), lambda _: parser.emit(0, 0, 24, b"20260501120000.1234567Z")),
+        "a later version of what is stamped": ((0,), lambda _: b"\2\1\2"),
+        "a thousand thousandths of a second": ((5,), lambda _: parser.emit(0, 1, 16, b"\x80\2\3\xe8")),
+        "an accuracy before the time": ((5,), lambda _: parser.emit(0, 1, 16, b"\2\1\xff")),
+        "a negative nonce": ((6,), lambda _: b"\2\1\xff"),
+        "a field that RFC 3161 does not have": ((), longer(b"\x0c\1a")),
+        "an extension that nobody may pass over": ((), longer(parser.emit(2, 1, 1, extension))),
+    }
+    for name, (path, change) in stated.items():
+        yield name, token(digest, stated=partial(der_with, path=path, change=change))
 
 
 def _chains(digest: str) -> Iterator[tuple[str, bytes, Issuer]]:
@@ -875,6 +906,13 @@ def _chains(digest: str) -> Iterator[tuple[str, bytes, Issuer]]:
     }.items():
         top = Issuer.made("Root", **shape)
         yield f"the root {name}", token(digest, Issuer.made("A", top)), top
+    keys: dict[str, Any] = {"RSA-PSS": rsa.generate_private_key(65537, 2048), "Ed25519": Ed25519PrivateKey.generate()}
+    for algorithm, key in keys.items():
+        top = Issuer.made("Root", ca=True, key=key)
+        above = Issuer.made("Between", top, ca=True)
+        yield f"a root with {algorithm}", token(digest, Issuer.made("A", above), between=(above,)), top
+        forged = Issuer(x509.load_der_x509_certificate(above.der[:-1] + bytes([above.der[-1] ^ 1])), above.key)
+        yield f"a forged signature of {algorithm}", token(digest, Issuer.made("A", forged), between=(forged,)), top
     names = [x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Other")]))]
     above = Issuer.made("Between", ROOT, ca=True, more=((x509.NameConstraints(names, None), True),))
     yield NAMES_ALLOWED, token(digest, Issuer.made("A", above), between=(above,)), ROOT

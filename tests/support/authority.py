@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, parser, tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -24,11 +24,34 @@ from tests.support.serving import serving
 
 POLICY = "1.2.3.4.1"
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-Key = ec.EllipticCurvePrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 def name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def der_with(der: bytes, path: tuple[int, ...], change: Callable[[bytes], bytes]) -> bytes:
+    """DER with one of its parts changed, and the lengths around it."""
+    if not path:
+        return change(der)
+    kind, method, tag, _, content, _ = parser.parse(der, strict=True)
+    parts: list[bytes] = []
+    while content:
+        parts.append(content[: parser.peek(content)])
+        content = content[len(parts[-1]) :]
+    parts[path[0]] = der_with(parts[path[0]], path[1:], change)
+    return bytes(parser.emit(kind, method, tag, b"".join(parts)))
+
+
+def longer(extra: bytes, *, first: bool = False) -> Callable[[bytes], bytes]:
+    """Put bytes behind the content of a part, or before it."""
+
+    def change(der: bytes) -> bytes:
+        kind, method, tag, _, content, _ = parser.parse(der, strict=True)
+        return bytes(parser.emit(kind, method, tag, extra + content if first else content + extra))
+
+    return change
 
 
 @dataclass
@@ -61,9 +84,11 @@ class Issuer:
         digest: hashes.HashAlgorithm = hashes.SHA256(),  # noqa: B008
         longest: int | None = None,
         more: tuple[tuple[x509.ExtensionType, bool], ...] = (),
+        key: Key | None = None,
     ) -> Issuer:
-        """A certificate, signed by another or by itself. `longest`: how many certificates may be below, but for one."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        """A certificate, signed by another or by itself, with RSA as RSA-PSS. `longest`: how many certificates may be
+        below, but for one."""
+        key = key or ec.generate_private_key(ec.SECP256R1())
         issuer, signing = (by.certificate.subject, by.key) if by else (name(subject), key)
         built = (
             x509.CertificateBuilder()
@@ -79,7 +104,10 @@ class Issuer:
             built = built.add_extension(extension, critical=is_critical)
         if ca_usages or (not ca and usages is not None):
             built = built.add_extension(x509.ExtendedKeyUsage(ca_usages or usages or ()), critical=critical)
-        return cls(built.sign(signing, digest), key)
+        if isinstance(signing, ed25519.Ed25519PrivateKey):
+            return cls(built.sign(signing, None), key)
+        pss = padding.PSS(padding.MGF1(digest), digest.digest_size) if isinstance(signing, rsa.RSAPrivateKey) else None
+        return cls(built.sign(signing, digest, rsa_padding=pss), key)
 
 
 ROOT = Issuer.made("Root of tests", ca=True)
@@ -100,8 +128,9 @@ def token(
     between: tuple[Issuer, ...] = (),
     status: str = "granted",
     names: Issuer | None = None,
+    stated: Callable[[bytes], bytes] = bytes,
 ) -> bytes:
-    """A response of RFC 3161 for a digest, signed by whoever is named, true or not."""
+    """A response of RFC 3161 for a digest, signed by whoever is named, true or not; `stated` changes its TSTInfo."""
     info: dict[str, Any] = {
         "version": "v1",
         "policy": policy,
@@ -111,8 +140,8 @@ def token(
         "accuracy": {"seconds": 1} if accuracy is None else accuracy,
         "nonce": nonce,
     }
-    content = tsp.TSTInfo({key: value for key, value in info.items() if value not in (None, {})})
-    encapsulated = {"content_type": "tst_info", "content": cms.ParsableOctetString(content.dump())}
+    content = stated(tsp.TSTInfo({key: value for key, value in info.items() if value not in (None, {})}).dump())
+    encapsulated = {"content_type": "tst_info", "content": cms.ParsableOctetString(content)}
     named: dict[str, Any] = {
         "v2": {
             "type": "signing_certificate_v2",
@@ -131,11 +160,12 @@ def token(
     }
     attributes: list[dict[str, Any]] = [
         {"type": "content_type", "values": ["tst_info"]},
-        {"type": "message_digest", "values": [new(signed_over, content.dump()).digest()]},
+        {"type": "message_digest", "values": [new(signed_over, content).digest()]},
         *([named[named_by]] if named_by else []),
     ]
     signed = cms.CMSAttributes(sorted((cms.CMSAttribute(it) for it in attributes), key=lambda it: it.dump()))
     certificate = cms.Certificate.load(signer.der)
+    assert isinstance(signer.key, ec.EllipticCurvePrivateKey)
     info_of_signer = {
         "version": "v1",
         "sid": cms.SignerIdentifier(

@@ -196,6 +196,8 @@ class SignedToken:
                 raise InputError("one of its certificates did not issue the next")
 
     def _read_stated(self, stated: Any) -> None:
+        if stated["version"].native != "v1" or any(it["critical"] for it in stated["extensions"].native or ()):
+            raise InputError("it is of another version, or has an extension that nobody may pass over")
         imprint = stated["message_imprint"]
         algorithm, value = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native
         if algorithm not in _HASHES:

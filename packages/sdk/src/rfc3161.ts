@@ -27,20 +27,23 @@ class Unread extends Error {}
 const LONGEST_CHAIN = 6;
 const MIN_RSA_BITS = 2048;
 /** First bytes of DER: universal types, and the places that a structure numbers. */
-const [BOOLEAN, INTEGER, BITS, OCTETS, OID, UTF8, UTC_TIME, TIME, SEQUENCE, SET, FIELD_0, FIELD_1, FIELD_3] = [1, 2, 3, 4, 6, 0x0c, 0x17, 0x18, 0x30, 0x31, 0xa0, 0xa1, 0xa3];
+const [BOOLEAN, INTEGER, BITS, OCTETS, OID, UTF8, UTC_TIME, TIME, SEQUENCE, SET, FIELD_0, FIELD_1, FIELD_2, FIELD_3] = [1, 2, 3, 4, 6, 0x0c, 0x17, 0x18, 0x30, 0x31, 0xa0, 0xa1, 0xa2, 0xa3];
 const HASHES: Readonly<Record<string, string>> = { "2.16.840.1.101.3.4.2.1": "SHA-256", "2.16.840.1.101.3.4.2.2": "SHA-384", "2.16.840.1.101.3.4.2.3": "SHA-512" };
-const SIGNATURES: Readonly<Record<string, readonly [kind: "rsa" | "ecdsa", hash: string]>> = {
+/** A signature: of which kind, over which digest, and the bytes of its salt. */
+type Scheme = readonly [kind: "rsa" | "ecdsa" | "pss" | "ed25519", hash: string, salt?: number];
+const SIGNATURES: Readonly<Record<string, Scheme>> = {
   "1.2.840.113549.1.1.11": ["rsa", "SHA-256"],
   "1.2.840.113549.1.1.12": ["rsa", "SHA-384"],
   "1.2.840.113549.1.1.13": ["rsa", "SHA-512"],
   "1.2.840.10045.4.3.2": ["ecdsa", "SHA-256"],
   "1.2.840.10045.4.3.3": ["ecdsa", "SHA-384"],
   "1.2.840.10045.4.3.4": ["ecdsa", "SHA-512"],
+  "1.3.101.112": ["ed25519", ""],
 };
 /** Over MD2, MD5, SHA-1 and SHA-224. */
 const WEAK = new Set(["1.2.840.113549.1.1.2", "1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.113549.1.1.14", "1.2.840.10045.4.1", "1.2.840.10045.4.3.1"]);
-const RSA = "1.2.840.113549.1.1.1";
-const EC = "1.2.840.10045.2.1";
+const [RSA, MASK, PSS] = ["1.2.840.113549.1.1.1", "1.2.840.113549.1.1.8", "1.2.840.113549.1.1.10"];
+const KEYS: Readonly<Record<Scheme[0], string>> = { rsa: RSA, pss: RSA, ecdsa: "1.2.840.10045.2.1", ed25519: "1.3.101.112" };
 const CURVES: Readonly<Record<string, readonly [name: string, bytes: number]>> = { "1.2.840.10045.3.1.7": ["P-256", 32], "1.3.132.0.34": ["P-384", 48], "1.3.132.0.35": ["P-521", 66] };
 const [SIGNED_DATA, TST_INFO] = ["1.2.840.113549.1.7.2", "1.2.840.113549.1.9.16.1.4"];
 const [CONTENT_TYPE, MESSAGE_DIGEST, CERTIFICATE_V2] = ["1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.16.2.47"];
@@ -79,13 +82,17 @@ function contents(node: AsnType | undefined, tag: number): Uint8Array {
   return raw(node).subarray(header);
 }
 
-function parts(node: AsnType | undefined, tag = SEQUENCE): AsnType[] {
+/** The parts of a structure, and no more than these if their number is given. */
+function parts(node: AsnType | undefined, tag = SEQUENCE, count?: number): AsnType[] {
   contents(node, tag);
-  return (node!.valueBlock as unknown as { value: AsnType[] }).value;
+  const { value } = node!.valueBlock as unknown as { value: AsnType[] };
+  if (count !== undefined && value.length !== count) throw wrong();
+  return value;
 }
 
 function oid(node: AsnType | undefined): string {
-  contents(node, OID);
+  // a number that begins with zeros has a shorter form
+  if (contents(node, OID).some((byte, i, all) => byte === 0x80 && (all[i - 1] ?? 0) < 0x80)) throw wrong();
   return guarded(() => (node as ObjectIdentifier).getValue());
 }
 
@@ -96,8 +103,8 @@ function algorithmIn(node: AsnType | undefined): string {
   return oid(id);
 }
 
-function integer(node: AsnType | undefined): bigint {
-  const data = contents(node, INTEGER);
+function integer(node: AsnType | undefined, tag = INTEGER): bigint {
+  const data = contents(node, tag);
   if (!data.length || (data.length > 1 && (data[0] === 0 ? data[1]! < 0x80 : data[0] === 0xff && data[1]! >= 0x80))) throw wrong();
   return BigInt.asIntN(data.length * 8, toBigInt(data));
 }
@@ -114,14 +121,14 @@ const MICROS = 1_000_000;
 function time(node: AsnType | undefined): number {
   const isShort = tagOf(node) === UTC_TIME;
   const text = new TextDecoder().decode(contents(node, isShort ? UTC_TIME : TIME));
-  const [, year, rest, fraction = ""] = (isShort ? /^(\d\d)(\d{10})Z$/ : /^(\d{4})(\d{10})(?:\.(\d{0,5}[1-9]))?Z$/).exec(text) ?? [];
+  const [, year, rest, fraction = ""] = (isShort ? /^(\d\d)(\d{10})Z$/ : /^(\d{4})(\d{10})(?:\.(\d*[1-9]))?Z$/).exec(text) ?? [];
   if (!year || !rest) throw wrong();
   const whole = isShort ? (Number(year) < 50 ? 2000 : 1900) + Number(year) : Number(year);
   const [month, day, hour, minute, second] = rest.match(/../g)!.map(Number) as [number, number, number, number, number];
   const made = new Date(Date.UTC(2000, month - 1, day, hour, minute, second));
   made.setUTCFullYear(whole, month - 1, day);
   if (made.toISOString().replace(/\D/g, "").slice(0, 14) !== `${String(whole).padStart(4, "0")}${rest}`) throw wrong();
-  return made.getTime() * 1000 + Number(fraction.padEnd(6, "0"));
+  return made.getTime() * 1000 + Number(fraction.slice(0, 6).padEnd(6, "0"));
 }
 
 /** Write a part of DER. */
@@ -139,6 +146,8 @@ interface Certificate {
   /** What its issuer signed, and how. */
   signed: Uint8Array;
   algorithm: string;
+  /** Undefined if it is not read here. */
+  scheme: Scheme | undefined;
   signature: Uint8Array;
   isFirstVersion: boolean;
   serial: bigint;
@@ -151,13 +160,13 @@ interface Certificate {
 }
 
 function readCertificate(node: AsnType): Certificate {
-  const [signed, algorithm, signature, ...more] = parts(node);
+  const [signed, algorithm, signature] = parts(node, SEQUENCE, 3);
   const fields = parts(signed);
   const version = tagOf(fields[0]) === FIELD_0 ? integer(parts(fields.shift(), FIELD_0)[0]) : 0n;
   const [serial, stated, issuer, validity, subject, key, ...rest] = fields;
-  const [start, end] = parts(validity);
+  const [start, end] = parts(validity, SEQUENCE, 2);
   const [name] = parts(algorithm);
-  if (more.length || version > 2n || !stated || !issuer || !subject || !key || !equal(raw(stated), raw(algorithm!))) throw wrong();
+  if (version > 2n || !stated || !issuer || !subject || !key || !equal(raw(stated), raw(algorithm!))) throw wrong();
   const extensions: Certificate["extensions"] = new Map();
   for (const field of rest.filter((it) => tagOf(it) === FIELD_3).flatMap((it) => parts(parts(it, FIELD_3)[0]))) {
     const [id, ...values] = parts(field);
@@ -165,7 +174,23 @@ function readCertificate(node: AsnType): Certificate {
     if (extensions.has(oid(id)) || values.length > 2) throw wrong();
     extensions.set(oid(id), { isCritical, value: contents(values.at(-1), OCTETS) });
   }
-  return { raw: raw(node), signed: raw(signed!), algorithm: oid(name), signature: bitsOf(signature), isFirstVersion: !version, serial: integer(serial), issuer, subject, start: time(start), end: time(end), key: raw(key), extensions };
+  return { raw: raw(node), signed: raw(signed!), algorithm: oid(name), scheme: schemeOf(algorithm!), signature: bitsOf(signature), isFirstVersion: !version, serial: integer(serial), issuer, subject, start: time(start), end: time(end), key: raw(key), extensions };
+}
+
+/** How a certificate is signed; undefined if it is in a way that is not read here. */
+function schemeOf(node: AsnType): Scheme | undefined {
+  const [name, parameters] = parts(node);
+  if (oid(name) !== PSS) return SIGNATURES[oid(name)];
+  try {
+    // RFC 4055, 3.1; what is left out stands for SHA-1
+    const [digest, mask, salt] = parts(parameters, SEQUENCE, 3);
+    const [maker, over] = parts(parts(mask, FIELD_1)[0]);
+    const [hash, other] = [algorithmIn(parts(digest, FIELD_0)[0]), algorithmIn(over)];
+    return oid(maker) === MASK && hash === other && HASHES[hash] ? ["pss", HASHES[hash], Number(integer(parts(salt, FIELD_2)[0]))] : undefined;
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return undefined;
+  }
 }
 
 function bitsOf(node: AsnType | undefined): Uint8Array {
@@ -217,13 +242,14 @@ function subtle(): SubtleCrypto {
 }
 
 /** Whether the key of a certificate made a signature. */
-async function isSigned(by: Certificate, kind: "rsa" | "ecdsa", hash: string, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+async function isSigned(by: Certificate, [kind, hash, saltLength = 0]: Scheme, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
   const [algorithm] = parts(read(by.key));
   const [type, parameter] = parts(algorithm);
-  if (oid(type) !== (kind === "rsa" ? RSA : EC)) return false;
+  if (oid(type) !== KEYS[kind]) return false;
   const curve = kind === "ecdsa" ? CURVES[tagOf(parameter) === OID ? oid(parameter) : ""] : undefined;
   if (kind === "ecdsa" && !curve) throw new Unread("a certificate has a key of another curve");
-  const how = curve ? { name: "ECDSA", namedCurve: curve[0], hash } : { name: "RSASSA-PKCS1-v1_5", hash };
+  const names = { rsa: "RSASSA-PKCS1-v1_5", pss: "RSA-PSS", ecdsa: "ECDSA", ed25519: "Ed25519" };
+  const how = { name: names[kind], hash, saltLength, ...(curve && { namedCurve: curve[0] }) };
   const given = curve ? plainSignature(signature, curve[1]) : signature;
   if (!given) return false;
   const crypto = subtle();
@@ -238,7 +264,7 @@ async function isSigned(by: Certificate, kind: "rsa" | "ecdsa", hash: string, da
 /** Two numbers, as WebCrypto has a signature of ECDSA; undefined if it is none. */
 function plainSignature(der: Uint8Array, size: number): Uint8Array | undefined {
   try {
-    const numbers = parts(read(der)).map(integer);
+    const numbers = parts(read(der)).map((it) => integer(it));
     if (numbers.length !== 2 || numbers.some((it) => it <= 0n || it >= 1n << BigInt(size * 8))) return undefined;
     return concatBytes(...numbers.map((it) => fromHex(it.toString(16).padStart(size * 2, "0"))));
   } catch (error) {
@@ -250,9 +276,8 @@ function plainSignature(der: Uint8Array, size: number): Uint8Array | undefined {
 /** Whether a certificate has the name of this issuer, and its signature. */
 async function isIssued(it: Certificate, by: Certificate): Promise<boolean> {
   if (!equal(raw(it.issuer), raw(by.subject))) return false;
-  const how = SIGNATURES[it.algorithm];
-  if (!how) throw new Unread(`a certificate is signed by ${it.algorithm}`);
-  return await isSigned(by, ...how, it.signed, it.signature);
+  if (!it.scheme) throw new Unread(`a certificate is signed by ${it.algorithm}`);
+  return await isSigned(by, it.scheme, it.signed, it.signature);
 }
 
 function requireStrong(it: Certificate): void {
@@ -348,11 +373,11 @@ async function readToken(proof: Uint8Array, stamped: string): Promise<Token> {
   if (integer(parts(status)[0])) throw new InputError("the authority did not grant it");
   if (oid(type) !== SIGNED_DATA) throw wrong();
   const [, , encapsulated, certificates, signers] = parts(parts(content, FIELD_0)[0]);
-  const [contentType, contentField] = parts(encapsulated);
+  const [contentType, contentField] = parts(encapsulated, SEQUENCE, 2);
   const [signer, ...others] = parts(signers, SET);
   if (oid(contentType) !== TST_INFO || !signer || others.length) throw new InputError("expected a time stamp with one signer");
   const [, sid, digestAlgorithm, attributes, signatureAlgorithm, signature] = parts(signer);
-  const [issuer, serial] = parts(sid);
+  const [issuer, serial] = parts(sid, SEQUENCE, 2);
   if (!digestAlgorithm || !attributes || !signatureAlgorithm || !signature || !issuer) throw wrong();
   const given = parts(certificates, FIELD_0).map(readCertificate);
   const chain = given.filter((it) => it.serial === integer(serial) && equal(raw(it.issuer), raw(issuer))).slice(0, 1);
@@ -374,7 +399,7 @@ async function readToken(proof: Uint8Array, stamped: string): Promise<Token> {
   );
   const whole = part(SEQUENCE, part(SEQUENCE, part(INTEGER, Uint8Array.of(0))), part(SEQUENCE, raw(type!), part(FIELD_0, form)));
   if (!chain.length || !equal(whole, proof)) throw new InputError("it is not in its one form, or holds more than a token needs");
-  const info = contents(parts(contentField, FIELD_0)[0], OCTETS);
+  const info = contents(parts(contentField, FIELD_0, 1)[0], OCTETS);
   const stated = readInfo(info, stamped);
   await checkSignature(chain[0]!, info, algorithm, attributes, signatureAlgorithm, contents(signature, OCTETS));
   chain.forEach(requireStrong);
@@ -385,18 +410,31 @@ async function readToken(proof: Uint8Array, stamped: string): Promise<Token> {
 }
 
 function readInfo(info: Uint8Array, stamped: string): Pick<Token, "policy" | "generated" | "accuracy" | "isOrdered"> {
-  const [version, policy, imprint, serial, generated, ...more] = parts(read(info));
-  const [algorithm, digest] = parts(imprint);
+  const [version, policy, imprint, serial, generated, ...left] = parts(read(info));
+  const [algorithm, digest] = parts(imprint, SEQUENCE, 2);
   const hash = algorithmIn(algorithm);
-  if (integer(version) !== 1n || tagOf(serial) !== INTEGER || tagOf(generated) !== TIME) throw wrong();
+  // each of these may be left out
+  const next = (tag: number): AsnType | undefined => (tagOf(left[0]) === tag ? left.shift() : undefined);
+  const [accuracy, ordering, nonce, , extensions] = [next(SEQUENCE), next(BOOLEAN), next(INTEGER), next(FIELD_0), next(FIELD_1)];
+  integer(serial);
+  if (integer(version) !== 1n || tagOf(generated) !== TIME || left.length || (nonce && integer(nonce) < 0n)) throw wrong();
+  const isUnread = (extension: AsnType): boolean => parts(extension).some((it) => tagOf(it) === BOOLEAN && truth(it));
+  if (extensions && parts(extensions, FIELD_1).some(isUnread)) throw new InputError("it has an extension that nobody may pass over, and that is not known");
   if (HASHES[hash] !== "SHA-256" || bytesToHex(contents(digest, OCTETS)) !== stamped) throw new InputError(`it is of another digest than the SHA-256 ${stamped}`);
-  const accuracy = more.find((it) => tagOf(it) === SEQUENCE);
-  const units: Readonly<Record<number, number>> = { [INTEGER]: 1, 0x80: 1e-3, 0x81: 1e-6 };
-  const pieces = (accuracy ? parts(accuracy) : []).map((it) => Number(toBigInt(contents(it, tagOf(it)!))) * (units[tagOf(it)!] ?? NaN));
-  const isOrdered = more.some((it) => tagOf(it) === BOOLEAN && truth(it));
-  const sum = pieces.reduce((a, b) => a + b, 0);
-  if (Number.isNaN(sum)) throw wrong();
-  return { policy: oid(policy), generated: time(generated), accuracy: accuracy && sum, isOrdered };
+  return { policy: oid(policy), generated: time(generated), accuracy: accuracy && secondsIn(accuracy), isOrdered: ordering !== undefined && truth(ordering) };
+}
+
+/** Read an accuracy: seconds, thousandths and millionths of a second, each of which may be left out. */
+function secondsIn(accuracy: AsnType): number {
+  const left = [...parts(accuracy)];
+  const units = [[INTEGER, 0n, Number.MAX_SAFE_INTEGER, 1], [0x80, 1n, 999, 1e-3], [0x81, 1n, 999, 1e-6]] as const;
+  const sum = units.reduce((sum, [tag, least, most, unit]) => {
+    const value = tagOf(left[0]) === tag ? integer(left.shift(), tag) : undefined;
+    if (value !== undefined && (value < least || value > most)) throw wrong();
+    return sum + Number(value ?? 0n) * unit;
+  }, 0);
+  if (left.length) throw wrong();
+  return sum;
 }
 
 async function checkSignature(signer: Certificate, info: Uint8Array, algorithm: string, attributes: AsnType, how: AsnType, signature: Uint8Array): Promise<void> {
@@ -414,10 +452,12 @@ async function checkSignature(signer: Certificate, info: Uint8Array, algorithm: 
   const [by, value] = tagOf(first) === SEQUENCE ? [HASHES[algorithmIn(first)], second] : ["SHA-256", first];
   if (!by || !equal(contents(value, OCTETS), await digestOf(by, signer.raw))) throw new InputError("its signature names another certificate, or by a digest that is refused");
   const stated = algorithmIn(how);
-  const [kind, over] = stated === RSA ? (["rsa", hash] as const) : (SIGNATURES[stated] ?? []);
-  if (!kind || over !== hash) throw new InputError(`it is signed by ${stated}, which is not read here`);
+  const scheme: Scheme | undefined = stated === RSA ? ["rsa", hash] : SIGNATURES[stated];
+  // RFC 5758, 3.2: ECDSA has no parameters
+  if (scheme?.[0] === "ecdsa") parts(how, SEQUENCE, 1);
+  if (!scheme || scheme[1] !== hash) throw new InputError(`it is signed by ${stated}, which is not read here`);
   // signed is the set, not the field of the structure (RFC 5652, 5.4)
-  if (!(await isSigned(signer, kind, hash, part(SET, contents(attributes, FIELD_0)), signature))) throw new InputError("its signature does not hold");
+  if (!(await isSigned(signer, scheme, part(SET, contents(attributes, FIELD_0)), signature))) throw new InputError("its signature does not hold");
 }
 
 /** Whether a chain ends at a root: the certificates up to it, with the root; undefined if it does not. */
@@ -439,7 +479,8 @@ export async function judgeToken(receipt: WitnessReceipt, authorities: readonly 
     if (receipt.kind !== "rfc3161") throw new InputError("expected the receipt of an authority (RFC 3161)");
     const token = await readToken(receipt.proof as Uint8Array, receipt.stamped);
     const names = pairsOf(token.signer.subject).flat();
-    who = `authority ${(names.find(([type]) => type === COMMON_NAME) ?? names[0])?.[1].slice(0, 100) ?? ""}`;
+    const [, name = ""] = names.find(([type]) => type === COMMON_NAME) ?? names[0] ?? [];
+    who = `authority ${[...name].slice(0, 100).join("")}`;
     if (!trusted.length) return say("consistent", "you named no root certificate of an authority");
     const ways = await Promise.all(trusted.map(async ({ roots, policies }) => ({ policies, paths: (await Promise.all(roots.map((root) => endsAt(token.chain, root)))).flatMap((path) => (path ? [path] : [])) })));
     const reached = ways.filter(({ paths }) => paths.length);
