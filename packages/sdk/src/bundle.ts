@@ -172,8 +172,7 @@ function checkHeader(value: Json): void {
   if (match[1] !== "1") {
     throw new UnknownVersion(`the bundle: it is written in version ${match[1]} of bundle; this program reads version 1`, "Upgrade.");
   }
-  const algorithms = (value as JsonObject)["algorithms"];
-  if (!Array.isArray(algorithms) || algorithms.join() !== FORMATS.bundle.join() || algorithms.some((it) => typeof it !== "string")) {
+  if (JSON.stringify((value as JsonObject)["algorithms"]) !== JSON.stringify(FORMATS.bundle)) {
     throw new InputError(`expected the algorithms ${FORMATS.bundle.join(", ")}`);
   }
 }

@@ -205,7 +205,7 @@ function textsOf(person: JsonObject): string[] {
   };
   const lists = [["researcher-urls", "researcher-url"], ["external-identifiers", "external-identifier"]] as const;
   return lists.flatMap(entries).flatMap((entry) => {
-    if (!isObject(entry) || String(entry["visibility"]).toLowerCase() !== "public") return [];
+    if (!isObject(entry) || typeof entry["visibility"] !== "string" || entry["visibility"].toLowerCase() !== "public") return [];
     const value = (key: string): Json | undefined => (isObject(entry[key]) ? (entry[key] as JsonObject)["value"] : undefined);
     const given = [entry["external-id-value"], value("url"), value("external-id-url")];
     return given.flatMap((text) => (typeof text === "string" ? [text, text.includes("#") ? text.slice(text.indexOf("#") + 1) : ""] : []));

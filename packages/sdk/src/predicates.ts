@@ -73,7 +73,7 @@ const short = (most: number): Rule => text((value) => value.length > 0 && length
 const count = integer(0);
 const positive = integer(1);
 const up = integer(1, 16);
-const relation: Rule = (value, place) => integer(1, value as number >= 128 ? 255 : 14)(value, place);
+const relation: Rule = (value, place) => integer(1, typeof value === "number" && value >= 128 ? 255 : 14)(value, place);
 const names = named(name, anything);
 const measured: Rule = (value, place) => {
   if (typeof value !== "number") oneOf("NaN", "Infinity", "-Infinity")(value, place);

@@ -40,7 +40,7 @@ const DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,add
 /** Return a whole number below 2^bits, or refuse. */
 export function unsigned(value: unknown, bits: number): number {
   if (typeof value !== "number" || !Number.isInteger(value) || Object.is(value, -0) || value < 0 || value >= 2 ** bits) {
-    throw new InputError(`expected a whole number below 2^${bits}, got ${String(value).slice(0, 80)}`);
+    throw new InputError(`expected a whole number below 2^${bits}, got ${shown(value)}`);
   }
   return value;
 }
@@ -51,7 +51,8 @@ function digits(value: unknown, what: string): string {
   return text;
 }
 
-const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? String(value);
+/** A value as text. A stranger's object can say that it has no text, by a field `toString`. */
+const shown = (value: unknown): string => (typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value)).slice(0, 80);
 
 /** Return a record id, or another hash of the chain, as `0x` and 64 digits in lower case. */
 export const normalId = (value: unknown, what = "record id"): Hex => `0x${digits(value, what)}`;

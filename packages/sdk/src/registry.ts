@@ -141,8 +141,8 @@ export class Chain {
     const filter = { address, topics, fromBlock: `0x${fromBlock.toString(16)}`, toBlock: "latest" };
     const value = await this.ask("eth_getLogs", [filter]);
     if (!Array.isArray(value)) throw new Unavailable("the node did not answer eth_getLogs with a list");
-    return value.map((item) => {
-      const log = item as Record<string, unknown>;
+    return value.map((item: Record<string, unknown> | null) => {
+      const log = item ?? {};
       const list = Array.isArray(log["topics"]) ? log["topics"] : [];
       const made: Log = {
         topics: list.map((topic) => digest(topic, "a topic")),
@@ -152,7 +152,8 @@ export class Chain {
         transaction: digest(log["transactionHash"], "a log"),
       };
       const fits = topics.every((topic, i) => topic === null || [topic].flat().includes(made.topics[i]!));
-      if (String(log["address"]).toLowerCase() !== address.toLowerCase() || !fits) {
+      const from = log["address"];
+      if (typeof from !== "string" || from.toLowerCase() !== address.toLowerCase() || !fits) {
         throw new Unavailable("the node answered a log that nobody asked for");
       }
       return made;

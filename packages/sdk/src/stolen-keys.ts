@@ -8,6 +8,7 @@ import { ifAvailable, memberAt, problemOf } from "./authorship.ts";
 import type { Place, Told, Topics } from "./authorship.ts";
 import { sha256Hex, utf8ToBytes } from "./bytes.ts";
 import type { Hex } from "./bytes.ts";
+import { Unavailable } from "./errors.ts";
 import { checkAgainstKey } from "./manifest.ts";
 import type { Manifest } from "./manifest.ts";
 import type { RecordKey } from "./record.ts";
@@ -58,7 +59,11 @@ export async function checkKey(registry: Registry, from: Statements, group: numb
 async function retractors(registry: Registry, id: Hex): Promise<string[]> {
   const topics = encodeEventTopics({ abi: labRegistryAbi, eventName: "Retracted", args: { id } }) as Topics;
   const logs = (await ifAvailable(registry.chain.logs(registry.address, topics))) ?? [];
-  return logs.map((log) => decodeEventLog({ abi: labRegistryAbi, eventName: "Retracted", topics: log.topics as [Hex, ...Hex[]], data: log.data }).args.by.toLowerCase());
+  try {
+    return logs.map((log) => decodeEventLog({ abi: labRegistryAbi, eventName: "Retracted", topics: log.topics as [Hex, ...Hex[]], data: log.data }).args.by.toLowerCase());
+  } catch {
+    throw new Unavailable("the node answered a retraction that no registry emits");
+  }
 }
 
 /** The time that a statement names; undefined if its manifest is missing or says no such time. */

@@ -68,7 +68,8 @@ export interface VerifyOptions {
   client: Client | Chain;
   /** Address of the registry. It may stand in `trust` as well. */
   registry?: string;
-  copies?: Copies;
+  /** One source, or several: what one has, or does not answer, hides nothing of another. */
+  copies?: Copies | readonly Copies[];
   trust: Trust;
 }
 
@@ -78,7 +79,7 @@ const MOST_ANCESTORS = 10_000;
 const IDS_AT_ONCE = 500;
 /** Read of a key file: of the record's own transaction and of its batch's. A node is asked about each. */
 const MOST_RECEIPTS = 4;
-/** Receipts of a record, of all its files, and files of the copies about a record or subject. */
+/** Of each source: receipts of a record, of all its files, and files about a record or subject. */
 const MOST_OF_RECORD = 16;
 const MOST_FILES = 64;
 /** The flag of a record that was stored from a batch (contracts/types/RecordSlot.sol). */
@@ -134,7 +135,7 @@ function opened(options: VerifyOptions): { verifier: Verifier; registry: Registr
     throw new InputError(`expected one registry, got ${registry.address} and, in trust, ${trust.registry}`);
   }
   const domain = { chainId: trust.chainId, registry: registry.address };
-  return { verifier: new Verifier(registry, domain, options.copies, trust.groups), registry, chain, domain };
+  return { verifier: new Verifier(registry, domain, [options.copies ?? []].flat(), trust.groups), registry, chain, domain };
 }
 
 async function requireChain(chain: Chain, expected: bigint): Promise<void> {
@@ -157,23 +158,24 @@ function idOf(target: string, domain: { chainId: bigint; registry: Hex }): strin
 class Verifier {
   readonly #registry: Registry;
   readonly #domain: Domain & { registry: Hex };
-  readonly #copies: Copies | undefined;
+  readonly #copies: readonly Copies[];
   readonly #groups: readonly number[];
   readonly #checks: Check[] = [];
   readonly #keys = new Map<Hex, Promise<RecordKey | undefined>>();
-  /** What the copies gave, read once; null is what can't be read. */
-  readonly #files = new Map<unknown, KeyFile | null>();
+  /** What each of the copies gave, read once; null is what can't be read. */
+  readonly #files: Map<unknown, KeyFile | null>[];
   /** What is wrong with what the copies gave of what is looked for. */
   readonly #problems = new Set<string>();
-  /** What the copies have more files about than are looked at. */
+  /** What some of the copies may have more about than was looked at. */
   readonly #cutOff = new Set<string>();
   #isOpen = false;
   #history: Promise<boolean> | undefined;
 
-  constructor(registry: Registry, domain: Domain & { registry: Hex }, copies: Copies | undefined, groups: readonly number[]) {
+  constructor(registry: Registry, domain: Domain & { registry: Hex }, copies: readonly Copies[], groups: readonly number[]) {
     this.#registry = registry;
     this.#domain = domain;
     this.#copies = copies;
+    this.#files = copies.map(() => new Map());
     this.#groups = groups;
   }
 
@@ -220,7 +222,7 @@ class Verifier {
     if (found.length) {
       const detail = `${counted(found.length, "record")} of ${digest}, all of groups that do not count`;
       this.#checks.push({ name: "group", verdict: "fail", detail });
-    } else if (this.#cutOff.has(digest)) this.open(name, `${what}, among the first ${MOST_FILES} files of the copies about it`);
+    } else if (this.#cutOff.has(digest)) this.open(name, `${what}, as far as the copies were read`);
     else if (await this.#isHistoryWhole()) {
       const detail = `${what} (one that is only in a batch is verified by its proof, among the copies, or by its bundle)`;
       this.#checks.push({ name, verdict: "fail", detail });
@@ -417,14 +419,14 @@ class Verifier {
       return [...keys].map(([id, key]) => ({ id, key, place: places.get(id) }));
     },
     manifest: async (key) => {
-      const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
+      const data = await this.#read(key.manifest);
       return data && sha256Hex(data) === key.manifest ? quietly(() => parseManifest(data)) : undefined;
     },
     isHistoryWhole: () => this.#isHistoryWhole(),
   };
 
   async #manifest(key: RecordKey, say: Say): Promise<Manifest | null> {
-    const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
+    const data = await this.#read(key.manifest);
     if (!data) {
       say("manifest", undefined, `no copy of ${key.manifest} is here`);
       return null;
@@ -496,7 +498,7 @@ class Verifier {
     const rests = new Set(key.parents.filter((link) => !isAbout(link.relation)).map((link) => link.parent));
     const about = key.parents.map((link) => link.parent).filter((parent) => !rests.has(parent));
     if (about.length && key.kind === kinds.run) {
-      const data = await this.#copies?.read(key.manifest, MAX_MANIFEST);
+      const data = await this.#read(key.manifest);
       const manifest = data && sha256Hex(data) === key.manifest ? quietly(() => parseManifest(data)) : undefined;
       const inputs = manifest?.predicate["inputs"] as { record: Hex }[] | undefined;
       if (!inputs) lost.push(recordId(this.#domain, key));
@@ -537,26 +539,62 @@ class Verifier {
     return { keys, places, files };
   }
 
+  /** A whole copy of a manifest, or else a damaged one, or none. */
+  async #read(digest: string): Promise<Uint8Array | null> {
+    let damaged: Uint8Array | null = null;
+    for (const source of this.#copies) {
+      const data = await this.#answer(digest, source.read(digest, MAX_MANIFEST));
+      if (data && sha256Hex(data) === digest) return data;
+      damaged ??= data ?? null;
+    }
+    return damaged;
+  }
+
+  /** What a source answers about a digest; undefined if it does not, which is said. */
+  async #answer<T>(digest: string, answer: Promise<T> | undefined): Promise<T | undefined> {
+    try {
+      return await answer;
+    } catch (error) {
+      this.#cut(digest, `a source of copies did not answer about ${digest}: ${String(error instanceof Error ? error.message : error).slice(0, 200)}`);
+      return undefined;
+    }
+  }
+
+  /** Note once that copies may have more about a digest. */
+  #cut(digest: string, detail: string): void {
+    if (!this.#cutOff.has(digest)) this.#checks.push({ name: "proof", verdict: "unknown", detail });
+    this.#cutOff.add(digest);
+  }
+
   /** Key files of this registry, and bare keys as such. Their ids are computed, so it does not matter who gave them. */
   async #given(what: { id: Hex } | { subject: string }, fits: (key: RecordKey) => boolean = () => true): Promise<KeyFile[]> {
-    const given = (await this.#copies?.keys?.(what)) ?? [];
     const digest = ("id" in what ? what.id : what.subject).replace("0x", "");
-    const files = given.flatMap((item) => {
-      let file = this.#files.get(item);
-      if (file === undefined) {
-        const isFile = typeof item === "object" && item !== null && "type" in item;
-        file = quietly(() => (isFile ? readKeyFile(item as Json) : this.#bare(item))) ?? null;
-        this.#files.set(item, file);
-        if (!file && JSON.stringify(item)?.includes(digest)) this.#problems.add(`a key file that names ${digest} can't be read`);
+    const found: KeyFile[] = [];
+    for (const [i, source] of this.#copies.entries()) {
+      let count = 0;
+      for (const item of (await this.#answer(digest, source.keys?.(what))) ?? []) {
+        const file = this.#file(this.#files[i]!, item, digest);
+        const isOurs = file?.domain.chainId === this.#domain.chainId && file.domain.registry === this.#domain.registry;
+        if (!file || !isOurs || !("subject" in what || file.id === what.id) || !fits(file.key)) continue;
+        if (++count > MOST_FILES) {
+          this.#cut(digest, `a source of copies has more than ${MOST_FILES} files about ${digest}: the others were not read`);
+          break;
+        }
+        found.push(file);
       }
-      const isOurs = file?.domain.chainId === this.#domain.chainId && file.domain.registry === this.#domain.registry;
-      return file && isOurs && ("subject" in what || file.id === what.id) && fits(file.key) ? [file] : [];
-    });
-    if (files.length > MOST_FILES && !this.#cutOff.has(digest)) {
-      this.#cutOff.add(digest);
-      this.#checks.push({ name: "proof", verdict: "unknown", detail: `the copies have more than ${MOST_FILES} files about ${digest}: the others were not read` });
     }
-    return files.slice(0, MOST_FILES);
+    return found;
+  }
+
+  #file(files: Map<unknown, KeyFile | null>, item: unknown, digest: string): KeyFile | null {
+    let file = files.get(item);
+    if (file === undefined) {
+      const isFile = typeof item === "object" && item !== null && "type" in item;
+      file = quietly(() => (isFile ? readKeyFile(item as Json) : this.#bare(item))) ?? null;
+      files.set(item, file);
+      if (!file && JSON.stringify(item)?.includes(digest)) this.#problems.add(`a key file that names ${digest} can't be read`);
+    }
+    return file;
   }
 
   #bare(item: unknown): KeyFile {
@@ -565,19 +603,22 @@ class Verifier {
     return { domain, key, id: recordId(domain, key), root: null, path: [], receipts: [] };
   }
 
-  #filesOf(id: Hex): KeyFile[] {
-    return [...this.#files.values()].filter((file): file is KeyFile => file?.id === id);
+  /** The files of a record, by source. */
+  #filesOf(id: Hex): KeyFile[][] {
+    return this.#files.map((files) => [...files.values()].filter((file): file is KeyFile => file?.id === id));
   }
 
   /** The roots of batches to which files lead from a record. */
   #rootsOf(id: Hex): Set<Hex> {
-    return new Set(this.#filesOf(id).slice(0, MOST_FILES).flatMap((file) => file.root ?? []));
+    return new Set(this.#filesOf(id).flatMap((files) => files.slice(0, MOST_FILES).flatMap((file) => file.root ?? [])));
   }
 
   #receipts(id: Hex): Inclusion[] {
-    const all = this.#filesOf(id).flatMap((file) => file.receipts.slice(0, MOST_RECEIPTS));
-    const each = new Map(all.map((it) => [`${it.transaction} ${it.header.hash} ${it.index} ${it.sent !== null}`, it]));
-    return [...each.values()].slice(0, MOST_OF_RECORD);
+    const each = this.#filesOf(id).flatMap((files) => {
+      const all = files.flatMap((file) => file.receipts.slice(0, MOST_RECEIPTS));
+      return [...new Map(all.map((it) => [nameOf(it), it])).values()].slice(0, MOST_OF_RECORD);
+    });
+    return [...new Map(each.map((it) => [nameOf(it), it])).values()];
   }
 
   /** Logs, as far as the node remembers them: none is no proof of anything. */
@@ -606,6 +647,8 @@ function sayBatch(say: Say, batch: Batch & { root: Hex }, isIn: boolean | undefi
   const path = isIn ? "" : isIn === undefined ? "; its Merkle path is not in the transaction that stored it" : "; its Merkle path leads to another root";
   say("batch", isIn, `in batch ${batch.root} of ${counted(batch.count, "record")}, ${how}, anchored ${when(batch.anchoredAt)}${ended}${path}`);
 }
+
+const nameOf = ({ transaction, header, index, sent }: Inclusion): string => `${transaction} ${header.hash} ${index} ${sent !== null}`;
 
 /** The key of a record that an event of a registry tells; undefined if it tells none. */
 export function keyIn(log: Log): RecordKey | undefined {

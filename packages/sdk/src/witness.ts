@@ -73,8 +73,7 @@ export function readReceiptOfWitness(value: Json): WitnessReceipt {
   RULES[format as keyof typeof RULES](value, "");
   const receipt = value as JsonObject;
   const kind = format.slice("witness-".length) as WitnessReceipt["kind"];
-  const record = receipt["record"];
-  const given = record ?? base64(receipt["proof"] as string)!;
+  const given = kind === "registry" ? receipt["record"]! : base64(receipt["proof"] as string)!;
   const size = given instanceof Uint8Array ? given.length : utf8ToBytes(canonicalText(given)).length;
   if (!size || size > MAX_PROOF) throw new InputError(`expected a proof of at most ${MAX_PROOF} bytes, got ${size}`);
   const subject = receipt["subject"] as string;
