@@ -1,5 +1,6 @@
 """The page called a key file without an ending damaged, showed letters that nobody sees, drew a badge of a question
-that was typed after the answer, and drew tens of thousands of records at once."""
+that was typed after the answer, drew tens of thousands of records at once, and failed at a stranger's field that
+each object of JavaScript has."""
 
 from __future__ import annotations
 
@@ -30,6 +31,12 @@ def named(name: str) -> bytes:
     return Forged(of_manifest=of_manifest).data()
 
 
+def with_fields_of_objects() -> bytes:
+    """A proof of a manifest with fields that JavaScript's objects have by themselves."""
+    schema = {"schema": {"a": {"constructor": "of a stranger", "toString": 1, "valueOf": None}}}
+    return Forged(of_manifest=lambda plain: plain | {"predicate": plain["predicate"] | schema}).data()
+
+
 def put_keys(folder: Path, count: int) -> None:
     """A published folder with the keys of many records, and nothing else."""
     domain = Domain(1, "0x" + "12" * 20)
@@ -55,6 +62,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     trusted = {"block": " ".join(blocks_of(honest))}
     checked = {"files": [put("good.proof", honest)], "fields": trusted, "press": True, "expects": "Every check passed"}
     put_keys(folder / "many" / "proofs", 20_000)
+    put("odd.json", b'{"type":{"toString":0},"holder":{"toString":0}}')
     visits: dict[str, dict[str, Any]] = {
         "key": {"files": [put("record key", key_file)], "expects": "Latest records"},
         "letters": {
@@ -70,6 +78,16 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
             "fields": {},
             "press": False,
             "expects": "Its life",
+        },
+        "odd": {
+            "files": [put("odd.proof", with_fields_of_objects()), str(folder / "odd.json")],
+            "expects": "Its life",
+        },
+        "linked": {
+            **checked,
+            "fragment": "#registry=Good.+It+was+verified+by+CERN&chain=1.+It+was+verified+by+CERN",
+            "fields": {},
+            "expects": "It fits together",
         },
         "bundle": {"files": [put("many.proof", Forged(count=2000, batched=True).data())], "expects": "Its life"},
         "folder": {
@@ -113,6 +131,17 @@ def test_no_stranger_speaks_for_the_page(seen: dict[str, Any]) -> None:
     """A name closed its quotation marks, and the id of a link was a sentence."""
     assert 'calls “x". Verified by CERN. "”' in seen["words"]["text"]
     assert "was verified by" not in seen["words"]["text"]
+
+
+def test_a_field_that_every_object_has_is_shown(seen: dict[str, Any]) -> None:
+    """The page failed at a manifest's field `constructor`, and could not read a file whose type is an object."""
+    assert "odd.json is not what the record is about" in seen["odd"]["text"]
+    assert "Each check" in seen["odd"]["text"]
+
+
+def test_no_link_speaks_for_the_page(seen: dict[str, Any]) -> None:
+    """The number of the chain of a link was a sentence, which an error repeated."""
+    assert "verified by CERN" not in seen["linked"]["text"]
 
 
 def test_of_many_records_some_are_drawn(seen: dict[str, Any]) -> None:

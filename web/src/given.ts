@@ -24,10 +24,13 @@ export interface Given {
 /** What a file is by its content: a proof, a page like this one, what a lab publishes beside data, or data. Of a key file also the key, so that it is read once. */
 export interface Use {
   use: "data" | "proof" | "copy" | "page";
-  key?: Omit<PublishedKey, "file"> | undefined;
+  key?: Omit<PublishedKey, "file" | "path"> | undefined;
   /** Whose claims a file of identities has. */
   holder?: string;
 }
+
+/** The first part of a path: the folder that was dropped; nothing of a loose file. */
+export const rootOf = ({ path }: Given): string | undefined => (path.includes("/") ? path.split("/")[0] : undefined);
 
 /** A file by its digest. */
 export interface Digested extends Given, Use {
@@ -49,10 +52,13 @@ export interface PublishedKey {
   key: RecordKey;
   id: Hex;
   file: File;
+  path: string;
 }
 
-/** What lies in a published folder: nothing of it is believed. */
+/** What lies in published folders: nothing of it is believed. */
 export interface PublishedCopies extends Copies {
+  /** Each folder that was dropped by itself: what one has too much of hides nothing of another. */
+  sources: readonly Copies[];
   all(): readonly PublishedKey[];
   /** Files of identities of these holders, or the first of all. */
   identities(holders?: readonly string[]): Promise<Json[]>;
@@ -69,8 +75,8 @@ export async function useOf({ file, path }: Given, digest: string, data?: Uint8A
   if (file.size <= MOST_JSON) {
     const whole = await text(MOST_JSON);
     const value = quietly(() => JSON.parse(whole) as Record<string, unknown>);
-    const type = /^urn:blockchaintracer:(?!bundle:)([a-z0-9-]+):v\d+$/.exec(String(value?.["type"]))?.[1];
-    if (type) return { use: "copy", key: quietly(() => keyOf(value!)), ...(type === "identities" && { holder: String(value!["holder"]).slice(0, 200) }) };
+    const type = /^urn:blockchaintracer:(?!bundle:)([a-z0-9-]+):v\d+$/.exec(words(value?.["type"]))?.[1];
+    if (type) return { use: "copy", key: quietly(() => keyOf(value!)), ...(type === "identities" && { holder: words(value!["holder"]).slice(0, 200) }) };
   }
   return { use: start.startsWith(PROOF_STARTS) ? "proof" : "data" };
 }
@@ -145,21 +151,30 @@ export function folderDigest(files: readonly { path: string; sha256: string }[])
 export function copiesIn(given: readonly Digested[]): PublishedCopies | undefined {
   const copies = given.filter(({ use }) => use === "copy");
   const objects = new Map(copies.flatMap(({ file, path, sha256: digest }) => (OBJECT.test(path) ? [[digest, file] as const] : [])));
-  const keys = copies.flatMap(({ key, file }) => (key ? [{ ...key, file }] : []));
+  const keys = copies.flatMap(({ key, file, path }) => (key ? [{ ...key, file, path }] : []));
   const identities = copies.filter(({ holder }) => holder !== undefined);
   if (!objects.size && !keys.length && !identities.length) return undefined;
-  let byId: Map<Hex, PublishedKey[]> | undefined;
+  const read: Copies["read"] = async (digest, limit) => {
+    const file = objects.get(digest);
+    return file && file.size <= limit ? new Uint8Array(await file.arrayBuffer()) : null;
+  };
+  const sourceOf = (keys: readonly PublishedKey[]): Copies => {
+    let byId: Map<Hex, PublishedKey[]> | undefined;
+    return {
+      read,
+      async keys(what) {
+        // one question for each ancestor: a list of all would be hashed each time
+        byId ??= Map.groupBy(keys, ({ id }) => id);
+        const fitting = "id" in what ? (byId.get(what.id) ?? []) : keys.filter(({ key }) => key.subject === what.subject);
+        // the first ones count: those that a lab calls by what they are about
+        const isNamed = ({ path }: PublishedKey): boolean => path.includes("id" in what ? what.id : what.subject);
+        return Promise.all([...fitting.filter(isNamed), ...fitting.filter((it) => !isNamed(it))].map(({ file }) => valueOf(file)));
+      },
+    };
+  };
   return {
-    async read(digest, limit) {
-      const file = objects.get(digest);
-      return file && file.size <= limit ? new Uint8Array(await file.arrayBuffer()) : null;
-    },
-    async keys(what) {
-      // one question for each ancestor: a list of all would be hashed each time
-      byId ??= Map.groupBy(keys, ({ id }) => id);
-      const fitting = "id" in what ? (byId.get(what.id) ?? []) : keys.filter(({ key }) => key.subject === what.subject);
-      return Promise.all(fitting.map(({ file }) => valueOf(file)));
-    },
+    ...sourceOf(keys),
+    sources: [...(keys.length ? Map.groupBy(keys, rootOf).values() : [[]])].map(sourceOf),
     all: () => keys,
     identities: (holders) => Promise.all(identities.filter(({ holder }) => !holders || holders.includes(holder!)).slice(0, holders ? MOST_IDENTITIES : MOST_HOLDERS).map(({ file }) => valueOf(file))),
   };
@@ -173,7 +188,10 @@ function valueOf(file: File): Promise<Json> {
   return value;
 }
 
-function keyOf(value: Record<string, unknown>): Omit<PublishedKey, "file"> {
+/** What stands where words should. A stranger's object can say that it has no text, by a field `toString`. */
+export const words = (value: unknown): string => (typeof value === "string" ? value : "");
+
+function keyOf(value: Record<string, unknown>): Omit<PublishedKey, "file" | "path"> {
   const [chainId, registry, key] = [String(value["chainId"]), String(value["registry"]).toLowerCase(), readKey(value["key"])];
   return { chainId, registry, key, id: recordId({ chainId: BigInt(chainId), registry }, key) };
 }

@@ -194,7 +194,7 @@ export async function toldBy(server: URL, domain: Domain, id: string): Promise<{
   }
   const edges = list(told["edges"], 10 * MOST_TOLD).flatMap(({ child, parent, relation }): Edge[] => {
     if (!isId(child) || !isId(parent) || !entries.has(child) || !entries.has(parent)) return [];
-    return [{ child, parent, relation: (relations as Record<string, number>)[String(relation)] ?? Number(relation) }];
+    return [{ child, parent, relation: new Map<unknown, number>(Object.entries(relations)).get(relation) ?? Number(relation) }];
   });
   return { near: { entries, edges, left: 0, isWhole: told["isComplete"] === true }, names };
 }
@@ -214,7 +214,7 @@ export async function ofServer(server: URL): Promise<Home> {
     async find(text, after) {
       const page = await ask("records", { limit: String(AT_ONCE), ...(text && { text }), ...(after && { after }) });
       const records = list(page["records"]).map(({ id, kind, group, name, time, status }) => ({
-        id: String(id).slice(0, 66), kind: String(kind).slice(0, 40), group: Number(group), name: words(name), words: "", ...(Number.isSafeInteger(time) && { at: Number(time) }), isRetracted: status === "retracted",
+        id: String(id).slice(0, 66), kind: String(kind).slice(0, 40), group: Number(group), name: words(name), words: "", ...(Number.isSafeInteger(time) && Number(time) >= 0 && { at: Number(time) }), isRetracted: status === "retracted",
       }));
       return { records, next: words(page["next"]) };
     },

@@ -514,7 +514,7 @@ async function lookedUp(trust: Trust | undefined, urls: URL[]): Promise<Judged |
   for (const url of urls) {
     status.replaceChildren(h("p", {}, T.asking(nameOf(url))));
     const chain = new Chain(client(url));
-    const ask = (digest: string): Promise<Report> => verify(digest, { client: chain, trust, ...(copies && { copies }) });
+    const ask = (digest: string): Promise<Report> => verify(digest, { client: chain, trust, ...(copies && { copies: copies.sources }) });
     let report = target ? await ask(target) : undefined;
     if (report?.records.length === 0 && /^0x[0-9a-f]{64}$/i.test(question.id)) {
       const written = await writtenBy(openRegistry(chain, trust.registry), question.id);

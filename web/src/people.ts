@@ -7,6 +7,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { decodeEventLog, encodeEventTopics } from "viem/utils";
 import { quietly } from "./around.ts";
 import { date } from "./dom.ts";
+import { words } from "./given.ts";
 import { T } from "./texts.ts";
 import type { Shown } from "./view.ts";
 
@@ -50,7 +51,7 @@ export async function namesOf({ key }: Shown, domain: Domain, files: readonly Js
   const withdrawn = new Set<string>();
   const holders = holdersOf(key, domain);
   // files of others must not hide those of this account and group
-  const about = files.filter((file) => holders.includes(String((file as JsonObject | null)?.["holder"])));
+  const about = files.filter((file) => holders.includes(words((file as JsonObject | null)?.["holder"])));
   if (about.length > MOST_FILES) names.push({ title: T.claim.one, state: T.claim.undecided, details: [T.claim.unread(about.length - MOST_FILES)], counts: false });
   const own = about.slice(0, MOST_FILES).flatMap((file) => quietly(() => ({ ...readIdentities(file), file })) ?? []);
   const here = own.filter((file) => file.domain.chainId === BigInt(domain.chainId) && file.domain.registry === domain.registry.toLowerCase());
@@ -95,7 +96,7 @@ async function judged(entry: IdentityEntry, asks: OtherSide, title: string, entr
   if (state !== "stands") return no(state === "refused" ? T.claim.refused : T.claim.undecided, T.claim.because(reason));
   const checks = entries.filter(({ key, manifest }) => {
     const told = (manifest.predicate["values"] as JsonObject | undefined)?.["identityCheck"];
-    return key.kind === kinds.document && typeof told === "object" && key.parents.some(({ parent, relation }) => parent === entry.id && relation === relations.confirms);
+    return key.kind === kinds.document && typeof told === "object" && told !== null && key.parents.some(({ parent, relation }) => parent === entry.id && relation === relations.confirms);
   });
   const statuses = await registry.statusesOf(checks.map(({ id }) => id));
   const seen = checks.flatMap((check, i) => {

@@ -17,6 +17,8 @@ export interface Question {
 
 /** What a link holds. An address of a node can have a key in it, so no link has one. */
 const LINKED = ["id", "chain", "registry", "groups", "block"] as const;
+/** Its letters: what it holds stands in sentences of this page, and can't be one of its maker's. */
+const LETTERS: Record<(typeof LINKED)[number], RegExp> = { id: /^[\w:/-]*$/, chain: /^\d*$/, registry: /^\s*\w*\s*$/, groups: /^[\d\s,]*$/, block: /^[\da-fx\s,]*$/i };
 /** What this browser keeps if the visitor says so. */
 const KEPT = ["node", "other", "server"] as const;
 const KEPT_NAME = "blockchaintracer nodes";
@@ -25,9 +27,8 @@ export const EMPTY: Question = { id: "", chain: "", registry: "", groups: "", bl
 /** Read the question of a link. Whoever made the link chose it: it is shown before anything is asked. */
 export function fromLink(fragment: string): Question {
   const given = new URLSearchParams(fragment.replace(/^#/, ""));
-  const told: Question = { ...EMPTY, ...Object.fromEntries(LINKED.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""])) };
-  // the id is shown in sentences of this page: it can't be one of its maker's
-  return { ...told, id: /^[\w:/-]*$/.test(told.id) ? told.id : "" };
+  const told = LINKED.map((name) => [name, given.get(name)?.slice(0, 500) ?? ""] as const);
+  return { ...EMPTY, ...Object.fromEntries(told.filter(([name, text]) => LETTERS[name].test(text))) };
 }
 
 /** Whether a question names something to rely on that a link can propose. */

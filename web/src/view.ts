@@ -5,7 +5,7 @@ import type { Attestation, Check, Json, JsonObject, Listed, Manifest, RecordKey,
 import type { Around, Moment } from "./around.ts";
 import { bytes, code, date, h, short, table, visible } from "./dom.ts";
 import type { Child } from "./dom.ts";
-import { foldersOf } from "./given.ts";
+import { foldersOf, rootOf } from "./given.ts";
 import type { Digested, Folder } from "./given.ts";
 import { relationName } from "./lineage.ts";
 import { isAllowed } from "./nodes.ts";
@@ -263,18 +263,17 @@ export async function files(given: readonly Digested[], sources: readonly Source
   const subjects = new Set(records.flatMap(({ record: { key } }) => (key.subjectType === subjectTypes.folder ? [key.subject] : [])));
   const known = new Set<Digested>();
   const roots = new Set<string>();
-  const root = ({ path }: Digested): string | undefined => (path.includes("/") ? path.split("/")[0] : undefined);
   const folders = subjects.size ? foldersOf(given) : [];
   for (const folder of folders) {
     if (!subjects.has(folder.sha256) || folder.files.every((file) => known.has(file))) continue;
     match(folderName(folder), folder.sha256, "/");
     for (const file of folder.files) known.add(file);
-    roots.add(root(folder.files[0]!)!);
+    roots.add(rootOf(folder.files[0]!)!);
   }
   for (const file of given) {
     if (known.has(file) || !match(file.path, file.sha256)) continue;
     known.add(file);
-    const folder = root(file);
+    const folder = rootOf(file);
     if (folder !== undefined) roots.add(folder);
   }
   const others = given.filter((file) => !known.has(file));
@@ -282,7 +281,7 @@ export async function files(given: readonly Digested[], sources: readonly Source
   const recorded = new Set([...roles.values()].flatMap(({ path }) => (path === undefined ? [] : [base(path)])));
   const twins = (data: readonly Digested[]): string[] => data.map(({ path }) => base(path)).filter((name) => recorded.has(name));
   const unlike = (text: string, data: readonly Digested[]): string => text + (twins(data).length ? ` ${T.otherBytes(names(twins(data)))}` : "");
-  for (const [folder, its] of Map.groupBy(others, root)) {
+  for (const [folder, its] of Map.groupBy(others, rootOf)) {
     const data = its.filter(({ use }) => use === "data");
     const of = (...uses: Digested["use"][]): string[] => its.filter(({ use }) => uses.includes(use)).map(({ path }) => path);
     const [copies, besides] = [of("copy"), folder === undefined ? of("page") : of("page", "proof")];
@@ -296,7 +295,7 @@ export async function files(given: readonly Digested[], sources: readonly Source
       if (copies.length) say("", T.notPart(names(copies)));
       if (besides.length) say("", T.besides(names(besides)));
     } else if (data.length) {
-      const whole = given.filter((file) => root(file) === folder);
+      const whole = given.filter((file) => rootOf(file) === folder);
       const differences = await Promise.all([...subjects].slice(0, MOST_NAMES).map(async (subject) => difference(folder, whole, await listing(subject))));
       say("fail", [unlike(T.fileIsNot(T.folderName(folder, whole.filter(({ use }) => use === "data").length)), data), ...differences].filter(Boolean).join(" "));
     }
@@ -396,7 +395,7 @@ export function described(value: Json, room: { left: number }, field = ""): Node
 }
 
 /** The name of a field as words. */
-const titleOf = (name: string): string => T.field[name] ?? name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^./, (first) => first.toUpperCase()).replace(/ [A-Z](?=[a-z])/g, (word) => word.toLowerCase());
+const titleOf = (name: string): string => (Object.hasOwn(T.field, name) ? T.field[name]! : name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/^./, (first) => first.toUpperCase()).replace(/ [A-Z](?=[a-z])/g, (word) => word.toLowerCase()));
 
 const titled = ({ manifest, id, file }: Shown): string => {
   const name = manifest?.name || (file && T.theFile(file));
