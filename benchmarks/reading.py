@@ -39,10 +39,9 @@ def measure_reading() -> dict[str, float]:
             verbs = {"verify ID": ["verify", record], "query": ["query"], "lineage": ["lineage", record]}
             verbs["status"] = ["status"]
             environment = compiling_once(folder, BLOCKCHAINTRACER_HOME=str(lab.home.path))
-            ours = {
-                name: _cpu_seconds([sys.executable, "-m", "blockchaintracer", *verb], folder, environment)
-                for name, verb in verbs.items()
-            }
+            # what people type; `python -m` takes some 50 ms more
+            program = str(Path(sys.executable).with_name("blockchaintracer"))
+            ours = {name: _cpu_seconds([program, *verb], folder, environment) for name, verb in verbs.items()}
             return ours | _peers(folder, files)
         finally:
             lab.devnet.stop()
