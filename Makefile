@@ -108,4 +108,4 @@ lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
 
 clean: ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
 	-@$(MAKE) --no-print-directory stop
-	@rm -rf .venv .toolchain node_modules benchmarks/peers/node_modules tests/support/entry_point/node_modules tests/support/hardhat/node_modules .build .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .venv .toolchain node_modules benchmarks/peers/node_modules tests/support/entry_point/node_modules tests/support/hardhat/node_modules tools/typedoc/node_modules .build .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Builds the documentation: `make docs`. Every warning is an error, and every internal link and anchor is checked.
 
-mkdocs is installed on demand, by hash, into an environment of its own.
+mkdocs and typedoc are installed on demand, by hash, into places of their own.
 """
 
 import os
@@ -10,6 +10,8 @@ import sys
 
 from compiler import ROOT
 from locked import install
+from npm import NODE
+from npm import install as install_packages
 
 ENVIRONMENT = ROOT / ".toolchain" / "docs"
 SITE = ROOT / ".build" / "site"
@@ -17,9 +19,17 @@ _LOADS = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=["']?(h
 """What a browser would fetch from elsewhere. A link that a reader follows (<a>) is none."""
 
 
+def render_sdk() -> None:
+    """Render the reference of the SDK, which tools/docs_hooks.py puts into the site."""
+    folder = ROOT / "tools" / "typedoc"
+    install_packages(folder)
+    subprocess.run([NODE, folder / "node_modules" / "typedoc" / "bin" / "typedoc"], cwd=folder, check=True)
+
+
 def main() -> int:
     """Build, and refuse pages that load anything from elsewhere."""
     install("docs", ENVIRONMENT, ROOT / "locks" / "docs.txt")
+    render_sdk()
     mkdocs = ENVIRONMENT / "bin" / "mkdocs"
     variables = os.environ | {"NO_MKDOCS_2_WARNING": "1"}  # an advertisement
     done = subprocess.run([mkdocs, *(sys.argv[1:] or ["build", "--quiet"])], cwd=ROOT, env=variables, check=False)

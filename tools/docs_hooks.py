@@ -1,4 +1,5 @@
-"""What mkdocs needs beside the pages: the README as the first one, decisions in order, links out of docs/ as text."""
+"""What mkdocs needs beside the pages: the README as the first one, decisions in order, the reference of the SDK, links
+out of docs/ as text."""
 
 import re
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
+SDK = ROOT / ".build" / "sdk"
 _LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+)([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
@@ -26,7 +28,10 @@ def _outside(text: str, page: Path) -> str:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the README as the first page: links into docs/ become links beside it, all others text."""
+    """Add the reference of the SDK, and the README as the first page: links into docs/ become links beside it, all
+    others text."""
+    for path in sorted(path for path in SDK.rglob("*") if path.is_file()):
+        files.append(File.generated(config, f"sdk/{path.relative_to(SDK).as_posix()}", abs_src_path=str(path)))
     readme = (ROOT / "README.md").read_text()
     readme = re.sub(r"\]\(docs/decisions\)", "](decisions/0001-evidence-in-the-verdict-slot.md)", readme)
     readme = re.sub(r"\]\(docs/", "](", readme)
@@ -37,10 +42,13 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_config(config: Any) -> Any:
-    """List the decisions, so that none has to be named twice."""
+    """List the decisions, so that none has to be named twice, and the reference of the SDK beside that of Python."""
     decisions = sorted((ROOT / "docs" / "decisions").glob("*.md"))
     for section in config["nav"]:
-        for entry in next(iter(section.values())) if isinstance(section, dict) else ():
+        pages = next(iter(section.values())) if isinstance(section, dict) else []
+        if "python.md" in pages:
+            pages.insert(pages.index("python.md") + 1, {"TypeScript reference": "sdk/index.html"})
+        for entry in pages:
             if isinstance(entry, dict) and entry.get("Decisions") == "decisions":
                 entry["Decisions"] = [f"decisions/{page.name}" for page in decisions]
     return config

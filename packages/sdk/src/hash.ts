@@ -142,7 +142,7 @@ export class Digester {
  * Compute SHA-256 and CID of a file in one reading, in flat memory.
  *
  * @param file a `Blob` or `File`, a stream of bytes, or bytes.
- * @param progress called with the number of bytes read so far.
+ * @param options `progress` is called with the number of bytes read so far.
  */
 export async function hashFile(
   file: Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Uint8Array,
