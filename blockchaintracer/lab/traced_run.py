@@ -411,7 +411,7 @@ class TracedRun:
         """Capture code, time and a final block, and refuse now what would be refused after the training."""
         if RUN_FILE in os.environ:
             return
-        make_first(self._lab, _warn)
+        make_first(self._lab, _tell)
         encrypted = [self._folder / path for path in self.document.encrypted()]
         self._start = start_run(self._lab, self._folder, encrypted)
         require_apart(self._start.git, encrypted)
@@ -440,7 +440,7 @@ class TracedRun:
                     "`blockchaintracer outbox flush` sends it"
                 )
             elif self.recorded:
-                print(self, file=sys.stderr)
+                _tell(str(self))
 
     def finish(self) -> str | Pending:
         """Record what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
@@ -576,6 +576,10 @@ def _step(metric: str, step: Any) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or number < 0:
         raise InputError(f"metrics.{metric}.step: expected an integer of 0 or more, got {step!r}")
     return number
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)
 
 
 def _warn(message: str) -> None:
