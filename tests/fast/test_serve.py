@@ -132,6 +132,9 @@ def test_gzip_head_and_other_origins(server: Served) -> None:
     plain = server.get("records", **{"Accept-Encoding": "identity"})
     zipped = server.get("records", **{"Accept-Encoding": "gzip"})
     assert (zipped.headers["content-encoding"], zipped.json()) == ("gzip", plain.json())
+    for accepted, zips in (("br, GZIP;q=0.5", True), ("gzip; q=0.0, br", False), ("gzip;q=0", False), ("x", False)):
+        answered = server.get("records", **{"Accept-Encoding": accepted})
+        assert ("content-encoding" in answered.headers) == zips, accepted
     assert "content-encoding" not in plain.headers
     assert int(zipped.headers["content-length"]) < len(plain.content) / 3
     head = server.ask("HEAD", "records", headers={"Accept-Encoding": "identity"})

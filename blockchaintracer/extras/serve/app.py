@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -26,6 +27,7 @@ VERSION = "1.0.0"
 MAX_LIMIT = 200
 MAX_DEPTH = 10
 _GZIP_FROM = 1_000
+_ZIPS = re.compile(r"(?i)\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 _RECENT, _RECENT_BYTES = 256, 1 << 17
 """Answers that are kept, and bytes of one at most."""
 _KEPT_S = 3_600
@@ -92,7 +94,7 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
             headers["ETag"] = f'W/"{sha256(asked.encode()).hexdigest()[:32]}"'
             if _has(request, headers["ETag"]):
                 return Response(status_code=304, headers=headers)
-        zips = "gzip" in request.headers.get("accept-encoding", "")
+        zips = _ZIPS.search(request.headers.get("accept-encoding", "")) is not None
         kept = (headers.get("ETag"), zips)
 
         def answer(index: Any) -> bytes:
