@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 import click
 from typing_extensions import override
@@ -82,6 +84,21 @@ class _Verbs(SuggestingGroup):
     """Imports a verb's module when it is called: one verb does not wait for what another needs."""
 
     @override
+    def main(self, *args: Any, **more: Any) -> Any:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                # as Ctrl-C does: a program that a verb started, in a session of its own, would outlive its limits
+                signal.signal(number, lambda got, frame: sys.exit(128 + got))
+        try:
+            return super().main(*args, **more)
+        except SystemExit as ended:
+            # outside a verb click ends both with 1, which reads as an answer
+            for cause, code in ((click.Abort, 130), (BrokenPipeError, 141)):
+                if isinstance(ended.__context__, cause):
+                    ended.code = code
+            raise
+
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
 
@@ -143,7 +160,8 @@ def main() -> None:
       blockchaintracer group create "My lab"
 
     Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`),
-    5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped, 141 nobody read what it printed.
+    5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped (143 by SIGTERM), 141 nobody
+    read what it printed.
     """
     # a shell can close it (`<&-`): then there is nothing to read, as from a pipe
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 -- open until the process ends

@@ -94,8 +94,15 @@ class Verb(click.Command):
                 )
                 answer = super().invoke(ctx)
             if isinstance(answer, Answer):
-                answer.show()
-                sys.stdout.flush()
+                try:
+                    answer.show()
+                    sys.stdout.flush()
+                except OSError as error:
+                    _print_no_more()
+                    if isinstance(error, BrokenPipeError):
+                        raise
+                    click.echo(f"Error: the answer can't be printed: {error.strerror}", err=True)
+                    ctx.exit(2)
                 ctx.exit(answer.exit_code)
             return answer
         except BlockchainTracerError as error:
@@ -114,12 +121,20 @@ class Verb(click.Command):
             if not isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
                 raise
             # as SIGPIPE ends a program: the 1 of click and rich would read as an answer
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _print_no_more()
             ctx.exit(141)
         except (KeyboardInterrupt, click.Abort):
             click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
             ctx.exit(130)
         except Exception as error:
+            if isinstance(error, OSError) and error.filename and error.strerror:
+                show_error(
+                    InputError(
+                        f"can't use {error.filename}: {error.strerror}",
+                        hint="Check that there is room, and that you may read and write there.",
+                    )
+                )
+                ctx.exit(InputError.exit_code)
             # Python's own exit code 1 would read as an answer: not verified, not reproduced
             import traceback
 
@@ -138,6 +153,10 @@ class Verb(click.Command):
             if lines[is_shared]:
                 with formatter.section(title):
                     formatter.write_dl(lines[is_shared])
+
+
+def _print_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class VerbGroup(SuggestingGroup):

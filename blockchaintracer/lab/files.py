@@ -99,13 +99,9 @@ def in_memory(
     if not path.parent.is_dir():
         raise error
     database: sqlite3.Connection = sqlite3.connect(":memory:", **options)
-    log = path.with_name(path.name + "-wal")
-    if path.exists() and path.stat().st_size:
-        # without the files beside it SQLite reads a database only as one that nobody changes, and passes over the log
-        ways = ["mode=ro"] if log.exists() and log.stat().st_size else ["mode=ro", "mode=ro&immutable=1"]
-        if not any(_copied(f"{path.absolute().as_uri()}?{way}", database) for way in ways):
-            database.close()
-            raise error
+    if path.exists() and path.stat().st_size and not any(_copied(it, database) for it in reading_addresses(path)):
+        database.close()
+        raise error
     _prepared(database, prepare)
     if not rebuildable:
         database.execute("PRAGMA query_only = ON")
@@ -123,6 +119,14 @@ def _prepared(database: sqlite3.Connection, prepare: Prepare) -> sqlite3.Connect
         database.close()
         raise
     return database
+
+
+def reading_addresses(path: Path) -> list[str]:
+    """Give the addresses under which SQLite only reads a database, to be tried in this order."""
+    log = path.with_name(path.name + "-wal")
+    # without the files beside it SQLite reads a database only as one that nobody changes, and passes over the log
+    ways = ["mode=ro"] if log.exists() and log.stat().st_size else ["mode=ro", "mode=ro&immutable=1"]
+    return [f"{path.absolute().as_uri()}?{way}" for way in ways]
 
 
 def _copied(address: str, database: sqlite3.Connection) -> bool:

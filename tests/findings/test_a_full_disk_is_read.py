@@ -9,11 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click import command
+from click.testing import CliRunner
 
+from blockchaintracer.cli.options import Verb
 from blockchaintracer.core.errors import SourceWarning, StoreError
 from blockchaintracer.extras.search import Index
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Outbox
 from blockchaintracer.lab.outbox.transactions import Op, Transaction
+from blockchaintracer.lab.store.collect_garbage import store_status
 from blockchaintracer.lab.store.hashcache import HashCache
 
 pytestmark = pytest.mark.fast
@@ -69,3 +75,25 @@ def test_the_index_is_held_in_memory_and_takes_in_no_archive(tmp_path: Path, is_
         assert index.rows("SELECT * FROM records") == []
         with pytest.raises(StoreError, match="can't be written"):
             index.restore(1, REGISTRY, [], None, source="archive", checked=False)  # type: ignore[arg-type]
+
+
+def test_a_file_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    """The devnet's files in a read-only home ended a verb with a traceback."""
+    file = tmp_path / "none" / "node.json"
+
+    @command(cls=Verb)
+    def verb() -> None:
+        file.write_bytes(b"")
+
+    ended = CliRunner().invoke(verb)
+    assert (ended.exit_code, ended.output.splitlines()[0]) == (2, f"Error: can't use {file}: No such file or directory")
+
+
+def test_what_the_store_holds_is_counted(tmp_path: Path) -> None:
+    lab = Lab(Home(tmp_path))
+    # the outbox is in a mode in which SQLite makes files beside it to read it
+    Outbox(lab.home.outbox).close()
+    lab.store.put_bytes(b"a,b")
+    with no_room():
+        status = store_status(lab)
+    assert (status.objects, status.unneeded) == (1, 1)

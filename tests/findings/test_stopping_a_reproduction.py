@@ -1,4 +1,7 @@
-"""Ctrl-C while an environment is built, or while the program runs, leaves nothing half-made and records nothing."""
+"""Ctrl-C while an environment is built, or while the program runs, leaves nothing half-made and records nothing.
+
+SIGTERM left a stranger's program running, past every limit: it has a session of its own, and only its parent ends it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,16 @@ pytestmark = pytest.mark.node
 SLOW = "import time\ntime.sleep(100)\n"
 
 
-@pytest.mark.parametrize("during", ["building the project", "running it"])
-def test_nothing_is_left(during: str, lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("during", "stop"),
+    [
+        ("building the project", signal.SIGINT),
+        ("running it", signal.SIGINT),
+        ("running it", signal.SIGTERM),
+        ("running it", signal.SIGHUP),
+    ],
+)
+def test_nothing_is_left(during: str, stop: signal.Signals, lab: Lab, tmp_path: Path) -> None:
     is_build = during.startswith("building")
     program = TELL + AGAIN + ("" if is_build else f"if again:\n    {SLOW.replace(chr(10), '; ')}\n") + "tell(total=5)\n"
     files = {"run.py": program, "src/study_code.py": ""}
@@ -54,8 +65,8 @@ def test_nothing_is_left(during: str, lab: Lab, tmp_path: Path) -> None:
                 break
         else:
             pytest.fail(said)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=LIMIT_S) == 130
+        process.send_signal(stop)
+        assert process.wait(timeout=LIMIT_S) == 128 + stop
     assert [path.name for path in (tmp_path / "tmp").iterdir()] == []
     assert not [path for path in other.home.environments.glob("*") if path.is_dir() and is_build]
     assert len(other.outbox.entries()) == before

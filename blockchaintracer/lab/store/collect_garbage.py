@@ -21,7 +21,7 @@ from stat import S_ISDIR
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.core.manifest import MAX_BYTES
-from blockchaintracer.lab.files import locked
+from blockchaintracer.lab.files import locked, reading_addresses
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.store import Store, StoredObject
 
@@ -171,7 +171,7 @@ def _named_in(path: Path) -> list[str]:
     try:
         # closing another descriptor of a database would take this process's locks on it away
         if path.suffix == ".sqlite":
-            return _named_in_database(path)
+            return _named_in_database(path, *reading_addresses(path))
         with path.open("rb") as file:
             # a digest cut in two by a block's end is whole in the overlap
             digests, tail = [], b""
@@ -185,9 +185,15 @@ def _named_in(path: Path) -> list[str]:
         raise _unreadable(path, error) from error
 
 
-def _named_in_database(path: Path) -> list[str]:
+def _named_in_database(path: Path, address: str, *others: str) -> list[str]:
     digests: list[str] = []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+    with closing(sqlite3.connect(address, uri=True)) as database:
+        try:
+            database.execute("SELECT 1 FROM sqlite_master")
+        except sqlite3.Error:
+            if others:
+                return _named_in_database(path, *others)
+            raise
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 -- the file's own name for it
