@@ -26,7 +26,7 @@ import rlp
 from asn1crypto import parser
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from eth_account import Account
@@ -538,6 +538,9 @@ def identities() -> Iterator[Case]:
         "a GitHub user with two hyphens": {"scheme": "github", "identifier": "octo--cat"},
         "an ENS name of one label": {"scheme": "ens", "identifier": "name"},
         "an ENS name in capitals": {"scheme": "ens", "identifier": "Name.eth"},
+        "an ENS name that is a sentence": {"scheme": "ens", "identifier": "it, confirmed by cern.eth"},
+        "an ENS name with a wide space": {"scheme": "ens", "identifier": "confirmed\u3000by.eth"},
+        "an ENS name with a quotation mark": {"scheme": "ens", "identifier": 'name"s.eth'},
         "signed by another": {"signer": STRANGER},
         "of another chain": {"chainId": "5"},
         "of another registry": {"registry": AUTHOR},
@@ -755,10 +758,13 @@ def tokens() -> Iterator[Case]:
     given = json.loads(path.read_text())["cases"] if path.exists() else _new_tokens()
     for case in given:
         receipt = WitnessReceipt.from_json(case["receipt"])
-        roots = read_certificates(case["roots"].encode(), "roots") if case["roots"] else ()
-        authorities = (TrustedAuthority(roots, tuple(case["policies"])),) if roots else ()
-        [told] = check_receipt(receipt, WitnessTrust(authorities=authorities))
-        about = {name: case[name] for name in ("name", "receipt", "roots", "policies")}
+        authorities = [
+            TrustedAuthority(read_certificates(it["roots"].encode(), "roots"), tuple(it["policies"]))
+            for it in (case, *case.get("also", ()))
+            if it["roots"]
+        ]
+        [told] = check_receipt(receipt, WitnessTrust(authorities=tuple(authorities)))
+        about = {name: case[name] for name in ("name", "receipt", "roots", "policies", "also") if name in case}
         about |= {"unread": True} if case["name"] == NAMES_ALLOWED else {}
         yield {**about, "stamped": receipt.stamped, "standing": str(told.standing), "notAfter": told.not_after}
 
@@ -822,6 +828,23 @@ def _new_tokens() -> Iterator[Case]:
     for name, proof in _odd_forms(whole, digest):
         odd = WitnessReceipt(WitnessKind.RFC3161, StampedSubject.of_text(subject), proof)
         yield {"name": name, "receipt": odd.as_json(), "roots": root, "policies": []}
+    # of one key and name
+    key = ec.generate_private_key(ec.SECP256R1())
+    ended, renewed_root = (
+        Issuer.made("Root", ca=True, key=key, end=end) for end in (NOW - timedelta(1), NOW + timedelta(1))
+    )
+    by_both = WitnessReceipt(
+        WitnessKind.RFC3161, StampedSubject.of_text(subject), token(digest, Issuer.made("A", ended))
+    )
+    for name, policies in {"another": ["1.2.3.4.9"], "the": [POLICY]}.items():
+        about_root = {"roots": ended.pem.decode(), "policies": [POLICY]}
+        also = [{"roots": renewed_root.pem.decode(), "policies": policies}]
+        yield {
+            "name": f"a root that ended, and its renewal for {name} policy",
+            "receipt": by_both.as_json(),
+            **about_root,
+            "also": also,
+        }
     for name, given, policies in (
         ("nothing trusted", "", []),
         ("another root trusted", other, []),

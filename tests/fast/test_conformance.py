@@ -274,12 +274,17 @@ def test_a_receipt_of_a_witness(case: Case) -> None:
     assert sorted(told, key=lambda it: it["standing"]) == case["says"]
 
 
+def authorities_in(case: Case) -> tuple[TrustedAuthority, ...]:
+    trusted = [it for it in (case, *case.get("also", ())) if it["roots"]]
+    return tuple(
+        TrustedAuthority(read_certificates(it["roots"].encode(), "roots"), tuple(it["policies"])) for it in trusted
+    )
+
+
 @each("rfc3161")
 def test_a_token_of_an_authority(case: Case) -> None:
     receipt = WitnessReceipt.from_json(case["receipt"])
-    roots = read_certificates(case["roots"].encode(), "roots") if case["roots"] else ()
-    authorities = (TrustedAuthority(roots, tuple(case["policies"])),) if roots else ()
-    [told] = check_receipt(receipt, WitnessTrust(authorities=authorities))
+    [told] = check_receipt(receipt, WitnessTrust(authorities=authorities_in(case)))
     said = (receipt.stamped, told.standing.value, told.not_after)
     assert said == (case["stamped"], case["standing"], case["notAfter"])
 

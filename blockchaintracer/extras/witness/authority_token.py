@@ -270,9 +270,11 @@ class SignedToken:
         if not reached:
             detail = "its certificates end at none of the roots that you chose"
             return WitnessTime(who, TimeStanding.CONSISTENT, detail, stated)
-        if why := self._why_not([root for it in reached for root in it.roots if self._ends_at(root)]):
+        whys = [self._why_not([root for root in it.roots if self._ends_at(root)]) for it in reached]
+        if (why := whys[0]) and all(whys):
             return WitnessTime(who, TimeStanding.REFUSED, why, stated)
-        if not any(not it.policies or self.policy in it.policies for it in reached):
+        accepting = [it for it, why in zip(reached, whys, strict=True) if not why]
+        if not any(not it.policies or self.policy in it.policies for it in accepting):
             detail = f"it is under policy {self.policy}, which is none that you accept for this authority"
             return WitnessTime(who, TimeStanding.CONSISTENT, detail, stated)
         margin = "it states no accuracy" if self.accuracy is None else f"give or take {self.accuracy:g} s"

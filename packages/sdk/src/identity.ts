@@ -139,7 +139,8 @@ function isNormalIdentifier(scheme: IdentityClaim["scheme"], text: string): bool
       return /^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,38}$/.test(text);
     case "ens": {
       const isPlain = (it: string): boolean => /^_*[a-z0-9$-]+$/.test(it) && it.slice(2, 4) !== "--";
-      if (labels.length < 2 || labels.includes("") || [...text].length > 255 || /[A-Z]/.test(text)) return false;
+      // other ASCII and spaces are in no normal name (ENSIP-15)
+      if (labels.length < 2 || labels.includes("") || [...text].length > 255 || /(?![a-z0-9$_.-])[\0-\x7f]|\p{Z}/u.test(text)) return false;
       return labels.every(isPlain) || undefined;
     }
     case "domain": {

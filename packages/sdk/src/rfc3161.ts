@@ -489,9 +489,9 @@ export async function judgeToken(receipt: WitnessReceipt, authorities: readonly 
       if (isNamed) return say("refused", "a root that you chose has the name of its issuer, and did not issue its certificate");
       return say("consistent", "its certificates end at none of the roots that you chose");
     }
-    const why = whyNot(token, reached.flatMap(({ paths }) => paths));
-    if (why) return say("refused", why);
-    if (!reached.some(({ policies }) => !policies.length || policies.includes(token.policy))) {
+    const whys = reached.map(({ paths }) => whyNot(token, paths));
+    if (whys[0] && whys.every(Boolean)) return say("refused", whys[0]);
+    if (!reached.some(({ policies }, i) => !whys[i] && (!policies.length || policies.includes(token.policy)))) {
       return say("consistent", `it is under policy ${token.policy}, which is none that you accept for this authority`);
     }
     const seconds = token.generated / MICROS;

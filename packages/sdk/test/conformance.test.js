@@ -210,8 +210,8 @@ each("witnesses", (item) => {
 each("rfc3161", async (item) => {
   const receipt = sdk.readReceiptOfWitness(item.receipt);
   assert.equal(receipt.stamped, item.stamped);
-  const { roots, policies } = item;
-  const { standing, notAfter } = await judgeToken(receipt, roots ? [{ roots, policies }] : []);
+  const authorities = [item, ...(item.also ?? [])].filter(({ roots }) => roots);
+  const { standing, notAfter } = await judgeToken(receipt, authorities);
   // this package reads no name constraints, and says so
   assert.deepEqual({ standing, notAfter }, item.unread ? { standing: "unknown", notAfter: null } : { standing: item.standing, notAfter: item.notAfter });
   // without it nothing is said
