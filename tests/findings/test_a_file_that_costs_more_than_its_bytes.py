@@ -28,6 +28,7 @@ from blockchaintracer.extras.archive.form import EVENTS
 from blockchaintracer.extras.archive.offline import TrustedBlocks, _Offline
 from blockchaintracer.extras.archive.reader import ArchiveRefused
 from blockchaintracer.extras.archive.writer import write_archive
+from blockchaintracer.extras.mlflow_reader.artifact_files import _files
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from tests.findings.test_hostile_archives import contents
@@ -108,6 +109,20 @@ def test_events_of_a_whole_disk_are_not_imported(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(registry_archive, "_EVENTS_LIMIT", 8)
     with pytest.raises(ArchiveRefused, match="expected at most 8 bytes"):
         registry_archive.import_registry(Lab(Home(tmp_path / "home")), tmp_path / "it.tar", offline=True)
+
+
+@pytest.mark.node
+def test_a_folder_of_many_artifacts_is_listed_at_once(tmp_path: Path) -> None:
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    for number in range(20_000):
+        (tmp_path / f"{number:064}").touch()
+    repository = LocalArtifactRepository(str(tmp_path))
+    start = time.process_time()
+    assert len(repository.list_artifacts()) == 20_000
+    alone = time.process_time() - start
+    assert len([*_files(repository)]) == 20_000
+    assert time.process_time() - start < 3 * alone + 1, "each name was compared with every other"
 
 
 @pytest.mark.node
