@@ -28,7 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 from eth_account import Account
 from opentimestamps.core.notary import BitcoinBlockHeaderAttestation
 from opentimestamps.core.op import OpSHA256
@@ -876,6 +876,8 @@ def _odd_forms(whole: bytes, digest: str) -> Iterator[tuple[str, bytes]]:
         "a later version of what is stamped": ((0,), lambda _: b"\2\1\2"),
         "a thousand thousandths of a second": ((5,), lambda _: parser.emit(0, 1, 16, b"\x80\2\3\xe8")),
         "an accuracy before the time": ((5,), lambda _: parser.emit(0, 1, 16, b"\2\1\xff")),
+        "a policy without a number": ((1,), lambda _: b"\6\0"),
+        "an authority without a name": ((), longer(b"\xa0\0")),
         "a negative nonce": ((6,), lambda _: b"\2\1\xff"),
         "a field that RFC 3161 does not have": ((), longer(b"\x0c\1a")),
         "an extension that nobody may pass over": ((), longer(parser.emit(2, 1, 1, extension))),
@@ -901,6 +903,7 @@ def _chains(digest: str) -> Iterator[tuple[str, bytes, Issuer]]:
         "issues": {"ca": True, "ca_usages": (ExtendedKeyUsageOID.TIME_STAMPING,)},
         "has what nobody knows": {"more": ((odd, False),)},
         "has what nobody knows, critical": {"more": ((odd, True),)},
+        "has an extension of no form": {"more": ((x509.UnrecognizedExtension(ExtensionOID.KEY_USAGE, b"\3\1"), True),)},
         "names the number of its issuer": {"more": ((own, False),)},
         "names another number of its issuer": {"more": ((others, False),)},
     }

@@ -270,9 +270,15 @@ class SignedToken:
         if not reached:
             detail = "its certificates end at none of the roots that you chose"
             return WitnessTime(who, TimeStanding.CONSISTENT, detail, stated)
-        whys = [self._why_not([root for root in it.roots if self._ends_at(root)]) for it in reached]
-        if (why := whys[0]) and all(whys):
-            return WitnessTime(who, TimeStanding.REFUSED, why, stated)
+        try:
+            whys = _guarded(
+                lambda: [self._why_not([root for root in it.roots if self._ends_at(root)]) for it in reached]
+            )
+        except InputError as error:
+            # extensions are read late
+            return WitnessTime(who, TimeStanding.REFUSED, error.message, stated)
+        if whys[0] and all(whys):
+            return WitnessTime(who, TimeStanding.REFUSED, whys[0], stated)
         accepting = [it for it, why in zip(reached, whys, strict=True) if not why]
         if not any(not it.policies or self.policy in it.policies for it in accepting):
             detail = f"it is under policy {self.policy}, which is none that you accept for this authority"

@@ -92,7 +92,8 @@ function parts(node: AsnType | undefined, tag = SEQUENCE, count?: number): AsnTy
 
 function oid(node: AsnType | undefined): string {
   // a number that begins with zeros has a shorter form
-  if (contents(node, OID).some((byte, i, all) => byte === 0x80 && (all[i - 1] ?? 0) < 0x80)) throw wrong();
+  const data = contents(node, OID);
+  if (!data.length || data.some((byte, i, all) => byte === 0x80 && (all[i - 1] ?? 0) < 0x80)) throw wrong();
   return guarded(() => (node as ObjectIdentifier).getValue());
 }
 
@@ -162,7 +163,7 @@ interface Certificate {
 function readCertificate(node: AsnType): Certificate {
   const [signed, algorithm, signature] = parts(node, SEQUENCE, 3);
   const fields = parts(signed);
-  const version = tagOf(fields[0]) === FIELD_0 ? integer(parts(fields.shift(), FIELD_0)[0]) : 0n;
+  const version = tagOf(fields[0]) === FIELD_0 ? integer(parts(fields.shift(), FIELD_0, 1)[0]) : 0n;
   const [serial, stated, issuer, validity, subject, key, ...rest] = fields;
   const [start, end] = parts(validity, SEQUENCE, 2);
   const [name] = parts(algorithm);
@@ -216,7 +217,7 @@ type Pair = [type: string, value: string];
 function pairsOf(name: AsnType): Pair[][] {
   return parts(name).map((group) =>
     parts(group, SET).map((pair): Pair => {
-      const [type, value] = parts(pair);
+      const [type, value] = parts(pair, SEQUENCE, 2);
       if (!value || (oid(type).startsWith("2.5.4.") && !TEXTS.includes(tagOf(value)!))) throw wrong();
       if (tagOf(value) === UTF8) return [oid(type), guarded(() => utf8.decode(contents(value, UTF8)))];
       const text: unknown = (value.valueBlock as { value?: unknown }).value;
@@ -304,10 +305,10 @@ const [SIGNING, NON_REPUDIATION, CERT_SIGNING] = [0x8000, 0x4000, 0x0400];
 /** How many certificates may stand between an issuer and the signer; undefined if it may issue none (RFC 5280, 4.2.1.9). */
 function depthOf(it: Certificate): number | undefined {
   const usage = usageOf(it);
-  if (usage !== undefined && !(usage & CERT_SIGNING)) return undefined;
   const given = it.extensions.get(CONSTRAINTS);
+  const [isIssuer, most] = given ? parts(read(given.value)) : [];
+  if (usage !== undefined && !(usage & CERT_SIGNING)) return undefined;
   if (!given) return (it.isFirstVersion && isSelfIssued(it)) || usage !== undefined ? Infinity : undefined;
-  const [isIssuer, most] = parts(read(given.value));
   if (!isIssuer || !truth(isIssuer)) return undefined;
   return most ? Number(integer(most)) : Infinity;
 }
@@ -343,7 +344,8 @@ function problemOf(chain: readonly Certificate[], at: number): string | undefine
       if (id === NAMES_ALLOWED || (isCritical && !isKnown && /^(2\.5\.29|1\.3\.6\.1\.5\.5\.7|2\.16\.840\.1\.113730)\./.test(id))) throw new Unread(`a certificate has the extension ${id}`);
       if (isCritical && !isKnown) return `a certificate has an extension that nobody may pass over, and that is not known: ${id}`;
     }
-    const most = i ? depthOf(it) : Infinity;
+    const depth = depthOf(it);
+    const most = i ? depth : Infinity;
     if (most === undefined) return "a certificate above it may issue none";
     if (i - 1 > most) return "a certificate may issue none that issues others";
     if (above && !namesIssuer(it, above)) return "a certificate names another issuer than the one above it";
@@ -415,8 +417,9 @@ function readInfo(info: Uint8Array, stamped: string): Pick<Token, "policy" | "ge
   const hash = algorithmIn(algorithm);
   // each of these may be left out
   const next = (tag: number): AsnType | undefined => (tagOf(left[0]) === tag ? left.shift() : undefined);
-  const [accuracy, ordering, nonce, , extensions] = [next(SEQUENCE), next(BOOLEAN), next(INTEGER), next(FIELD_0), next(FIELD_1)];
+  const [accuracy, ordering, nonce, own, extensions] = [next(SEQUENCE), next(BOOLEAN), next(INTEGER), next(FIELD_0), next(FIELD_1)];
   integer(serial);
+  if (own) parts(own, FIELD_0, 1);
   if (integer(version) !== 1n || tagOf(generated) !== TIME || left.length || (nonce && integer(nonce) < 0n)) throw wrong();
   const isUnread = (extension: AsnType): boolean => parts(extension).some((it) => tagOf(it) === BOOLEAN && truth(it));
   if (extensions && parts(extensions, FIELD_1).some(isUnread)) throw new InputError("it has an extension that nobody may pass over, and that is not known");
