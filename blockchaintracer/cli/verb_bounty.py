@@ -145,6 +145,7 @@ def enter(lab: Lab, bounty: str, commitment: str) -> Answer:
 def claim(lab: Lab, bounty: str, to: str | None) -> Answer:
     """Take your group's share for the verdict that it entered with and revealed in time."""
     terms, group, to = bounties.read_terms(lab, bounty), lab.group(), to or lab.signer.address
+    bounties.require_money(lab, terms, group)
     share = bounties.shown_amount(lab, terms.share, terms.token)
     require_consent(f"Send the share of group {group}, {share}, to {to}?")
     return _answer(lab, terms, bounties.claim(lab, terms, group, to), f"{share} went to {to}.")
@@ -157,7 +158,7 @@ def claim(lab: Lab, bounty: str, to: str | None) -> Answer:
 def refund(lab: Lab, bounty: str, to: str | None) -> Answer:
     """Take back what no group claimed, 30 days after the last verdict, as the sponsor."""
     terms, to = bounties.read_terms(lab, bounty), to or lab.signer.address
-    left = bounties.shown_amount(lab, int(bounties.facts(lab, terms)["held"]), terms.token)
+    left = bounties.shown_amount(lab, bounties.require_money(lab, terms), terms.token)
     require_consent(f"Send what is left of the bounty, {left}, to {to}?")
     return _answer(lab, terms, bounties.refund(lab, terms, to), f"{left} went to {to}.")
 

@@ -151,7 +151,10 @@ def remove(lab: Lab, account: str) -> Answer:
 @click.argument("account")
 @yes_option
 def transfer(lab: Lab, account: str) -> Answer:
-    """Offer a group that you own to another account, which takes it by `group accept`. Until then it is yours."""
+    """Offer a group that you own to another account, which takes it by `group accept`. Until then it is yours.
+
+    Offer it to yourself to take an offer back.
+    """
     group = lab.group_number or lab.group(Role.MAINTAINER)
     require_consent(f"Offer group {group} to {account}? Once it is accepted, only its new owner can give it back.")
     entry = handover.offer_group(lab, group, account)
@@ -164,8 +167,9 @@ def transfer(lab: Lab, account: str) -> Answer:
 def accept(lab: Lab, number: int) -> Answer:
     """Take a group that its owner offered to you."""
     entry = handover.accept_group(lab, number)
-    data = {"group": number, "owner": lab.signer.address, "transaction": entry.transaction}
-    return Answer(data, f"Group {number} is yours now. Members stay members; invite yourself to record for it.")
+    data = {"group": number, "owner": lab.signer.address, "transaction": entry and entry.transaction}
+    state = "now. Members stay members; invite yourself to record for it" if entry else "already"
+    return Answer(data, f"Group {number} is yours {state}.")
 
 
 @command.lab_verb(writes=True)

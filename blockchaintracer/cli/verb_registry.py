@@ -42,7 +42,10 @@ def show(lab: Lab) -> Answer:
 @click.argument("account")
 @yes_option
 def transfer(lab: Lab, account: str) -> Answer:
-    """Offer the registry to another account, which takes it by `registry accept`. Until then it is yours."""
+    """Offer the registry to another account, which takes it by `registry accept`. Until then it is yours.
+
+    Offer it to yourself to take an offer back.
+    """
     require_consent(f"Offer the registry {lab.registry.address} to {account}?")
     entry = handover.offer_registry(lab, account)
     data = {"registry": lab.registry.address, "offeredTo": entry.write["to"], "transaction": entry.transaction}
@@ -53,8 +56,8 @@ def transfer(lab: Lab, account: str) -> Answer:
 def accept(lab: Lab) -> Answer:
     """Take the registry that its owner offered to you."""
     entry = handover.accept_registry(lab)
-    data = {"registry": lab.registry.address, "owner": lab.signer.address, "transaction": entry.transaction}
-    return Answer(data, f"The registry {lab.registry.address} is yours now.")
+    data = {"registry": lab.registry.address, "owner": lab.signer.address, "transaction": entry and entry.transaction}
+    return Answer(data, f"The registry {lab.registry.address} is yours {'now' if entry else 'already'}.")
 
 
 @command.lab_verb("announce-successor", writes=True)

@@ -271,6 +271,20 @@ def refund(lab: Lab, terms: Terms, to: str) -> Entry:
     return _write(lab, "refund", terms, [checksummed(to, "who gets the money")])
 
 
+def require_money(lab: Lab, terms: Terms, group: int | None = None) -> int:
+    """Return what is held of a bounty, in the token's smallest unit.
+
+    Raises:
+        InputError: if nothing is held, or `group` has had its share: nothing is paid twice.
+    """
+    state = facts(lab, terms)
+    if any(entry["paid"] and entry["group"] == group for entry in state["entries"]):
+        raise InputError(f"group {group} has had its share of the bounty {state['id']}")
+    if state["held"] == "0":
+        raise InputError(f"the contract holds nothing of the bounty {state['id']}: it was paid out, or never funded")
+    return int(state["held"])
+
+
 def _write(lab: Lab, function: str, terms: Terms, more: list[Any], wei: int = 0) -> Entry:
     if not lab.chain.has_code(contract_of(lab)):
         raise InputError(f"there is no bounty on {lab.registry}: nobody has funded one")

@@ -12,14 +12,18 @@ from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 
 def offer_group(lab: Lab, group: int, to: str) -> Entry:
-    """Offer a group that the signer owns to another account, which accepts it; until then nothing changes."""
-    return _write(lab, Op.TRANSFER_GROUP, group=group, to=checksummed(to, "the account's address"))
+    """Offer a group that the signer owns to another account, which accepts it; until then nothing changes.
+
+    An offer takes the place of an older one: one to the signer takes it back.
+    """
+    return _write(lab, Op.TRANSFER_GROUP, group=group, to=_account(to))
 
 
-def accept_group(lab: Lab, group: int) -> Entry:
-    """Accept a group that was offered to the signer."""
-    offered = lab.registry.group(group).pending_owner
-    _require_offer(lab, f"group {group}", lab.registry.group(group).owner, offered)
+def accept_group(lab: Lab, group: int) -> Entry | None:
+    """Accept a group that was offered to the signer. Returns None if the signer owns it already."""
+    state = lab.registry.group(group)
+    if _is_owner(lab, f"group {group}", state.owner, state.pending_owner):
+        return None
     return _write(lab, Op.ACCEPT_GROUP, group=group, owner=lab.signer.address)
 
 
@@ -45,13 +49,14 @@ def registry_facts(lab: Lab) -> dict[str, Any]:
 
 def offer_registry(lab: Lab, to: str) -> Entry:
     """Offer the registry, which the signer owns, to another account. Over groups and records an owner has no power."""
-    return _write(lab, Op.TRANSFER_REGISTRY, to=checksummed(to, "the account's address"))
+    return _write(lab, Op.TRANSFER_REGISTRY, to=_account(to))
 
 
-def accept_registry(lab: Lab) -> Entry:
-    """Accept the registry, which was offered to the signer."""
+def accept_registry(lab: Lab) -> Entry | None:
+    """Accept the registry, which was offered to the signer. Returns None if the signer owns it already."""
     facts = registry_facts(lab)
-    _require_offer(lab, "the registry", facts["owner"], facts["offeredTo"])
+    if _is_owner(lab, "the registry", facts["owner"], facts["offeredTo"]):
+        return None
     return _write(lab, Op.ACCEPT_REGISTRY, owner=lab.signer.address)
 
 
@@ -65,7 +70,17 @@ def announce_successor(lab: Lab, successor: str) -> Entry:
     return _write(lab, Op.ANNOUNCE_SUCCESSOR, chain_id=named.chain_id, successor=checksummed(named.registry))
 
 
-def _require_offer(lab: Lab, what: str, owner: str, offered: str | None) -> None:
+def _account(address: str) -> str:
+    account = checksummed(address, "the account's address")
+    if not int(account, 16):
+        raise InputError(
+            "expected an account that can accept, got the zero address",
+            hint="To take an offer back, offer it to yourself.",
+        )
+    return account
+
+
+def _is_owner(lab: Lab, what: str, owner: str, offered: str | None) -> bool:
     mine = lab.signer.address.lower()
     if mine not in (owner.lower(), (offered or "").lower()):
         to = f"is offered to {offered}" if offered else "is offered to nobody"
@@ -73,6 +88,7 @@ def _require_offer(lab: Lab, what: str, owner: str, offered: str | None) -> None
             f"{what} {to}, and not to {lab.signer.address}",
             hint=f"Its owner, {owner}, offers it to you first; --key NAME chooses another key.",
         )
+    return mine == owner.lower()
 
 
 def _write(lab: Lab, op: Op, **fields: Any) -> Entry:

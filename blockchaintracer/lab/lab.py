@@ -489,7 +489,8 @@ class Lab:
         return moved
 
     def _told_of(self, older: list[int]) -> Iterator[str]:
-        yield f"{len(older)} older writes of {self.signer.address} wait for {self.chain.name}:"
+        verb = "waits" if len(older) == 1 else "wait"
+        yield f"{counted(len(older), 'older write')} of {self.signer.address} {verb} for {self.chain.name}:"
         for entry in self.outbox.pending_of(self.chain, self.signer, older[:_TOLD]):
             key, cost = entry.write.fields.get("key"), self.outbox.cost(entry, self.chain)
             group = key.group if key else entry.write.fields.get("group", "-")

@@ -50,7 +50,7 @@ def test_a_planted_transfer_is_told_and_stays(lab: Lab, tmp_path: Path) -> None:
     plant(lab)
     done = typed("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
-    assert "1 older writes" in done.stderr
+    assert f"1 older write of {lab.signer.address} waits for " in done.stderr
     assert "transfer-group  of group 1: up to 0.000" in done.stderr
     assert "--flush-all sends them" in done.stderr
     assert states(lab, Op.RECORD)[-1] is not EntryState.STORED
@@ -73,7 +73,7 @@ def test_no_other_command_sends_it_either(lab: Lab, tmp_path: Path, command: lis
         assert typed("batch", "add", "--dataset", file, home=lab.home.path).returncode == 0
     done = typed(*[file if part == "FILE" else part for part in command], home=lab.home.path)
     assert done.returncode == 0, done.stderr
-    assert "older writes" in done.stderr
+    assert "older write" in done.stderr
     assert states(lab, Op.TRANSFER_GROUP) == [EntryState.STORED]
 
 
@@ -81,7 +81,7 @@ def test_flush_all_and_outbox_flush_send_it(lab: Lab, tmp_path: Path) -> None:
     plant(lab)
     done = typed("record", "--dataset", data(tmp_path, "mine"), "--flush-all", home=lab.home.path)
     assert done.returncode == 0, done.stderr
-    assert "older writes" in done.stderr
+    assert "older write" in done.stderr
     assert states(lab, Op.TRANSFER_GROUP) == [EntryState.FINAL]
 
 
@@ -146,7 +146,7 @@ lab.write(Transaction(Op.CREATE_GROUP, {lab.registry.address!r}, **{write.fields
     assert signed.state is EntryState.SIGNED
     done = typed("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
-    assert "older writes" not in done.stderr
+    assert "older write" not in done.stderr
     assert lab.outbox.pending() == []
 
 

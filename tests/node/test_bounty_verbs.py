@@ -69,6 +69,9 @@ def test_a_bounty_from_money_in_to_money_out(groups: tuple[Lab, Lab], file: Path
     claimed = told(other, "bounty", "claim", str(terms), "--to", PURSE, "--yes")
     assert (claimed["held"], claimed["entries"][0]["paid"], claimed["next"]) == ("0", True, "over")
     assert lab.chain.balance(PURSE) == 10**18 // 4
+    # that it "went to" another account was said, although nothing is paid twice
+    again = told(other, "bounty", "claim", str(terms), "--yes", code=2)
+    assert again["message"].startswith(f"group {group} has had its share of the bounty")
     assert typed("outbox", "list", home=lab.home.path).returncode == 0
 
 
@@ -82,6 +85,9 @@ def test_what_nobody_earned_comes_back(groups: tuple[Lab, Lab], file: Path, tmp_
     later(lab, 35 * DAY)
     assert "NotSponsor" in told(other, "bounty", "refund", terms, "--yes", code=2)["message"]
     assert told(lab, "bounty", "refund", terms, "--yes")["held"] == "0"
+    for anyone in (lab, other):
+        again = told(anyone, "bounty", "refund", terms, "--yes", code=2)
+        assert again["message"].startswith("the contract holds nothing of the bounty")
     assert lab.chain.balance(bounties.contract_of(lab)) == 0
 
 

@@ -59,3 +59,21 @@ def test_a_registry_is_handed_over_and_its_successor_told(lab: Lab, second: Lab)
     assert f"announced a successor, eip155:8453:{OTHER}" in typed("status", home=home).stdout
     with pytest.raises(InputError, match="another registry"):
         handover.announce_successor(second, lab.registry.address)
+
+
+def test_an_offer_is_taken_back_and_what_is_owned_is_accepted_for_nothing(lab: Lab, second: Lab) -> None:
+    """Both waited in the outbox for good: what they change was so before, and no event said it."""
+    home, addresses = lab.home.path, {"lab": lab.signer.address, "second": second.signer.address}
+    before = len(lab.outbox.entries())
+    for verb, number, owner, other in (("group", ["1"], "lab", "second"), ("registry", [], "second", "lab")):
+        as_owner, to_owner = ("--yes", "--key", owner), addresses[owner]
+        assert typed(verb, "transfer", addresses[other], *as_owner, home=home).returncode == 0
+        accepted = typed(verb, "accept", *number, "--json", "--key", owner, home=home)
+        assert (accepted.returncode, json.loads(accepted.stdout)["transaction"]) == (0, None)
+        back = typed(verb, "transfer", to_owner, *as_owner, home=home)
+        assert back.returncode == 0, back.stderr
+        refused = typed(verb, "accept", *number, "--key", other, home=home)
+        assert (refused.returncode, f"is offered to {to_owner}" in refused.stderr) == (2, True)
+        nobody = typed(verb, "transfer", "0x" + "00" * 20, *as_owner, home=home)
+        assert (nobody.returncode, "zero address" in nobody.stderr) == (2, True)
+    assert [entry.state for entry in lab.outbox.entries()[before:]] == ["final"] * 4

@@ -246,6 +246,7 @@ def factory_steps(chain: Chain) -> list[Transaction]:
 _Call = Callable[[Transaction], tuple[Any, ...]]
 _IsDone = Callable[[Transaction, Registry], bool]
 _Event = Callable[[Transaction, Registry], DecodedEvent | None]
+_OwnerAndOffered = Callable[[Transaction, Registry], tuple[str, str]]
 
 
 def _no_call(write: Transaction) -> tuple[Any, ...]:
@@ -410,13 +411,24 @@ def _group_created(write: Transaction, registry: Registry) -> DecodedEvent | Non
     return None
 
 
-def _is_offered(write: Transaction, registry: Registry) -> bool:
+def _offer(name: str, state: _OwnerAndOffered, **topics: str) -> tuple[_IsDone, _Event]:
+    """An offer to another account; `state` gives who owns it, and to whom it is offered."""
+    event = _newest(name, **topics)
+
+    def is_done(write: Transaction, registry: Registry) -> bool:
+        owner, offered = (address.lower() for address in state(write, registry))
+        if write["to"].lower() == offered:
+            return True
+        # it was accepted since, or its owner takes an older offer back: the event says which
+        made = event(write, registry) if write["to"].lower() == owner else None
+        return made is not None and made.block > write["seen"]
+
+    return is_done, event
+
+
+def _of_group(write: Transaction, registry: Registry) -> tuple[str, str]:
     group = registry.group(write["group"])
-    return write["to"].lower() in (group.owner.lower(), (group.pending_owner or "").lower())
-
-
-def _is_address(address: str, registry: Registry, *views: str) -> bool:
-    return address.lower() in (registry.read_function(view).lower() for view in views)
+    return group.owner, group.pending_owner or ""
 
 
 def _is_described(write: Transaction, registry: Registry) -> bool:
@@ -575,8 +587,7 @@ _OPERATIONS: dict[Op, _Operation] = {
     Op.TRANSFER_GROUP: _Operation(
         "group to seen",
         _call("transferGroup", "group", "to"),
-        _is_offered,
-        _newest("GroupTransferStarted", group="group", to="to"),
+        *_offer("GroupTransferStarted", _of_group, group="group", to="to"),
     ),
     Op.ACCEPT_GROUP: _Operation(
         "group owner seen",
@@ -593,13 +604,16 @@ _OPERATIONS: dict[Op, _Operation] = {
     Op.TRANSFER_REGISTRY: _Operation(
         "to seen",
         _call("transferOwnership", "to"),
-        lambda write, registry: _is_address(write["to"], registry, "owner", "pendingOwner"),
-        _newest("OwnershipTransferStarted", newOwner="to"),
+        *_offer(
+            "OwnershipTransferStarted",
+            lambda write, registry: (registry.read_function("owner"), registry.read_function("pendingOwner")),
+            newOwner="to",
+        ),
     ),
     Op.ACCEPT_REGISTRY: _Operation(
         "owner seen",
         _call("acceptOwnership"),
-        lambda write, registry: _is_address(write["owner"], registry, "owner"),
+        lambda write, registry: registry.read_function("owner").lower() == write["owner"].lower(),
         _newest("OwnershipTransferred", newOwner="owner"),
     ),
     Op.ANNOUNCE_SUCCESSOR: _Operation(
