@@ -131,8 +131,8 @@ function point(given: unknown, at: number, name: string): Point[] {
     value = fields["value"] ?? fields["y"] ?? fields[name];
   }
   const isWritten = (it: unknown): boolean => typeof it === "number" || (typeof it === "string" && it.trim() !== "");
-  const [x, y] = [Number(step), Number(value)];
-  return isWritten(step) && isWritten(value) && Number.isFinite(x) && Number.isFinite(y) ? [[x, y]] : [];
+  const [x, y] = [step, value].map((it) => (isWritten(it) ? Number(it) : NaN)) as Point;
+  return Number.isFinite(x) && Number.isFinite(y) ? [[x, y]] : [];
 }
 
 // -- figures
