@@ -191,12 +191,18 @@ def replacing(path: Path, mode: int = 0o600, *, new: bool = False) -> Iterator[B
 
 def bytes_in(paths: Iterable[Path]) -> int:
     """Count the bytes to read. A file that cannot be read counts nothing here and is an error elsewhere."""
-    total = 0
-    for path in paths:
-        for file in path.rglob("*") if path.is_dir() else [path]:
-            with suppress(OSError):
-                status = file.stat()
-                total += status.st_size if S_ISREG(status.st_mode) else 0
+    total, waiting = 0, list(paths)
+    while waiting:
+        place = waiting.pop()
+        with suppress(OSError):
+            # pathlib's own walk takes several seconds for 200,000 files
+            for entry in os.scandir(place) if place.is_dir() else [place]:
+                if isinstance(entry, os.DirEntry) and entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                    continue
+                with suppress(OSError):
+                    status = entry.stat()
+                    total += status.st_size if S_ISREG(status.st_mode) else 0
     return total
 
 

@@ -477,10 +477,13 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, by_state: tuple[int, i
         is_away = by_state is None
         sent = "sealed" if is_away and entered in (EntryState.INCLUDED, EntryState.FINAL) else "waits"
         state = "not sent" if entered in (None, EntryState.FAILED) else sent
+    key = kept.key
+    name = manifest_name(lab.store, key) if key and lab.store.has(key.manifest) else None
     return {
         **fields_json(kept, "commitment", "what", "record_id", "group", "author"),
-        "kind": label(kept.key.kind, Kind) if kept.key else None,
-        "name": manifest_name(lab.store, kept.key) if kept.key and lab.store.has(kept.key.manifest) else None,
+        "kind": label(key.kind, Kind) if key else None,
+        # a file has none in its manifest
+        "name": name or (lab.hashes.name_of(key.subject) if key else None),
         "state": state,
         "sealedAt": sealed_at or None,
         "revealedAt": revealed_at or None,

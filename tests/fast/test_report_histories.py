@@ -1,12 +1,33 @@
-"""Histories in reports."""
+"""Histories in reports, and what the checks found that passed."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from blockchaintracer.core.verify import Check, Outcome
+from blockchaintracer.extras.report.report_facts import _stable
 from blockchaintracer.extras.report.report_history import MAX_POINTS, parse_history
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+
+VERDICT = f"reproduced, says 0x{'aB' * 20}, on evidence 0x{'12' * 32}, 2026-12-17 19:12:22 UTC"
+
+
+@pytest.mark.parametrize(
+    ("check", "detail", "shown"),
+    [
+        ("verdict of group 2", f"{VERDICT} (left since), sealed before; of 3 seals, 1 is unrevealed", VERDICT),
+        ("verdict of group 2", "disputed, 2026-12-17 19:12:22 UTC (state)", "disputed, 2026-12-17 19:12:22 UTC"),
+        ("verdict of group 2", "withdrawn; it was not-reproduced", "withdrawn; it was not-reproduced"),
+        ("subject", "it is the SHA-256 of the identifier f66bff10", "it is the SHA-256 of the identifier f66bff10"),
+        ("somewhere", "at a place of this machine", ""),
+    ],
+)
+def test_what_a_check_found_is_shown_without_what_changes(tmp_path: Path, check: str, detail: str, shown: str) -> None:
+    assert _stable(Lab(Home(tmp_path)), Check(check, Outcome.PASS, detail)).detail == shown
 
 
 @pytest.mark.parametrize(

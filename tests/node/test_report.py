@@ -239,6 +239,7 @@ def test_the_page_loads_nothing(lab: Lab, run: str) -> None:
     assert "<pre>pip install blockchaintracer\nblockchaintracer verify" in page
     found = dict(re.findall(r'<tr><td>([^<]*)</td><td class="pass">pass</td><td>([^<]*)</td></tr>', page))
     assert re.fullmatch(r"re-hashed: [0-9a-f]{64}, canonical", found["manifest"])
+    assert found["subject"].startswith("it is the SHA-256 of the identifier ")
     assert found["agreement"] == "the manifest and the key say the same"
     assert str(lab.home.path) not in page
     for source in sources:

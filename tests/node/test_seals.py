@@ -89,6 +89,8 @@ def test_a_seal_is_named_by_its_first_digits_or_as_the_last_one(lab, tmp_path):
             "seal", "record", "--artifact", tmp_path / name, "--kind", "document", "--json", home=lab.home.path
         )
         made.append(json.loads(done.stdout))
+    names = {row["commitment"]: row["name"] for row in listed(lab)["seals"]}
+    assert [names[seal["commitment"]] for seal in made] == ["first", "second"], "as query calls a file"
     asked = typed("reveal", "@last", home=lab.home.path)
     assert (asked.returncode, made[1]["commitment"] in asked.stderr, "--yes" in asked.stderr) == (2, True, True)
     refused = typed("reveal", "0x00000000", "--yes", home=lab.home.path)

@@ -43,8 +43,14 @@ _WITH_DETAIL = {
     "not-before",
 }
 """Checks whose details are the same on every machine."""
-_REHASHED = re.compile(r"re-hashed: (?:[0-9a-f]{64}, (?:canonical|\d+ bytes)|[^,;]* of the folder [0-9a-f]{64})")
-"""The same on every machine in the detail of a check that re-hashed a copy: where the copy lies is not."""
+_SAME = re.compile(
+    r"re-hashed: (?:[0-9a-f]{64}, (?:canonical|\d+ bytes)|[^,;]* of the folder [0-9a-f]{64})"
+    r"|it is the (?:SHA-256|EIP-712 digest) of .*"
+    r"|withdrawn; it was [a-z-]+"
+    r"|[a-z-]+, (?:says 0x[0-9a-fA-F]{40}, (?:on evidence 0x[0-9a-f]{64}|without evidence), )?[0-9-]{10} [0-9:]{8} UTC"
+)
+"""The same on every machine and at every block in other details: where a copy lies is not, nor what came after a
+verdict."""
 _CHANGING = re.compile(r", \d+ blocks since")
 
 
@@ -220,8 +226,8 @@ class _ReportGatherer(Gatherer):
 def _stable(lab: Lab, check: Check) -> Check:
     """A check without what differs from machine to machine and from block to block."""
     is_shown = check.verdict is not Outcome.PASS or check.name in _WITH_DETAIL or check.name == "finality"
-    rehashed = _REHASHED.match(check.detail)
-    detail = check.detail if is_shown else rehashed[0] if rehashed else ""
+    same = _SAME.match(check.detail)
+    detail = check.detail if is_shown else same[0] if same else ""
     detail = _CHANGING.sub("", detail).replace(f"{lab.home.path}/", "")
     if check.name == "finality" and check.verdict is Outcome.UNKNOWN:
         detail = "not final yet"
