@@ -66,6 +66,9 @@ def test_a_bounty_from_money_in_to_money_out(groups: tuple[Lab, Lab], file: Path
     later(lab, 8 * DAY)
     told(other, "reveal", sealed["commitment"])
     later(lab, 7 * DAY)
+    for lost in (bounties.NO_TOKEN, bounties.contract_of(lab), lab.registry.address):
+        refused = told(other, "bounty", "claim", str(terms), "--to", lost, "--yes", code=2)
+        assert "account" in refused["hint"], refused
     claimed = told(other, "bounty", "claim", str(terms), "--to", PURSE, "--yes")
     assert (claimed["held"], claimed["entries"][0]["paid"], claimed["next"]) == ("0", True, "over")
     assert lab.chain.balance(PURSE) == 10**18 // 4

@@ -21,6 +21,8 @@ _HINTS = {
     "TooEarly": "Try again after that time.",
     "NotEligible": "The terms do not name this group: `bounty show` lists those that they name.",
     "NotSponsor": "Use the sponsor's key: `bounty show` tells who it is.",
+    "InvalidRecipient": "Name an account that can use the money: --to ADDRESS.",
+    "FailedCall": "The contract that --to names takes no ether: name another account.",
 }
 """The way out of some refusals (interfaces/IReplicationBounty.sol)."""
 
