@@ -59,7 +59,7 @@ abstract contract EveryFunction is Proof {
         _check(caller, ISeals.revealVerdictWithEvidence.selector);
     }
 
-    function check_everyOther(address caller) public {
+    function check_everyOther(address caller) public virtual {
         bytes memory data = _anyCall();
         bytes4 selector = bytes4(data);
         vm.assume(
@@ -76,7 +76,7 @@ abstract contract EveryFunction is Proof {
         _around(caller, data, selector);
     }
 
-    function _check(address caller, bytes4 selector) private {
+    function _check(address caller, bytes4 selector) internal {
         bytes memory data = _only(selector);
         _anyTime();
         _around(caller, data, selector);

@@ -68,7 +68,7 @@ abstract contract Proof {
     }
 
     /// @dev Any call of any function, with arrays of the lengths that stand above each proof.
-    function _anyCall() internal returns (bytes memory) {
+    function _anyCall() internal virtual returns (bytes memory) {
         return svm.createCalldata("LabRegistry");
     }
 
