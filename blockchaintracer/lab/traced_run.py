@@ -413,7 +413,7 @@ class TracedRun:
             return
         make_first(self._lab, _tell)
         encrypted = [self._folder / path for path in self.document.encrypted()]
-        self._start = start_run(self._lab, self._folder, encrypted)
+        self._start = start_run(self._lab, self._folder, encrypted, here=True)
         require_apart(self._start.git, encrypted)
         require_recorder(self._lab)
         if self._lab.hand_over:

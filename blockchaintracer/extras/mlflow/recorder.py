@@ -96,7 +96,7 @@ class Target:
 def capture(target: Target) -> Captured:
     """Capture the code and the time at the start of a run. A thread asks the chain: the run does not wait for it."""
     folder = Path.cwd()
-    start = start_run(target.offline_lab(), folder, exclude=[folder / name for name in _MADE_BY_MLFLOW])
+    start = start_run(target.offline_lab(), folder, exclude=[folder / name for name in _MADE_BY_MLFLOW], here=True)
     captured = Captured(start)
 
     def ask_chain() -> None:

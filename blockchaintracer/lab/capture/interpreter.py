@@ -17,9 +17,13 @@ import re
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    _Found = tuple[str, Path, dict[str, Any] | None]
 
 VARIABLES = (
     "CUBLAS_WORKSPACE_CONFIG",
@@ -83,19 +87,15 @@ def capture_environment() -> dict[str, Any]:
         ``direct_url.json`` says, of packages that come from no index), ``conda`` (or None), ``variables`` (`VARIABLES`
         that are set, and the machine's time zone as TZ) and ``blas`` (libraries loaded by now).
     """
-    packages, direct = {}, {}
-    for name, (version, info) in sorted(packages_in(sys.path).items()):
-        packages[name] = version
-        if origin := _direct_url(info):
-            direct[name] = origin
+    found = sorted(_found_in(sys.path).items())
     return {
         "python": {
             "implementation": platform.python_implementation(),
             "version": platform.python_version(),
             "compiler": platform.python_compiler(),
         },
-        "packages": packages,
-        "direct": direct,
+        "packages": {name: version for name, (version, _, _) in found},
+        "direct": {name: origin for name, (_, _, origin) in found if origin},
         "conda": _conda(),
         "variables": {**_time_zone(), **{name: os.environ[name] for name in VARIABLES if name in os.environ}},
         "blas": _blas(),
@@ -112,25 +112,36 @@ def ci_job() -> dict[str, str]:
 def packages_in(folders: Iterable[str]) -> dict[str, tuple[str, Path]]:
     """Return each package that is installed in folders, with its version and metadata, by the names of the metadata
     folders: reading each METADATA would take 30 times as long. What pip renamed to delete it, or emptied, is none."""
-    packages: dict[str, tuple[str, Path]] = {}
-    for folder in folders:
-        try:
-            entries = os.listdir(folder or ".")
-        except OSError:
+    return {name: (version, info) for name, (version, info, _) in _found_in(folders).items()}
+
+
+def _found_in(folders: Iterable[str]) -> dict[str, _Found]:
+    packages: dict[str, _Found] = {}
+    for folder in map(os.path.abspath, folders):
+        with suppress(OSError):
+            for name, found in _found_at(folder, os.stat(folder).st_mtime_ns).items():
+                packages.setdefault(name, found)
+    return packages
+
+
+@lru_cache(maxsize=64)
+def _found_at(folder: str, changed: int) -> dict[str, _Found]:
+    """What is installed in a folder, read once for each time at which it changed."""
+    here: dict[str, list[tuple[str, Path]]] = {}
+    for entry in os.listdir(folder):
+        if entry.startswith("~") or not entry.endswith((".dist-info", ".egg-info")):
             continue
-        here: dict[str, list[tuple[str, Path]]] = {}
-        for entry in entries:
-            if entry.startswith("~") or not entry.endswith((".dist-info", ".egg-info")):
-                continue
-            name, _, version = entry.rpartition(".")[0].partition("-")
-            info = Path(folder, entry)
-            if entry.endswith(".egg-info"):
-                version = re.sub(r"-py\d.*", "", version) or _egg_version(info)
-            if version and _has_metadata(info):
-                here.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append((version, info))
-        for name, versions in here.items():
-            # of two installations over each other, that one whose files are there
-            packages.setdefault(name, versions[0] if len(versions) == 1 else max(versions, key=_files_there))
+        name, _, version = entry.rpartition(".")[0].partition("-")
+        info = Path(folder, entry)
+        if entry.endswith(".egg-info"):
+            version = re.sub(r"-py\d.*", "", version) or _egg_version(info)
+        if version and _has_metadata(info):
+            here.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append((version, info))
+    packages = {}
+    for name, versions in here.items():
+        # of two installations over each other, that one whose files are there
+        version, info = versions[0] if len(versions) == 1 else max(versions, key=_files_there)
+        packages[name] = version, info, _direct_url(info)
     return packages
 
 

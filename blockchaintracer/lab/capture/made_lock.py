@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.lab.capture.environment import CERTIFICATES, find_uv
-from blockchaintracer.lab.capture.git import capture_git
+from blockchaintracer.lab.capture.git import GitState, capture_git
 from blockchaintracer.lab.capture.local_packages import folder_line
 from blockchaintracer.lab.capture.locks import COMPLETE, git_line, requirement_lines
 from blockchaintracer.lab.capture.secret_masking import mask, public_remote
@@ -51,7 +52,11 @@ class _Untold(Exception):
 
 
 def make_lock(
-    environment: Mapping[str, Any], root: Path, python: str, hashes: Literal["none", "cached", "index"] = "cached"
+    environment: Mapping[str, Any],
+    root: Path,
+    python: str,
+    hashes: Literal["none", "cached", "index"] = "cached",
+    states: Mapping[Path, GitState | None] = MappingProxyType({}),
 ) -> MadeLock:
     """Make a lock file of the packages that `capture_environment` found.
 
@@ -60,6 +65,7 @@ def make_lock(
     Args:
         python: the interpreter that has the packages.
         hashes: where their hashes are from: the cache of uv, without the network; or the package index.
+        states: the code of folders outside of `root` that packages are installed from, as far as it was captured.
 
     Raises:
         InputError: if the hashes are to be looked up and can't be.
@@ -68,7 +74,7 @@ def make_lock(
     for name, version in (environment.get("packages") or {}).items():
         origin = (environment.get("direct") or {}).get(name)
         try:
-            source = _source(name, origin, root) if origin else None
+            source = _source(name, origin, root, states) if origin else None
         except _Untold as untold:
             sources[name] = str(untold)
             notes.append(f"{name} is installed from {untold}: others can't install it")
@@ -90,7 +96,22 @@ def make_lock(
     return MadeLock("\n".join((title, *lines, "")).encode(), sources, notes)
 
 
-def _source(name: str, origin: Mapping[str, Any], root: Path) -> str | None:
+def states_of(direct: Mapping[str, Mapping[str, Any]], root: Path) -> dict[Path, GitState | None]:
+    """Capture the code of the folders outside of `root` that packages are installed from, by `direct_url.json`."""
+    places = [urlsplit(str(origin["url"])) for origin in direct.values() if isinstance(origin.get("dir_info"), dict)]
+    folders = {Path(os.path.realpath(url2pathname(it.path))) for it in places if it.scheme == "file"}
+    inside = Path(os.path.realpath(root))
+    return {folder: _state(folder) for folder in folders if folder.is_dir() and not folder.is_relative_to(inside)}
+
+
+def _state(folder: Path) -> GitState | None:
+    try:
+        return capture_git(folder)
+    except BlockchainTracerError:
+        return None
+
+
+def _source(name: str, origin: Mapping[str, Any], root: Path, states: Mapping[Path, GitState | None]) -> str | None:
     """The line that installs a package that is of no index; None if it may be one of an index."""
     parts = urlsplit(url := str(origin["url"]))
     kinds = {kind: value for kind, value in origin.items() if isinstance(value, dict)}
@@ -110,10 +131,7 @@ def _source(name: str, origin: Mapping[str, Any], root: Path) -> str | None:
     if not (folder.is_dir() or kinds["dir_info"].get("editable")):
         # where it was built, by conda or a distribution
         return None
-    try:
-        state = capture_git(folder)
-    except BlockchainTracerError:
-        state = None
+    state = states[folder] if folder in states else _state(folder)
     if state is None or not (state.commit and state.remote):
         raise _Untold(_OUTSIDE)
     beneath = os.path.relpath(folder, os.path.realpath(state.root))

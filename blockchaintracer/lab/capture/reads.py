@@ -10,10 +10,9 @@ import socket
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,7 +23,7 @@ from blockchaintracer.lab.capture import interpreter, observer
 from blockchaintracer.lab.capture.git import GitState, recorded_names
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.capture.unseen import OF_PLATFORM, is_observed, text_of, told_of
-from blockchaintracer.lab.capture.used_packages import COMPILED
+from blockchaintracer.lab.capture.used_packages import COMPILED, real_path
 from blockchaintracer.lab.lab_folder import FOLDER
 from blockchaintracer.lab.plain_text import named
 
@@ -245,27 +244,10 @@ def loaded_files() -> tuple[frozenset[str], list[str]]:
     return frozenset(file for file in files if isinstance(file, str)), sys.path
 
 
-def _real_path() -> Callable[[str], str]:
-    """Return `os.path.realpath` for many files of the same folders: it looks at each folder once."""
-
-    @cache
-    def folder_of(path: str) -> str:
-        return path if os.path.dirname(path) == path else real(path)
-
-    def real(path: str) -> str:
-        if not os.path.isabs(path) or os.path.normpath(path) != path:
-            return os.path.realpath(path)
-        parent, name = os.path.split(path)
-        place = os.path.join(folder_of(parent), name)
-        return os.path.realpath(place) if os.path.islink(place) else place
-
-    return real
-
-
 def reads_of_this(root: Path, packages: Iterable[str]) -> Reads:
     """Return what is known of a program that records itself, in the repository at `root`: nobody watched it."""
     base = f"{os.path.realpath(root)}/"
-    code = [file for file in map(_real_path(), loaded_files()[0]) if file.startswith(base)]
+    code = [file for file in map(real_path, loaded_files()[0]) if file.startswith(base)]
     given = False
     with suppress(OSError):
         mode = os.fstat(0).st_mode

@@ -105,6 +105,7 @@ class RunStart:
     git: GitState | None
     not_before: NotBefore | None
     kept_code: Future[KeptCode]
+    installed_from: Future[Mapping[Path, GitState | None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,12 @@ class RunFacts:
     seen: Seen | None = None
 
 
-def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()) -> RunStart:
+def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = (), *, here: bool = False) -> RunStart:
     """Capture what must be captured before a run: its id, a final block, the state of the code.
 
     Args:
         exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
+        here: this process is the run. A thread reads what is installed meanwhile, which takes too long at its end.
     """
     exclude = [lab.home.path, *exclude]
     git = capture_git(folder or Path.cwd(), exclude=exclude)
@@ -195,9 +197,20 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
         lab.say(f"the filters {names} of {git.root} were not started: if they are yours, `git config --global` them")
     pool = ThreadPoolExecutor(1)
     kept_code = pool.submit(_keep_code, lab.store, git)
+    beside = pool.submit(_installed_from, git.root if git else folder or Path.cwd()) if here else None
     # a large commit takes its time, which the run need not wait for
     pool.shutdown(wait=False)
-    return RunStart(str(uuid.uuid4()), datetime.now(UTC), git, not_before(lab), kept_code)
+    return RunStart(str(uuid.uuid4()), datetime.now(UTC), git, not_before(lab), kept_code, beside)
+
+
+def _installed_from(root: Path) -> Mapping[Path, GitState | None]:
+    from blockchaintracer.lab.capture.made_lock import states_of
+
+    direct = capture_environment()["direct"]
+    # what packages list is kept for the end
+    files, folders = loaded_files()
+    loaded_packages(files, {name: info for name, (_, info) in packages_in(folders).items()}, direct)
+    return states_of(direct, root)
 
 
 def _keep_code(store: Store, git: GitState | None) -> KeptCode:
@@ -230,7 +243,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
-    environment, loaded = (facts.environment, set[str]()) if facts.environment else _environment(lab, facts, start.git)
+    environment, loaded = (facts.environment, set[str]()) if facts.environment else _environment(lab, facts, start)
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
     if facts.sandbox:
@@ -475,9 +488,9 @@ def _whole(store: Store, name: str, kept: tuple[bytes, bool] | None) -> WholeFil
     return WholeFile(path=name, executable=bool(kept and kept[1]), artifact=artifact)
 
 
-def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> tuple[RunEnvironment, set[str]]:
+def _environment(lab: Lab, facts: RunFacts, start: RunStart) -> tuple[RunEnvironment, set[str]]:
     """What a run ran in, and the packages that it loaded."""
-    command, root = facts.command or (), git.root if git else facts.folder
+    command, root = facts.command or (), start.git.root if start.git else facts.folder
     if facts.observed == "program" and is_notebook(command):
         python, is_known = notebook_python(facts.folder / command[0], command[1:], shutil.which), True
     elif facts.observed == "program":
@@ -506,7 +519,8 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> tuple[RunEn
     # what runs a notebook may be of another environment
     loaded = loaded_packages(files, installed, captured.get("direct") or {}) & {*(captured.get("packages") or ())}
     is_seen = facts.observed and (facts.seen is None or facts.seen.processes > 0)
-    described = _lock(lab, facts, root, captured, str(python), installed, loaded if is_seen else None)
+    states = start.installed_from.result() if start.installed_from else {}
+    described = _lock(lab, facts, root, captured, str(python), installed, loaded if is_seen else None, states)
     return RunEnvironment(image=facts.image, **{**recorded_parts(captured), **described}), loaded
 
 
@@ -518,6 +532,7 @@ def _lock(
     python: str,
     places: Mapping[str, Path],
     loaded: Collection[str] | None,
+    states: Mapping[Path, GitState | None],
 ) -> dict[str, Any]:
     """The lock file that names what ran: the one that is there, unless it leaves versions open or is of other versions;
     else one that is made of what is installed, at `places`, and used."""
@@ -558,7 +573,8 @@ def _lock(
         named = named_packages(lock if is_open else None, {facts.folder, root})
         used = with_needs(named.union(loaded), places)
         packages = {name: version for name, version in everything.items() if name in used}
-    made = make_lock({**captured, "packages": packages}, root, python, "index" if facts.look_up_hashes else cached)
+    hashes: Literal["none", "cached", "index"] = "index" if facts.look_up_hashes else cached
+    made = make_lock({**captured, "packages": packages}, root, python, hashes, states)
     why = f"{lock.name} is recorded as resolved" if is_open and lock else "a lock file is made"
     some = f" that the run loaded or the project names, of {len(everything)}" if len(packages) < len(everything) else ""
     lab.say(f"{why}, from {counted(len(packages), 'package')}{some} of {python}")
