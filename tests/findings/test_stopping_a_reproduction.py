@@ -56,6 +56,8 @@ def test_nothing_is_left(during: str, stop: signal.Signals, lab: Lab, tmp_path: 
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # under nohup all that the tests start would ignore SIGHUP
+        preexec_fn=lambda: signal.signal(stop, signal.SIG_DFL),  # noqa: PLW1509 -- it takes no lock
     ) as process:
         assert process.stderr
         said = ""
