@@ -4,9 +4,7 @@ gives. Decoding each by the ABI takes fifty times as long, and a registry may ho
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -125,12 +123,12 @@ def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | N
 def spans(
     chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block, *, by_receipts: bool = False
 ) -> Iterator[Span[Log]]:
-    """The logs of `events`, as `raw_spans` gives all logs. A thread reads the next span meanwhile.
+    """The logs of `events`, as `raw_spans` gives all logs.
 
     Raises:
         ChainUnavailable: as `raw_spans`, or if the node gives what is no log of the ABI.
     """
-    for span in _ahead(raw_spans(chain, address, first, head, list(_decoders(events)), by_receipts=by_receipts)):
+    for span in raw_spans(chain, address, first, head, list(_decoders(events)), by_receipts=by_receipts):
         logs = []
         for event in span.logs:
             try:
@@ -141,25 +139,6 @@ def spans(
                 raise _no_events(chain, address, "another event than was asked for")
             logs.append(log)
         yield Span(span.first, span.last, logs, span.times, span.hashes)
-
-
-def _ahead(pending: Iterator[Span[Event]]) -> Iterator[Span[Event]]:
-    def read(answer: Future[Span[Event] | None]) -> None:
-        try:
-            answer.set_result(next(pending, None))
-        except BaseException as error:
-            answer.set_exception(error)
-
-    def following() -> Future[Span[Event] | None]:
-        answer: Future[Span[Event] | None] = Future()
-        # a pool would wait for its node after Ctrl-C
-        threading.Thread(target=read, args=(answer,), daemon=True).start()
-        return answer
-
-    coming = following()
-    while span := coming.result():
-        coming = following()
-        yield span
 
 
 def raw_spans(
