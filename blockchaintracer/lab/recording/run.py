@@ -518,9 +518,8 @@ def _environment(lab: Lab, facts: RunFacts, start: RunStart) -> tuple[RunEnviron
     installed = {name: info for name, (_, info) in packages_in(folders).items()} if facts.observed else {}
     # what runs a notebook may be of another environment
     loaded = loaded_packages(files, installed, captured.get("direct") or {}) & {*(captured.get("packages") or ())}
-    is_seen = facts.observed and (facts.seen is None or facts.seen.processes > 0)
-    states = start.installed_from.result() if start.installed_from else {}
-    described = _lock(lab, facts, root, captured, str(python), installed, loaded if is_seen else None, states)
+    used = loaded if facts.observed and (facts.seen is None or facts.seen.processes > 0) else None
+    described = _lock(lab, facts, root, captured, str(python), installed, used, start.installed_from)
     return RunEnvironment(image=facts.image, **{**recorded_parts(captured), **described}), loaded
 
 
@@ -532,7 +531,7 @@ def _lock(
     python: str,
     places: Mapping[str, Path],
     loaded: Collection[str] | None,
-    states: Mapping[Path, GitState | None],
+    installed_from: Future[Mapping[Path, GitState | None]] | None,
 ) -> dict[str, Any]:
     """The lock file that names what ran: the one that is there, unless it leaves versions open or is of other versions;
     else one that is made of what is installed, at `places`, and used."""
@@ -574,6 +573,7 @@ def _lock(
         used = with_needs(named.union(loaded), places)
         packages = {name: version for name, version in everything.items() if name in used}
     hashes: Literal["none", "cached", "index"] = "index" if facts.look_up_hashes else cached
+    states = installed_from.result() if installed_from else {}
     made = make_lock({**captured, "packages": packages}, root, python, hashes, states)
     why = f"{lock.name} is recorded as resolved" if is_open and lock else "a lock file is made"
     some = f" that the run loaded or the project names, of {len(everything)}" if len(packages) < len(everything) else ""
