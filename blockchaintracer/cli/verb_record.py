@@ -10,6 +10,7 @@ from blockchaintracer.lab import after_run
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import make_ready
+from blockchaintracer.lab.handover import told_successor
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.plain_text import named
 from blockchaintracer.lab.publish import publish_by_setting
@@ -55,6 +56,8 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     if not waits:
         recorded = reached(lab, recorded, until)
         notes = [*_reports(lab, recorded), *publish_by_setting(lab, (record.id for record in recorded))]
+        if successor := told_successor(lab):
+            notes.append(f"The registry's owner announced a successor, {successor}: ask your lab where to record.")
     predicate = parse_manifest(lab.store.get_bytes(recorded[-1].manifest)).predicate
     run = predicate if isinstance(predicate, RunPredicate) else None
     lacks = what_lacks(run) if run else []

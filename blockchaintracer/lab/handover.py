@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.record import GlobalId, checksummed
 from blockchaintracer.lab.groups import store_profile
 from blockchaintracer.lab.lab import Lab
@@ -35,7 +36,6 @@ def rename_group(lab: Lab, group: int, name: str, description: str | None = None
 def registry_facts(lab: Lab) -> dict[str, Any]:
     """Return who owns the registry, to whom it is offered, and the successor that its owner announced, or None."""
     registry = lab.registry
-    chain_id, successor = registry.read_function("successor")
     offered = registry.read_function("pendingOwner")
     return {
         "registry": registry.address,
@@ -43,8 +43,20 @@ def registry_facts(lab: Lab) -> dict[str, Any]:
         "owner": checksummed(registry.read_function("owner")),
         "offeredTo": checksummed(offered) if int(offered, 16) else None,
         "openGroupCreation": registry.read_function("openGroupCreation"),
-        "successor": f"eip155:{chain_id}:{successor.lower()}" if chain_id else None,
+        "successor": _successor(lab),
     }
+
+
+def told_successor(lab: Lab) -> str | None:
+    """Return the successor that the registry's owner announced; None if there is none, or the node does not tell."""
+    with suppress(BlockchainTracerError):
+        return _successor(lab)
+    return None
+
+
+def _successor(lab: Lab) -> str | None:
+    chain_id, registry = lab.registry.read_function("successor")
+    return f"eip155:{chain_id}:{registry.lower()}" if chain_id else None
 
 
 def offer_registry(lab: Lab, to: str) -> Entry:

@@ -14,6 +14,7 @@ from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
+from blockchaintracer.lab.handover import told_successor
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
 from blockchaintracer.lab.lab import DEVNET_KEY, Lab
 from blockchaintracer.lab.lookup import read_manifest
@@ -46,7 +47,7 @@ def lab_status(lab: Lab) -> dict[str, Any]:
         "home": str(lab.home.path),
         "chain": chain,
         "registry": (registry := _registry(lab, chosen)),
-        "successor": _successor(lab) if registry and chain["reachable"] else None,
+        "successor": told_successor(lab) if registry and chain["reachable"] else None,
         "group": lab.group_number or chosen.get("group"),
         "key": _key(lab, chosen, on_devnet=chain["id"] == DEVNET.chain_id),
         "devnet": {"running": devnet is not None, "url": devnet.url if devnet else None} if lab.rpc is None else None,
@@ -191,15 +192,6 @@ def _registry(lab: Lab, chosen: dict[str, Any]) -> str | None:
         return lab.domain.registry
     except BlockchainTracerError:
         return None
-
-
-def _successor(lab: Lab) -> str | None:
-    from blockchaintracer.lab.handover import registry_facts
-
-    with suppress(BlockchainTracerError):
-        successor: str | None = registry_facts(lab)["successor"]
-        return successor
-    return None
 
 
 def _key(lab: Lab, chosen: dict[str, Any], *, on_devnet: bool) -> dict[str, Any] | None:

@@ -57,6 +57,9 @@ def test_a_registry_is_handed_over_and_its_successor_told(lab: Lab, second: Lab)
     assert typed(*named, "devnet", home=home).returncode == 2
     assert typed(*named, "second", home=home).returncode == 0
     assert f"announced a successor, eip155:8453:{OTHER}" in typed("status", home=home).stdout
+    recorded = typed("record", "--name", "told", "--param", "lr=0.1", "--key", "lab", home=home)
+    assert recorded.returncode == 0, recorded.stderr
+    assert f"announced a successor, eip155:8453:{OTHER}: ask your lab" in recorded.stdout + recorded.stderr
     with pytest.raises(InputError, match="another registry"):
         handover.announce_successor(second, lab.registry.address)
 
