@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -90,7 +90,8 @@ SECONDS = 180
 
 
 class Result(NamedTuple):
-    """What became of a mutant: killed (by which test), survived, equivalent or invalid."""
+    """What became of a mutant: killed (by which test), survived, equivalent or invalid; or unnoticed so far, when the
+    tests that need a node are still to come."""
 
     verdict: str
     by: str
@@ -289,8 +290,8 @@ class Judge:
         self._first_survivor = threading.Lock()
         self._slow_left_out: list[str] | None = None
 
-    def __call__(self, mutant: Mutant, first: str) -> tuple[str, str]:
-        """The verdict and the test that gave it."""
+    def in_process(self, mutant: Mutant, first: str) -> tuple[str, str]:
+        """The verdict and the test that gave it; `unnoticed` is none yet."""
         text = mutant.apply(self.sources.texts[mutant.path])
         function = mutant.path, mutant.name.partition(": ")[0]
         try:
@@ -313,21 +314,31 @@ class Judge:
                 raise RuntimeError(f"{failed[0]} fails, which was not there when the original was tested")
             self._killers[function] = failed[0]
             return "killed", failed[0]
+        return "unnoticed", ""
+
+    def on_a_node(self, mutant: Mutant, _first: str) -> tuple[str, str]:
+        """The verdict of what no test in process noticed, and the test that gave it."""
+        text = mutant.apply(self.sources.texts[mutant.path])
         with self._first_survivor:
             if self._slow_left_out is None:
-                self._slow_left_out = self._slow(self.sources.shipped, OF_FACTORY)
+                self._slow_left_out = self._slow(self.sources.shipped, *_files(SLOW), OF_FACTORY)
         changed = self.sources.part(mutant.path, shipped=True, text=text)
         if bytecode(changed) == self.sources.code(mutant.path, shipped=True):
             return "equivalent", ""
-        options = ["-x", *(f"--deselect={test}" for test in self._slow_left_out)]
         # that a part is too large shows in the code that is shipped alone
-        more = [OF_FACTORY] if mutant.path == FACTORY else []
-        failed = self._slow(self.sources.shipped | changed, *options, *more)
+        files = [*self._concerned(mutant, _files(SLOW)), *([OF_FACTORY] if mutant.path == FACTORY else [])]
+        options = ["-x", *(f"--deselect={test}" for test in self._slow_left_out)]
+        failed = self._slow(self.sources.shipped | changed, *options, *files) if files else []
         return ("killed", failed[0]) if failed else ("survived", "")
 
     def _no_judges(self, mutant: Mutant) -> frozenset[str]:
-        strict = [] if mutant.path == FACTORY else [test for test in self.seconds if test.startswith(OF_FACTORY)]
-        return self.left_out.union(strict)
+        files = set(self._concerned(mutant, _files(FAST))) - ({OF_FACTORY} if mutant.path != FACTORY else set())
+        return self.left_out.union(test for test in self.seconds if test.partition("::")[0] not in files)
+
+    def _concerned(self, mutant: Mutant, tests: list[str]) -> list[str]:
+        """The test files that name a contract which the change is part of, or import what does. No other deploys it."""
+        names = [name for root in self.sources.deployed(mutant.path) for name in self.sources.compiled.get(root, {})]
+        return [test for test in tests if any(name in _text(test) for name in names)]
 
     def _fast(self, wanted: Wanted) -> tuple[list[str], dict[str, float]]:
         """Which tests failed, and the time that each took. Each thread has a process that collected the tests.
@@ -352,9 +363,7 @@ class Judge:
         command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *options]
         with _written(compiled) as given:
             environment = os.environ | {"COMPILED_CONTRACTS": given}
-            done = subprocess.run(
-                [*command, *_files(SLOW)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode not in {0, 1}:
             raise RuntimeError(done.stdout + done.stderr)
         return [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -427,9 +436,16 @@ class Known(Results):
         )
         rests_on_none = verdict in {"equivalent", "invalid"} or self._is_explained(mutant, verdict, by)
         tests: Iterable[str] = _files((*FAST, *SLOW)) if by_all or not rests_on_none else ()
+        if verdict == "unnoticed":
+            tests = _files(FAST)
         if verdict == "killed" and "::" in by:
             tests = [test for test in [by.partition("::")[0]] if (ROOT / test).exists()]
         return digest(_rests_on(tuple(tests)), SOLIDITY, code[0].hexdigest(), *code[1:])
+
+
+@functools.cache
+def _text(test: str) -> str:
+    return "".join(path.read_text() for path in imports(ROOT / test))
 
 
 def label(mutant: Mutant) -> str:
@@ -452,8 +468,39 @@ def explained() -> dict[tuple[str, str], str]:
     return {(path, name): reason for path, names in files.items() for name, reason in names.items()}
 
 
+def unnoticed(results: dict[Mutant, Result]) -> list[Mutant]:
+    return [mutant for mutant, result in results.items() if result.verdict == "unnoticed"]
+
+
+def campaign(
+    judge: Callable[[Mutant, str], tuple[str, str]],
+    waiting: list[Mutant],
+    results: dict[Mutant, Result],
+    known: Known,
+    jobs: int,
+) -> None:
+    """Judges mutants, adds what became of them to the results and keeps it."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(judge, mutant, known.killer(mutant)): mutant for mutant in waiting}
+        try:
+            for done, future in enumerate(as_completed(running), 1):
+                mutant = running[future]
+                result = results[mutant] = known.judged(mutant, *future.result())
+                left = (time.monotonic() - began) / done * (len(waiting) - done)
+                print(
+                    f"{done}/{len(waiting)}, {left / 60:.0f} min left: {result.verdict:10} "
+                    f"{mutant.path.removeprefix('contracts/')}:{mutant.line} {mutant.name[:100]}"
+                    + (f" [{result.by.rsplit('/', 1)[-1]}]" if result.by else ""),
+                    flush=True,
+                )
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def report(judged: list[tuple[Mutant, Result]], whole: bool) -> int:
-    verdicts = ("killed", "survived", "equivalent", "invalid")
+    verdicts = ("killed", "survived", "unnoticed", "equivalent", "invalid")
     print(f"\n{'':44}" + "".join(f"{name:>12}" for name in verdicts))
     for path in dict.fromkeys(mutant.path for mutant, _ in judged):
         count = Counter(result.verdict for mutant, result in judged if mutant.path == path)
@@ -466,11 +513,13 @@ def report(judged: list[tuple[Mutant, Result]], whole: bool) -> int:
     gone = known.keys() - {(mutant.path, mutant.name) for mutant in survivors} if whole else set()
     score = total["killed"] / max(1, total["killed"] + total["survived"])
     print(f"\n{score:.1%} killed; {len(survivors)} survived, {len(survivors) - len(new)} of them explained")
+    if total["unnoticed"]:
+        print(f"{total['unnoticed']} that no test in process noticed wait for the tests on a node")
     for mutant in new:
         print(f"survived, unexplained: {mutant.path}:{mutant.line} {mutant.name}")
     for path, name in sorted(gone):
         print(f"no longer survives: take it out of {EXPLAINED.relative_to(ROOT)}: {path} {name}")
-    return 1 if new or gone or score < LEAST else 0
+    return 1 if new or gone or total["unnoticed"] or score < LEAST else 0
 
 
 def _number(mutant: Mutant) -> int:
@@ -485,6 +534,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="regular expression for the names of mutants")
     parser.add_argument("--known", action="store_true", help="only report what was judged before")
     parser.add_argument("--list", action="store_true", help="only print the mutants")
+    parser.add_argument("--no-node", dest="node", action="store_false", help="leave out the tests that need a node")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
@@ -501,29 +551,15 @@ def main() -> int:
     results = {mutant: result for mutant in todo if (result := known.find(mutant))}
     waiting = [mutant for mutant in todo if mutant not in results]
     print(f"{len(todo)} mutants, {len(results)} of them known from before")
-    if waiting and not arguments.known:
+    if (waiting or (arguments.node and unnoticed(results))) and not arguments.known:
         judge = Judge(sources)
         print(f"{len(judge.seconds)} tests in process, {sum(judge.seconds.values()):.0f} s")
         for test in judge.left_out:
             print(f"fails on the original, so it judges nothing: {test}")
-        began = time.monotonic()
-        with ThreadPoolExecutor(arguments.jobs) as pool:
-            running = {pool.submit(judge, mutant, known.killer(mutant)): mutant for mutant in waiting}
-            try:
-                for done, future in enumerate(as_completed(running), 1):
-                    mutant = running[future]
-                    result = results[mutant] = known.judged(mutant, *future.result())
-                    left = (time.monotonic() - began) / done * (len(waiting) - done)
-                    number = todo.index(mutant) + 1
-                    print(
-                        f"{done}/{len(waiting)}, {left / 60:.0f} min left: {number} {result.verdict:10} "
-                        f"{mutant.path.removeprefix('contracts/')}:{mutant.line} {mutant.name[:100]}"
-                        + (f" [{result.by.rsplit('/', 1)[-1]}]" if result.by else ""),
-                        flush=True,
-                    )
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        campaign(judge.in_process, waiting, results, known, arguments.jobs)
+        if arguments.node:
+            # last, because each takes minutes
+            campaign(judge.on_a_node, unnoticed(results), results, known, arguments.jobs)
     whole = results.keys() == set(todo) and not arguments.files and not arguments.only and arguments.sample == 1
     if whole:
         known.keep(map(label, todo))
