@@ -57,7 +57,7 @@ def _lines(lab: Lab, facts: dict[str, Any]) -> list[str]:
 
     entered = {entry["group"]: "paid" if entry["paid"] else "entered" for entry in facts["entries"]}
     return [
-        f"Bounty     {facts['id']}",
+        f"Bounty     {facts['bounty']}",
         f"Record     {facts['record']}",
         f"Contract   {facts['contract']} on chain {lab.chain_id}",
         f"Sponsor    {facts['sponsor']}",

@@ -180,7 +180,7 @@ def facts(lab: Lab, terms: Terms) -> dict[str, Any]:
     ends = {"enter": terms.entry_until, "reveal": terms.verdict_until, "claim": terms.claim_until}
     phase = next((name for name, end in ends.items() if now <= end), "refund") if held else "over"
     return _as_json(terms) | {
-        "id": identifier,
+        "bounty": identifier,
         "contract": contract,
         "held": str(held),
         "entries": entries,
@@ -279,9 +279,9 @@ def require_money(lab: Lab, terms: Terms, group: int | None = None) -> int:
     """
     state = facts(lab, terms)
     if any(entry["paid"] and entry["group"] == group for entry in state["entries"]):
-        raise InputError(f"group {group} has had its share of the bounty {state['id']}")
+        raise InputError(f"group {group} has had its share of the bounty {state['bounty']}")
     if state["held"] == "0":
-        raise InputError(f"the contract holds nothing of the bounty {state['id']}: it was paid out, or never funded")
+        raise InputError(f"the contract holds nothing of the bounty {state['bounty']}: it was paid out, or never funded")
     return int(state["held"])
 
 

@@ -55,9 +55,10 @@ def test_a_bounty_from_money_in_to_money_out(groups: tuple[Lab, Lab], file: Path
     assert not terms.exists()
     funded = told(lab, *fund, "--yes")
     assert (funded["held"], funded["next"]) == (str(10**18 // 4), "enter")
+    assert funded["globalId"] == lab.domain.global_id(record), "of the record, not of the bounty"
     assert lab.chain.balance(bounties.contract_of(lab)) == 10**18 // 4
     # by the file and by the id, which the event tells
-    assert told(other, "bounty", "show", str(terms)) == told(other, "bounty", "show", funded["id"])
+    assert told(other, "bounty", "show", str(terms)) == told(other, "bounty", "show", funded["bounty"])
     sealed = told(other, "seal", "verdict", record, "reproduced", "--metric", "accuracy=0.93", "--yes")
     assert "NotEligible" in told(lab, "bounty", "enter", str(terms), sealed["commitment"], "--yes", code=2)["message"]
     entered = told(other, "bounty", "enter", str(terms), sealed["commitment"], "--yes")
@@ -113,7 +114,7 @@ def test_a_bounty_in_a_token_from_money_in_to_money_out(groups: tuple[Lab, Lab],
     assert (funded["held"], funded["token"], funded["next"]) == (str(5 * 10**17 * 5), token.address, "enter")
     assert [token.of(it) for it in (lab.signer.address, contract)] == [15 * 10**17, 25 * 10**17]
     assert token.allowed(lab.signer.address, contract) == 0, "no more than this bounty was approved"
-    assert told(other, "bounty", "show", terms) == told(other, "bounty", "show", funded["id"])
+    assert told(other, "bounty", "show", terms) == told(other, "bounty", "show", funded["bounty"])
     sealed = told(other, "seal", "verdict", record, "not-reproduced", "--metric", "accuracy=0.5", "--yes")
     told(other, "bounty", "enter", terms, sealed["commitment"], "--yes")
     later(lab, 8 * DAY)
