@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ PROOFS = Path("tests", "symbolic")
 BUILD = Path(".build", "prove")
 LOCK = ROOT / "locks" / "prove.txt"
 ENVIRONMENT = ROOT / ".toolchain" / "prove"
+SOLVER = shlex.join([sys.executable, str(ROOT / "tools" / "first_answer.py")])
 SHIPPED = ROOT / "blockchaintracer" / "core" / "artifacts" / "LabRegistry.json"
 PASS, COUNTEREXAMPLE = 0, 1
 
@@ -100,7 +102,7 @@ def halmos(name: str) -> str:
     options = ["--root", ".", "--forge-build-out", str(BUILD / "out"), "--no-status", "--json-output", str(report)]
     command = [str(ENVIRONMENT / "bin" / "python"), str(PROOFS / "run_halmos.py"), *options]
     # a solver that a busy machine interrupts must not look as if it gave up
-    patience = ["--solver-timeout-assertion", "10m", "--solver-threads", "1"]
+    patience = ["--solver-timeout-assertion", "10m", "--solver-threads", "1", "--solver-command", SOLVER]
     chosen = [*patience, "--match-contract", f"^{contract}$", "--match-test", rf"^{function}\("]
     subprocess.run([*command, *chosen], cwd=ROOT, env=environment(), check=False)
     results = json.loads(report.read_text())["test_results"].values() if report.exists() else ()
