@@ -17,11 +17,16 @@ _SHOWN = (
 
 @dataclass(frozen=True, order=True, slots=True)
 class Position:
-    """The place of an event on its chain, zeros if it is not known. Earlier is less."""
+    """The place of an event on its chain. What is not known of it is a block 0, and -1 inside the block."""
 
     block: int = 0
-    transaction: int = 0
-    log: int = 0
+    transaction: int = -1
+    log: int = -1
+
+    def precedes(self, other: Position) -> bool | None:
+        """Return whether it is earlier than another; None if that is not known."""
+        is_inside = self.block == other.block and -1 in (self.transaction, other.transaction)
+        return None if is_inside or 0 in (self.block, other.block) else self < other
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class RecordView:
     Args:
         transaction: hash of the transaction that stored the record, or anchored its batch; empty if not known.
         block_hash: hash of the block of that transaction; empty if not known.
-        position: place of the event of the record, or of its batch; zeros if not known.
+        position: place of the event of the record, or of its batch, as far as it is known.
         time: when the record counts as recorded, Unix seconds by the chain (its block, or its batch); 0 if not known.
         stored: what the registry stores; None if that was not asked, or if the record is only in a batch.
         batch: root of the batch of the record; None if it is from no batch.

@@ -69,7 +69,7 @@ def _placed(record: RecordView, entry: Entry) -> RecordView:
     is_own = entry.write.op in _STORING and entry.write.record_id == record.id
     if not is_own or not entry.is_on_chain or entry.block is None or not entry.transaction:
         return record
-    place = Position(entry.block.number, 0, 0)
+    place = Position(entry.block.number)
     return replace(record, transaction=entry.transaction, block_hash=entry.block.hash, position=place, is_own=True)
 
 

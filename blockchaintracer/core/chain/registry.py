@@ -390,7 +390,7 @@ class Registry:
             self._places[it.transaction] = sent.place if sent else None
         place = self._places.get(it.transaction)
         index = it.position.transaction if isinstance(it, RecordView) else it.index
-        return place is None or (place[0] == it.block_hash and index in (0, place[1]))
+        return place is None or (place[0] == it.block_hash and index in (-1, place[1]))
 
     def kept_inclusion(self, transaction: str, digest: str) -> Inclusion | None:
         """Return what is kept of a transaction under a digest that it is about, or None. The chain may have lost it."""
@@ -460,7 +460,8 @@ class Registry:
             seen = known.setdefault(it.id, RecordView(id=it.id, key=it.key))
             block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
             if block.hash == it.block_hash if block else it.is_own and not seen.block_hash:
-                seen = replace(seen, transaction=it.transaction, position=it.position, block_hash=it.block_hash)
+                place = max(seen.position, it.position)
+                seen = replace(seen, transaction=it.transaction, position=place, block_hash=it.block_hash)
             elif block is None and not seen.transaction:
                 # a place in a block that the node has forgotten is what somebody says: nothing may rest on it
                 seen = replace(seen, transaction=it.transaction)

@@ -112,7 +112,7 @@ class _Anchors:
                 problems = list(self._problems(anchor, place))
                 if last is not None and not last < position:
                     problems.append("it was anchored before the one that it follows")
-                if committed.position.block and not position < committed.position:
+                if position.precedes(committed.position) is False:
                     problems.append("it was anchored after the run was recorded")
                 part = self._described(anchor)
                 known = known and part is not None

@@ -31,7 +31,7 @@ class Commitment:
     """When and where a record's author was committed to it: in the record's own transaction, or by a batch before.
 
     Args:
-        position: its place; zeros if the node has forgotten it.
+        position: its place, as far as the node and who keeps it know it.
         block: that holds it; None if the node doesn't have it.
         transaction: its hash, 0x-hex; empty if the node has forgotten it.
         time: of it, Unix seconds, by the registry's state.
@@ -45,8 +45,10 @@ class Commitment:
     root: str | None = None
 
 
-def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) -> Commitment:
-    """Return the commitment whose time a record has: the batch's if it is found, else the record's own."""
+def commitment_of(registry: Registry, record: RecordView | None, status: RecordStatus) -> Commitment:
+    """Return the commitment whose time a record has: its batch's if found, else its own; without key the time alone."""
+    if record is None:
+        return Commitment(Position(), None, "", status.recorded_at)
     if status.is_batched:
         stored = next(registry.events("Materialized", id=from_hex(record.id)), None)
         root = to_hex(stored.args["root"]) if stored else record.batch
@@ -55,11 +57,6 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
         if anchoring and (stored or anchoring.time == status.recorded_at):
             return anchoring
     return Commitment(record.position, block_of(registry, record), record.transaction, status.recorded_at)
-
-
-def by_state(status: RecordStatus) -> Commitment:
-    """Return what the registry's state alone says of a commitment: its time."""
-    return Commitment(Position(), None, "", status.recorded_at)
 
 
 def block_of(registry: Registry, record: RecordView) -> Block | None:

@@ -46,22 +46,24 @@ def member_at(registry: Registry, group: int, account: str, position: Position, 
     has forgotten them, from the state, if that tells of `time` (Unix seconds)."""
     current: Membership | None = None
     last: Membership | None = None
-    later = []
+    later, is_placed = [], True
     for event in registry.events("MembershipChanged", group=group, account=checksummed(account)):
         values, before = event.args, last
         last = Membership(Role(values["roles"]), values["since"], values["until"], values["version"])
-        if event.position < position:
+        if is_before := event.position.precedes(position):
             current = last
+        elif is_before is None:
+            is_placed = False
         elif before and (before.roles, before.since) == (last.roles, last.since) and last.until < before.until:
             # only the end of a membership changes its end and nothing else
             by = "itself" if values["by"] == checksummed(account) else values["by"]
             later.append(f"its membership was ended {when(last.until)} by {by}")
-    if current is None and (gap := registry.history.gap):
+    if not is_placed or (current is None and registry.history.gap):
         now = registry.membership(group, account)
         # roles given before that second and not changed since were in force then; one that changed in it may have done
         # so behind this place
-        is_told = now.version and now.since < time != now.until
-        return MemberAt(now, ended_by_state(registry, now)) if is_told else MemberAt(None, None, gap)
+        told = now.version and now.since < time != now.until
+        return MemberAt(now, ended_by_state(registry, now)) if told else MemberAt(None, None, registry.history.reason)
     if last is not None and last.until <= registry.chain.head().timestamp:
         later = later or [f"its membership ended {when(last.until)}, as agreed"]
     elif last and (current is None or replace(last, version=current.version) != current):

@@ -272,7 +272,7 @@ class RecordChecks:
             return
         parents, stored = self._registry.find_records(ids), dict(zip(ids, self._registry.statuses(ids), strict=True))
         missing = [f"{parent} is not recorded" for parent in sorted(ids) if not stored[parent].exists]
-        late = {parent.id for parent in parents.values() if record.block and record.position < parent.position}
+        late = {parent.id for parent in parents.values() if record.position.precedes(parent.position)}
         late |= {parent for parent in ids if 0 < anchored_at < stored[parent].recorded_at}
         wrong = [*([] if anchored_at else missing), *(f"{parent} is not earlier" for parent in ids if parent in late)]
         detail = "; ".join(wrong or missing) or f"{counted(len(ids), 'parent')} recorded, and earlier"

@@ -11,7 +11,7 @@ from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.registry import KEY_HINT, recorded_event
 from blockchaintracer.core.record import GLOBAL_PREFIX, RecordKey, Status, normal_digest, normal_id
 from blockchaintracer.core.record_view import Position, RecordView
-from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path, commitment_of
+from blockchaintracer.core.verify.commitments import Commitment, check_path, commitment_of
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
 from blockchaintracer.core.verify.locate import check_key
@@ -83,10 +83,9 @@ class Verifier:
         seals += check_root(registry, identifier, groups)
         blocks = dict.fromkeys(check.values["block"] for check in seals if "block" in check.values)
         seals += map(self._checks.finality, blocks)
-        gap = registry.history.gap
         if records or seals:
             checks = [self._count(records)] if records else []
-            if gap:
+            if gap := registry.history.gap:
                 checks.append(Check("history", Outcome.UNKNOWN, f"others may have committed to it before: {gap}"))
             report = self._report(digest if records else identifier, kind, [*checks, *seals], records)
             return self._concluding(report, seals)
@@ -232,21 +231,17 @@ class Verifier:
                 record, its_checks = self._checks.standing(records[record_id])
                 seen.append(record)
                 checks += its_checks
-            elif stored[record_id].exists:
+                continue
+            outcome, detail = Outcome.FAIL, f"{self._registry} has no record {record_id}"
+            if stored[record_id].exists:
                 gap = self._registry.history.reason
-                detail = f"by {self._registry}: recorded (state); transaction unknown: {gap}"
-                checks.append(Check("recorded", Outcome.PASS, detail, record=record_id))
-            else:
-                detail = f"{self._registry} has no record {record_id}"
-                checks.append(Check("recorded", Outcome.FAIL, detail, record=record_id))
+                outcome, detail = Outcome.PASS, f"by {self._registry}: recorded (state); transaction unknown: {gap}"
+            checks.append(Check("recorded", outcome, detail, record=record_id))
         if not all(stored[record_id].exists for record_id in ids):
             return Report(subject, "order", tuple(checks), tuple(seen))
-        one, other = (
-            commitment_of(self._registry, records[each], stored[each]) if each in records else by_state(stored[each])
-            for each in ids
-        )
+        one, other = (commitment_of(self._registry, records.get(each), stored[each]) for each in ids)
         order = self._order(ids, one, other)
-        if ids[0] != ids[1] and one.position == other.position and one.position.block:
+        if ids[0] != ids[1] and one.root and one.position == other.position and one.position.block:
             detail = f"both are in the batch {one.root}, which tells nothing of their order"
             order = Check("order", Outcome.FAIL, detail)
         checks.append(order)
@@ -294,8 +289,8 @@ class Verifier:
         seconds = abs(later.time - earlier.time)
         if ids[0] == ids[1]:
             return Check("order", Outcome.FAIL, "both are the same record")
-        if not (one.block and other.block) or (one == other and not earlier.root):
-            # the node has forgotten where one of them is: the registry's state has both times
+        if one.precedes(other) is None or (one == other and not earlier.root):
+            # where one of them is nobody knows here: the registry's state has both times
             first = ids[0] if earlier.time < later.time else ids[1]
             if not seconds:
                 gap = self._registry.history.reason
@@ -352,5 +347,6 @@ def _of_groups(records: list[RecordView], groups: Collection[int]) -> list[Recor
     return [record for record in records if not groups or record.group in groups]
 
 
-def _place(position: Position) -> dict[str, int]:
-    return {"block": position.block, "transactionIndex": position.transaction, "logIndex": position.log}
+def _place(position: Position) -> dict[str, int | None]:
+    index, log = (None if it < 0 else it for it in (position.transaction, position.log))
+    return {"block": position.block, "transactionIndex": index, "logIndex": log}

@@ -302,7 +302,7 @@ def index_keys(path: Path, domain: Domain) -> KeySource:
                 if not row["imported"]:
                     view = replace(view, transaction=to_hex(row["tx"]), block_hash=to_hex(row["block_hash"]))
                     view = replace(view, batch=to_hex(row["root"]) if row["root"] else None)
-                    view = replace(view, position=Position(row["block"], 0, 0))
+                    view = replace(view, position=Position(row["block"]))
                 yield view
 
     return known
