@@ -151,13 +151,22 @@ class _RegistryThen(Registry):
     def statuses(self, ids: Sequence[str]) -> list[RecordStatus]:
         try:
             return super().statuses(ids)
-        except ChainUnavailable:
-            return [self._then(status) for status in self.today.statuses(ids)]
+        except ChainUnavailable as forgotten:
+            now = zip(ids, self.today.statuses(ids), strict=True)
+            return [self._then(record_id, status, forgotten) for record_id, status in now]
 
-    def _then(self, status: RecordStatus) -> RecordStatus:
-        none = RecordStatus(0, 0, Status.UNKNOWN, *[0] * 8)
-        if not 0 < status.recorded_at <= self.time:
-            return replace(none, status=Status.CANCELLED) if status.status is Status.CANCELLED else none
+    def _then(self, record_id: str, status: RecordStatus, forgotten: ChainUnavailable) -> RecordStatus:
+        none, is_cancelled = RecordStatus(0, 0, Status.UNKNOWN, *[0] * 8), status.status is Status.CANCELLED
+        if status.recorded_at > self.time or not (status.exists or is_cancelled):
+            return none
+        if status.is_batched or is_cancelled:
+            # neither has a time of its own in the state, where the batch's stands or none: its event is of the block
+            name = "RecordCancelled" if is_cancelled else "Materialized"
+            if (event := next(self.today.events(name, id=from_hex(record_id)), None)) is None:
+                raise forgotten
+            is_then = event.block <= self.chain.head().number
+            if is_cancelled or not is_then:
+                return status if is_then else none
         is_retracted = 0 < status.retracted_at <= self.time
         return replace(
             status,
