@@ -163,26 +163,29 @@ def standing_of(
         files, _, _ = published_proofs(domain, sources, record_id, in_source)
         for file in (it for it in files if it.id == record_id):
             for place in places_of(file):
-                if blocks.check(place.header).verdict is Outcome.PASS:
+                if blocks.check(place).verdict is Outcome.PASS:
                     return place.header.timestamp, f"block {place.header.number}, which you trust", file
         return None
 
     return standing
 
 
-def places_of(file: KeyFile) -> Iterator[EventPlace]:
-    """Yield where the receipts of a key file say that its record was stored, or that its batch was anchored."""
+def places_of(file: KeyFile, names: Sequence[str] = ("Recorded", *_ANCHORED)) -> Iterator[EventPlace]:
+    """Yield where the receipts of a key file say that its record was stored, or that its batch was anchored; or where
+    they have other events about it."""
     for inclusion in file.receipts:
         for log in inclusion.receipt().logs:
             if log.address != file.registry:
                 continue
             with suppress(ValueError, BlockchainTracerError):
                 event = interface().event(log)
-                if event is not None and _is_about(event, file):
+                if event is not None and event.name in names and _is_about(event, file):
                     yield EventPlace(read_header(from_hex(inclusion.header)), event, inclusion)
 
 
 def _is_about(event: DecodedEvent, file: KeyFile) -> bool:
+    if event.name == "Retracted":
+        return to_hex(event.args["id"]) == file.id
     if event.name == "Recorded":
         return to_hex(event.args["id"]) == file.id and key_of_abi(event.args) == file.key
     if event.name in _ANCHORED and isinstance(file, Proof):
@@ -195,14 +198,20 @@ class TrustedBlocks:
     """Which blocks stand, by what the verifier chose."""
 
     def __init__(self, chain_id: int, trust: Trust) -> None:
-        self._hashes = {*trust.blocks}
+        self._chain_id, self._is_chosen, self._hashes = chain_id, bool(trust.chain_id), {*trust.blocks}
         points = [point for point in trust.checkpoints if point.chain_id == chain_id]
         self._points = {point.number: point.hash for point in points}
 
-    def check(self, header: Header) -> Check:
-        """Check that a block is one that the verifier trusts."""
+    def check(self, place: EventPlace) -> Check:
+        """Check that a block is one that the verifier trusts, of a chain that the verifier or the event names."""
+        header = place.header
         name, shown = "block", f"block {header.number} with hash {header.hash}"
-        if header.hash in self._hashes or self._points.get(header.number) == header.hash:
+        is_point = self._points.get(header.number) == header.hash
+        if header.hash in self._hashes and not (is_point or self._is_chosen) and place.event.name in _ANCHORED:
+            # ids of any chain can be under a root; that of a stored record was computed by its own
+            detail = f"you trust {shown}; that it is of chain {self._chain_id} the folder says: --chain-id chooses it"
+            return Check(name, Outcome.UNKNOWN, detail, {"hash": header.hash})
+        if header.hash in self._hashes or is_point:
             return Check(name, Outcome.PASS, f"you trust {shown}", {"block": header.number, "hash": header.hash})
         if header.number in self._points:
             return Check(name, Outcome.FAIL, f"your checkpoints have {self._points[header.number]}, this is {shown}")
@@ -219,7 +228,7 @@ class _Offline:
         blocks = TrustedBlocks(self._domain.chain_id, self._trust)
         # stored comes before batched, and a trusted block before one that is not
         places = sorted(
-            places_of(file), key=lambda it: (blocks.check(it.header).verdict is not Outcome.PASS, it.event.name)
+            places_of(file), key=lambda it: (blocks.check(it).verdict is not Outcome.PASS, it.event.name)
         )
         record = view_of(file)
         checks = [
@@ -233,7 +242,7 @@ class _Offline:
             record = replace(record, transaction=place.inclusion.transaction, block_hash=place.header.hash)
             how = "stored it" if place.event.name == "Recorded" else f"anchored its batch {getattr(file, 'root', '')}"
             detail = f"its block {place.header.number} holds the event by which the registry {how}"
-            checks += [Check("recorded", Outcome.PASS, detail), blocks.check(place.header), *self._author(place)]
+            checks += [Check("recorded", Outcome.PASS, detail), blocks.check(place), *self._author(place)]
             checks.append(Check("time", Outcome.PASS, when(place.header.timestamp), {"time": place.header.timestamp}))
         else:
             detail = "the folder has no receipt that shows when the registry stored it"
@@ -278,17 +287,10 @@ class _Offline:
     def _retraction(self, blocks: TrustedBlocks) -> Check:
         """Say what is known of a retraction: a receipt in a block that stands shows it, and anybody can write an event
         into an archive."""
-        for inclusion in self._file.receipts:
-            header = read_header(from_hex(inclusion.header))
-            if blocks.check(header).verdict is not Outcome.PASS:
-                continue
-            for log in inclusion.receipt().logs:
-                with suppress(ValueError, BlockchainTracerError):
-                    event = interface().event(log) if log.address == self._file.registry else None
-                    if event and event.name == "Retracted" and to_hex(event.args["id"]) == self._file.id:
-                        return Check(
-                            "retraction", Outcome.FAIL, f"block {header.number} has the event that retracted it"
-                        )
+        for place in places_of(self._file, ["Retracted"]):
+            if blocks.check(place).verdict is Outcome.PASS:
+                detail = f"block {place.header.number} has the event that retracted it"
+                return Check("retraction", Outcome.FAIL, detail)
         topic = interface().filter("Retracted", {"id": from_hex(self._file.id)})
         words = [word.encode() for word in topic if isinstance(word, str)]
         for source in self._sources:
