@@ -19,7 +19,6 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, RecordKey, is_hash, normal_id
 from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.trust import Trust
@@ -30,7 +29,7 @@ from blockchaintracer.core.verify.copies import Copies, FolderCopies
 from blockchaintracer.core.verify.outcomes import wrong_group
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
 from blockchaintracer.core.verify.standing import BundleReport, stand
-from blockchaintracer.core.verify.verifier import Verifier
+from blockchaintracer.core.verify.verifier import Verifier, as_told
 
 
 def open_registry(trust: Trust) -> Registry:
@@ -138,11 +137,11 @@ def verify(
         raise InputError(f"expected an id, a hash, or an existing file or folder, got {text!r}")
     else:
         shown = Shown(path, copies)
-        asked = record or shown.sha256
+        asked = registry.domain.parse_id(record) if record else shown.sha256
         report = verifier.path(shown, record, trust.groups)
     find = partial(published_proofs, registry.domain, sources, asked)
     report = with_batched(registry, verifier, report, asked, find, path=path, groups=trust.groups)
-    return replace(_by_trusted_groups(report, trust.groups), private=is_private(trust.chain_id))
+    return as_told(_by_trusted_groups(report, trust.groups), registry.chain)
 
 
 def verify_batch_proof(
@@ -169,8 +168,9 @@ def verify_batch_proof(
     if copies is None or isinstance(copies, str | os.PathLike):
         copies = FolderCopies([copies] if copies else [])
     paths = [Path(os.fspath(file)) for file in files]
-    report = Verifier(open_registry(trust), copies).batched(proof.key, proof.root, proof.path, paths, trust.groups)
-    return replace(report, private=is_private(trust.chain_id))
+    registry = open_registry(trust)
+    report = Verifier(registry, copies).batched(proof.key, proof.root, proof.path, paths, trust.groups)
+    return as_told(report, registry.chain)
 
 
 def _by_trusted_groups(report: Report, groups: tuple[int, ...]) -> Report:

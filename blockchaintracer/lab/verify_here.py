@@ -17,7 +17,7 @@ from blockchaintracer.core.record_key_file import Proof
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
-from blockchaintracer.core.verify.verifier import Verifier
+from blockchaintracer.core.verify.verifier import Verifier, as_told
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.known_keys import in_source, proofs_naming
 from blockchaintracer.lab.lab import Lab
@@ -130,7 +130,7 @@ def verify(
     notes = [_before(lab, path, asked)] if path and not report.records else []
     subjects = {record.key.subject for record in report.records} if path is None else ()
     notes += [_since(lab, it, progress) for it in subjects]
-    return _marked(lab, replace(report, notes=tuple(filter(None, notes))))
+    return as_told(replace(report, notes=tuple(filter(None, notes))), lab.chain)
 
 
 def _before(lab: Lab, path: Path, digest: str) -> str | None:
@@ -178,17 +178,12 @@ def verify_batch_proof(
     proof = damaged(path, lambda: Proof.parse(data, str(path))).require(lab.domain)
     verifier = lab_verifier(lab.registry, lab.store, sources, progress)
     groups = () if group is None else (group,)
-    return _marked(lab, verifier.batched(proof.key, proof.root, proof.path, [*map(_existing, files)], groups))
+    return as_told(verifier.batched(proof.key, proof.root, proof.path, [*map(_existing, files)], groups), lab.chain)
 
 
 def verify_order(lab: Lab, first: str, second: str) -> Report:
     """Verifies that one record came before another."""
-    return _marked(lab, lab_verifier(lab.registry, lab.store).before(first, second))
-
-
-def _marked(lab: Lab, report: Report) -> Report:
-    """Mark what was verified on a private test chain."""
-    return replace(report, private=lab.on_devnet)
+    return as_told(lab_verifier(lab.registry, lab.store).before(first, second), lab.chain)
 
 
 def _kept(lab: Lab, digest: str) -> Iterator[Proof]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.registry import KEY_HINT, recorded_event
+from blockchaintracer.core.networks import is_private, when
 from blockchaintracer.core.record import GLOBAL_PREFIX, RecordKey, Status, normal_digest, normal_id
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, check_path, commitment_of
@@ -21,6 +23,8 @@ from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitmen
 from blockchaintracer.core.verify.transaction_checks import check_root, check_transaction, elsewhere, sentences_of
 
 _ALIKE = 5
+_BEHIND_S = 3_600
+"""How old the newest block of a built-in network may be."""
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,8 @@ class Verifier:
         blocks = dict.fromkeys(check.values["block"] for check in seals if "block" in check.values)
         seals += map(self._checks.finality, blocks)
         if records or seals:
-            checks = [self._count(records)] if records else []
-            if gap := registry.history.gap:
-                checks.append(Check("history", Outcome.UNKNOWN, f"others may have committed to it before: {gap}"))
-            report = self._report(digest if records else identifier, kind, [*checks, *seals], records)
+            counted = self._count(records, "committed to")
+            report = self._report(digest if records else identifier, kind, [*counted, *seals], records)
             return self._concluding(report, seals)
         if stored.status is Status.CANCELLED:
             detail = f"{registry} holds {identifier} as cancelled: it is not recorded"
@@ -212,10 +214,7 @@ class Verifier:
             return self._by_id(str(shown.path), "path", self._registry.domain.parse_id(record_id), shown)
         records = _of_groups(self._registry.find_subject(shown.sha256), groups)
         if records := [record for record in records if record.key.subject_type == shown.subject_type]:
-            checks = [self._count(records)]
-            if gap := self._registry.history.gap:
-                checks.append(Check("history", Outcome.UNKNOWN, f"others may have recorded it before: {gap}"))
-            return self._report(str(shown.path), "path", checks, records, shown)
+            return self._report(str(shown.path), "path", self._count(records), records, shown)
         return self._by_parts(shown, groups)
 
     def before(self, first: str, second: str) -> Report:
@@ -314,10 +313,12 @@ class Verifier:
         detail = f"{first} is before {last} by {by}"
         return Check("order", Outcome.PASS if one < other else Outcome.FAIL, detail, values)
 
-    def _count(self, records: Sequence[RecordView]) -> Check:
+    def _count(self, records: Sequence[RecordView], did: str = "recorded") -> list[Check]:
         whose = "; ".join(f"{record.id} of group {record.group} by {record.author}" for record in records)
         detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
-        return Check("records", Outcome.PASS, detail, {"count": len(records)})
+        gap, checks = self._registry.history.gap, [Check("records", Outcome.PASS, detail, {"count": len(records)})]
+        unknown = [Check("history", Outcome.UNKNOWN, f"others may have {did} it before: {gap}")] if gap else []
+        return [*(checks if records else ()), *unknown]
 
     def _by_parts(self, shown: Shown, groups: Collection[int]) -> Report:
         """Verify what nobody recorded as a whole: a part of a record, a changed copy, or neither."""
@@ -327,7 +328,7 @@ class Verifier:
         if parts := [one for one in alike if not one.differences]:
             records = list({one.record.id: one.record for one in parts}.values())
             checks = [replace(check, record=one.record.id) for one in parts for check in one.checks]
-            return self._report(subject, "path", [self._count(records), *checks], records, shown)
+            return self._report(subject, "path", [*self._count(records)[:1], *checks], records, shown)
         missing = self._missing(f"record{whose} of {shown.path}, whose digest is {shown.sha256}")
         missing.values["sha256"] = shown.sha256
         if missing.verdict is Outcome.UNKNOWN:
@@ -341,6 +342,17 @@ class Verifier:
             checks.append(Check("alike", Outcome.FAIL, detail, record=record.id))
             checks += [replace(check, record=record.id) for check in one.checks]
         return Report(subject, "path", tuple(checks))
+
+
+def as_told(report: Report, chain: Chain) -> Report:
+    """Return a report with what its chain is worth: whether it is private, and whether its node is behind."""
+    report, network = replace(report, private=is_private(chain.chain_id)), chain.network
+    if not network or not network.block_time_s or time.time() - (newest := chain.head()).timestamp <= _BEHIND_S:
+        return report
+    behind = f"the newest block of {chain.address} is of {when(newest.timestamp)}: what came since, it does not know"
+    failed = (it for it in report.failed if it.name in ("recorded", "transaction") and not report.records)
+    missing = [replace(it, verdict=Outcome.UNKNOWN, values=it.values | {"unavailable": [behind]}) for it in failed]
+    return replace(report, checks=(*(missing or report.checks), Check("node", Outcome.UNKNOWN, behind)))
 
 
 def _of_groups(records: list[RecordView], groups: Collection[int]) -> list[RecordView]:

@@ -227,9 +227,7 @@ class _Offline:
         file, key = self._file, self._file.key
         blocks = TrustedBlocks(self._domain.chain_id, self._trust)
         # stored comes before batched, and a trusted block before one that is not
-        places = sorted(
-            places_of(file), key=lambda it: (blocks.check(it).verdict is not Outcome.PASS, it.event.name)
-        )
+        places = sorted(places_of(file), key=lambda it: (blocks.check(it).verdict is not Outcome.PASS, it.event.name))
         record = view_of(file)
         checks = [
             Check("id", Outcome.PASS, f"computed from the key (EIP-712): {file.id}"),
