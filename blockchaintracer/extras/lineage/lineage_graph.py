@@ -13,7 +13,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import as_json
-from blockchaintracer.core.record import ABOUT, Domain, Relation, label, to_hex
+from blockchaintracer.core.record import ABOUT, Domain, Kind, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.rows import Row, records, required_number
@@ -30,12 +30,18 @@ MOST_RETRACTED = 20
 """Retracted ancestors that a record names: of a long chain each has all before it."""
 _LEVELS = 16
 """Links that a tree follows: each takes four columns."""
-_RESTS = f"""(l.relation NOT IN ({", ".join(str(int(relation)) for relation in ABOUT)}) OR EXISTS (
+_ABOUT = f"({', '.join(str(int(relation)) for relation in ABOUT)})"
+_UNREAD = f"""l.relation IN {_ABOUT} AND EXISTS (
+ SELECT 1 FROM records c JOIN documents d ON d.pk = c.document
+ WHERE c.pk = l.child AND c.kind = {Kind.RUN:d} AND d.json IS NULL)"""  # noqa: S608
+"""The links of runs of which only a manifest that is not here could say whether the run rests on that parent."""
+_RESTS = f"""(l.relation NOT IN {_ABOUT} OR EXISTS (
  SELECT 1 FROM records c JOIN documents d ON d.pk = c.document JOIN records p ON p.pk = l.parent
  JOIN json_each(d.json, '$.predicate.inputs') i
  WHERE c.pk = l.child AND json_extract(d.json, i.fullkey || '.record') = '0x' || lower(hex(p.id))))"""  # noqa: S608
 """The links by which a child rests on its parent: by its relation, or because its manifest names that as an input."""
 _RETRACTED, _AFFECTED, _FAILED = "RETRACTED", "stands on a retracted record", "the run failed"
+_UNKNOWN = "may stand on a retracted record"
 _COLOURS = {"retracted": "#cc0000", "affected": "#cc6600", "recorded": "#555555"}
 
 
@@ -56,8 +62,8 @@ class LineageNode:
         depth: links from the record asked for: negative to its ancestors, positive to its descendants.
         retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not; the first that
             were recorded, `MOST_RETRACTED` at most.
-        has_more_retracted: whether it stands on more of them; None if not all ancestors were followed, so that this is
-            unknown.
+        has_more_retracted: whether it stands on more of them; None if that is unknown: not all ancestors were followed,
+            or the manifest of a run is not here, which could name more.
     """
 
     row: Row
@@ -87,7 +93,7 @@ class LineageGraph:
 
     Args:
         nodes: by id; ancestors first, then the record, then descendants, nearest last or first.
-        is_complete: whether `depth` left nothing out.
+        is_complete: whether `depth` left nothing out; of what stands on a record, also no missing manifest of a run.
     """
 
     root: str
@@ -229,7 +235,8 @@ def downstream(index: Index, record_id: str, *, registry: Registry | Domain | No
     """
     root = required_number(index, record_id, registry)
     depths, _ = _reach(index, [root], up=False, links=_RESTS)
-    return _graph(index, root, {root: 0} | depths, _links(index, depths, _RESTS), True)
+    unread, _ = _reach(index, [root, *depths], up=False, depth=1, links=_UNREAD)
+    return _graph(index, root, {root: 0} | depths, _links(index, depths, _RESTS), unread.keys() <= depths.keys())
 
 
 def _graph(
@@ -241,7 +248,7 @@ def _graph(
     followed: int | None = None,
 ) -> LineageGraph:
     rows = dict(zip(depths, records(index, list(depths)), strict=True))
-    retracted, all_above = _retracted_ancestors(index, list(depths), followed)
+    retracted, unknown = _retracted_ancestors(index, list(depths), followed)
     edges = tuple(
         Edge(rows[child].id, rows[parent].id, label(relation, Relation))
         for child, parent, relation in links
@@ -249,7 +256,7 @@ def _graph(
     )
     nodes = {
         row.id: LineageNode(
-            row, depths[number], above[:MOST_RETRACTED], len(above) > MOST_RETRACTED or (False if all_above else None)
+            row, depths[number], above[:MOST_RETRACTED], len(above) > MOST_RETRACTED or (number in unknown and None)
         )
         for number, row in rows.items()
         for above in (retracted[number],)
@@ -298,19 +305,21 @@ def _links(index: Index, children: Iterable[int], links: str = "true") -> list[t
 
 def _retracted_ancestors(
     index: Index, numbers: list[int], followed: int | None = None
-) -> tuple[dict[int, tuple[str, ...]], bool]:
-    """The first retracted records that each stands on: one more than are named, if there are; and whether all were
-    followed."""
+) -> tuple[dict[int, tuple[str, ...]], set[int]]:
+    """The first retracted records that each stands on: one more than are named, if there are; and of which this is not
+    all known."""
     above, is_all = _reach(index, numbers, up=True, links=_RESTS, most=followed)
     everything = sorted({*numbers, *above})
     select = "SELECT r.pk, r.id FROM json_each(?) j CROSS JOIN records r ON r.pk = j.value WHERE r.retracted_at > 0"
     retracted = {row[0]: to_hex(row[1]) for row in index.rows(select, (json.dumps(everything),))}
     standing: dict[int, tuple[int, ...]] = dict.fromkeys(everything, ())
     # parents were recorded before their children, so their numbers are smaller
-    for child, parent, _ in _links(index, everything, _RESTS) if retracted else ():
+    unknown = {child for child, _, _ in _links(index, everything, _UNREAD)} if is_all else {*numbers}
+    for child, parent, _ in _links(index, everything, _RESTS) if retracted or unknown else ():
+        unknown |= {child} if parent in unknown else set()
         reached = {*standing[child], *standing.get(parent, ()), *({parent} & retracted.keys())}
         standing[child] = tuple(sorted(reached)[: MOST_RETRACTED + 1])
-    return {number: tuple(retracted[ancestor] for ancestor in standing[number]) for number in numbers}, is_all
+    return {number: tuple(retracted[ancestor] for ancestor in standing[number]) for number in numbers}, unknown
 
 
 # -- for people
@@ -323,7 +332,7 @@ def _lines(node: LineageNode) -> list[str]:
     name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
     lines = [titled(row.kind, name), f"{row.id[:12]}… group {row.group}", when(row.time)]
     lines += [_RETRACTED] if row.status == "retracted" else []
-    lines += [_AFFECTED] if node.is_affected else []
+    lines += [_AFFECTED] if node.is_affected else [_UNKNOWN] if node.has_more_retracted is None else []
     lines += [_FAILED] if "failed" in row.states else []
     counts = row.verdict_counts.items()
     return lines + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in counts]

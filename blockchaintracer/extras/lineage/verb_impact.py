@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import click
 
@@ -47,7 +48,10 @@ def command(lab: Lab, record_id: str, offline: bool) -> Answer:
         **found.as_json(),
         "groups": {str(group): count for group, count in groups.items()},
     }
-    return Answer(data, state, tree(found.named_here(lab.hashes).tree()), _summary(rows, groups))
+    shown = replace(found, is_complete=True).named_here(lab.hashes).tree()
+    unread = [] if found.is_complete else ["Runs whose manifest is not here speak of them, and may stand on them, too."]
+    summary = _summary(rows, groups) if rows or not unread else "Nothing is known to stand on it."
+    return Answer(data, state, tree(shown), summary, *unread)
 
 
 def _summary(rows: list[Row], groups: dict[int, int]) -> str:

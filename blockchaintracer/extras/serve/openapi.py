@@ -94,7 +94,8 @@ SCHEMAS = {
             **_ROW["properties"],
             "depth": _NUMBER,
             "retractedAncestors": {"type": "array", "items": _HEX},
-            "moreRetracted": _or_null(_BOOLEAN) | {"description": "null: not all ancestors were followed."},
+            "moreRetracted": _or_null(_BOOLEAN)
+            | {"description": "null: not all ancestors were followed, or a manifest is missing."},
         },
         "required": [*_ROW["required"], "depth", "retractedAncestors", "moreRetracted"],
     },
