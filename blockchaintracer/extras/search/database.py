@@ -239,6 +239,8 @@ class Index:
                 start, anew = registry.history.start, True
                 self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (start, number))
             report.gap = gap if anew else None
+            if report.gap and self.rows("SELECT 1 FROM registries WHERE pk = ? AND imported", (number,)):
+                report.gap += "; what was imported of that time was compared with no chain"
             self._write(number, chain.address, spans(chain, registry.address, EVENTS, start, head), report)
         self._read_manifests(store, report)
         if report.events:
