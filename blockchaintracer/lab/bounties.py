@@ -281,7 +281,7 @@ def require_money(lab: Lab, terms: Terms, group: int | None = None) -> int:
     if any(entry["paid"] and entry["group"] == group for entry in state["entries"]):
         raise InputError(f"group {group} has had its share of the bounty {state['bounty']}")
     if state["held"] == "0":
-        raise InputError(f"the contract holds nothing of the bounty {state['bounty']}: it was paid out, or never funded")
+        raise InputError(f"the contract holds nothing of the bounty {state['bounty']}: it was paid, or never funded")
     return int(state["held"])
 
 
