@@ -27,8 +27,10 @@ def stored_record(word: int) -> RecordStatus:
 
     recorded_at, retracted_at, sealed_at = (bits(start, 40) for start in (0, 40, 80))
     flags, counts = bits(160, 8), (bits(start, 22) for start in (168, 190, 212, 234))
-    absent, stored = (Status.UNKNOWN, Status.CANCELLED), (Status.RECORDED, Status.RETRACTED)
-    status = stored[retracted_at > 0] if recorded_at else absent[flags & 2 > 0]
+    if recorded_at:
+        status = Status.RETRACTED if retracted_at else Status.RECORDED
+    else:
+        status = Status.CANCELLED if flags & 2 else Status.UNKNOWN
     return RecordStatus(bits(120, 32), bits(152, 8), status, flags, recorded_at, retracted_at, sealed_at, *counts)
 
 
