@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -37,7 +37,9 @@ _ENVIRONMENT = {
 # where the user's settings are, and where git may look; nothing else of the user's shell, or of a hook or an editor's
 # git that started us, may point git elsewhere or change what is recorded
 _USERS = re.compile(r"GIT_(CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)|CEILING_\w+|DISCOVERY_\w+|TEST_\w+)")
-_FILTER = re.compile(r"filter\.(.+)\.(clean|smudge|process|required)", re.DOTALL)
+_OFF = {"filter": ("clean=", "smudge=", "process=", "required=false"), "hook": ("enabled=false",)}
+"""How git is told to start none of a name. From git 2.54 on, settings name hooks whatever core.hooksPath says."""
+_PROGRAM = re.compile(r"(filter|hook)\.(.+)\.(clean|smudge|process|required|command|event)", re.DOTALL)
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
 _PLAIN = re.compile(r"[\w .-]+")
@@ -161,41 +163,46 @@ def reading_isolated(folder: Path, *arguments: str, settings: tuple[str, ...] = 
             git.kill()
 
 
-def without_filters(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the settings under which git starts no filter that only the repository's own settings name, and the names of
-    those filters. What the user's settings say of a filter of that name counts instead.
+def without_programs(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the settings under which git starts no hook that settings name, and no filter that only the repository's own
+    settings name, and the names of those filters. What the user's settings say of a filter of that name counts instead.
 
     Raises:
-        InputError: if such a filter has a name that git can't be told to leave out.
+        InputError: if the repository's settings name a filter or hook that git can't be told to leave out.
     """
-    listed = run_git(root, "config", "--list", "-z", "--show-scope").stdout.split(b"\0")
     users: dict[tuple[str, str], str] = {}
     own: set[tuple[str, str]] = set()
-    for scope, setting in zip(listed[::2], listed[1::2], strict=False):
-        key, is_valued, value = os.fsdecode(setting).partition("\n")
-        if match := _FILTER.fullmatch(key):
-            if scope in (b"local", b"worktree"):
-                own.add((match[1], match[2]))
-            else:
-                users[match[1], match[2]] = value if is_valued else "true"
-    if strange := next((name for name, _ in own if not _PLAIN.fullmatch(name)), None):
-        raise InputError(
-            f"expected plain names of filters in the settings of {root}, got {strange!r}",
-            hint="A filter starts a program: remove it from .git/config.",
-        )
+    for is_own, kind, name, part, value in _named_programs(root):
+        if is_own and not _PLAIN.fullmatch(name):
+            raise InputError(
+                f"expected plain names of filters and hooks in the settings of {root}, got {name!r}",
+                hint=f"A {kind} starts a program: remove it from .git/config.",
+            )
+        if kind == "filter" and is_own:
+            own.add((name, part))
+        elif kind == "filter":
+            users[name, part] = value
     settings = tuple(
         f"filter.{name}.{part}={users.get((name, part), 'false' if part == 'required' else '')}"
         for name, part in sorted(own)
     )
-    return settings, tuple(sorted({name for name, _ in own} - {name for name, _ in users}))
+    unused = {name for name, _ in own} - {name for name, _ in users}
+    return (*no_programs(root, ("hook",)), *settings), tuple(sorted(unused))
 
 
-def no_filters(root: Path) -> tuple[str, ...]:
-    """Give the settings under which git starts no filter at all, of whoever named it."""
-    listed = run_git(root, "config", "--list", "-z", "--name-only").stdout.split(b"\0")
-    names = {match[1] for key in map(os.fsdecode, listed) if (match := _FILTER.fullmatch(key))}
-    off = ("clean=", "smudge=", "process=", "required=false")
-    return tuple(f"filter.{name}.{part}" for name in sorted(names) if _PLAIN.fullmatch(name) for part in off)
+def no_programs(root: Path, kinds: Collection[str] = tuple(_OFF)) -> tuple[str, ...]:
+    """Give the settings under which git starts no filter and no hook at all, of whoever's settings named it."""
+    names = {(kind, name) for _, kind, name, *_ in _named_programs(root) if kind in kinds and _PLAIN.fullmatch(name)}
+    return tuple(f"{kind}.{name}.{part}" for kind, name in sorted(names) for part in _OFF[kind])
+
+
+def _named_programs(root: Path) -> Iterator[tuple[bool, str, str, str, str]]:
+    """Yield what settings say of filters and hooks: whether the repository's own, the kind, name, part and value."""
+    listed = run_git(root, "config", "--list", "-z", "--show-scope").stdout.split(b"\0")
+    for scope, setting in zip(listed[::2], listed[1::2], strict=False):
+        key, is_valued, value = os.fsdecode(setting).partition("\n")
+        if match := _PROGRAM.fullmatch(key):
+            yield scope in (b"local", b"worktree"), match[1], match[2], match[3], value if is_valued else "true"
 
 
 def _isolated(folder: Path) -> dict[str, str]:

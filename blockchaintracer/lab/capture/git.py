@@ -22,12 +22,12 @@ from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Code
 from blockchaintracer.lab.capture.secret_masking import public_remote
 from blockchaintracer.lab.git_command import (
-    no_filters,
+    no_programs,
     reading_isolated,
     repository_of,
     run_git,
     run_isolated,
-    without_filters,
+    without_programs,
 )
 from blockchaintracer.lab.lab_folder import FOLDER
 
@@ -125,7 +125,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     root = _root(folder)
     commit = _text(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False) or None
     branch = _text(root, "symbolic-ref", "--quiet", "--short", "HEAD", check=False) or None
-    settings, unused = without_filters(root)
+    settings, unused = without_programs(root)
     left_out = [Path(part).resolve() for part in exclude]
     diff, untracked, omitted, inner, whole = _difference(root, commit, left_out, settings)
     nested: list[tuple[str, GitState]] = []
@@ -405,7 +405,7 @@ def _difference(
         _clear_flags(root, run)
         # git would ask git in each submodule's folder, which starts what that repository's settings say
         inner = _take_out_submodules(run)
-        off = no_filters(root)
+        off = no_programs(root)
         _add(run, off, "--update")
         new = run("ls-files", "-z", "--others", "--exclude-standard").stdout
         exclude = [*exclude, *(root / name for name in inner)]
@@ -417,7 +417,7 @@ def _difference(
         omitted = tuple(name for name in names if (root / name).lstat().st_size > UNTRACKED_LIMIT)
         if added := [os.fsencode(name) for name in names if name not in omitted]:
             _add(run, off, "--pathspec-from-file=-", "--pathspec-file-nul", given=b"\0".join(added))
-        # what is left to do starts no filter
+        # what is left to do starts no filter and no hook
         told = partial(run, settings=off)
         listed = told("diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--")
         # a file that was staged but never committed is new to whoever has the commit
