@@ -35,6 +35,7 @@ from opentimestamps.core.op import OpSHA256
 from opentimestamps.core.timestamp import Timestamp
 
 from blockchaintracer import Trust, verify, verify_bundle
+from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.digest import PROFILES, digest_bytes, format_listing, parse_listing
 from blockchaintracer.core.errors import InputError
@@ -48,6 +49,7 @@ from blockchaintracer.core.manifest.predicates import (
     RunPredicate,
 )
 from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.core.record import (
     Domain,
     Kind,
@@ -62,9 +64,11 @@ from blockchaintracer.core.record import (
     verdict_commitment,
 )
 from blockchaintracer.core.record_key_file import KeyFile, Proof
+from blockchaintracer.core.storage_layout import CANCELLED, batch_slot
 from blockchaintracer.core.verify.bundle import BundleRefused
 from blockchaintracer.core.verify.locate import key_identifier
 from blockchaintracer.core.verify.published_proofs import parse_key_file, proof_name
+from blockchaintracer.core.verify.standing import stand
 from blockchaintracer.extras.identity import ror
 from blockchaintracer.extras.identity.identity_claims import check_claim
 from blockchaintracer.extras.identity.identity_claims import names as names_of
@@ -79,10 +83,12 @@ from blockchaintracer.lab.kept_identities import IdentityRecord
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening
 from blockchaintracer.lab.private.sealed_content import ContentOpening
+from tests.evm.verify import test_standing as standing
 from tests.support import bundle_evidence as evidence
 from tests.support.authority import NOW, POLICY, ROOT, Issuer, authority, der_with, longer, token
 from tests.support.bundle_evidence import told
 from tests.support.calendar_simulator import written
+from tests.support.evm import START
 from tests.support.forged_bundles import SALT, SHAPES, Forged, blocks_of
 from tests.support.memory_node import MODES, MemoryNode, RpcError, answering, forgetful
 
@@ -1470,6 +1476,81 @@ def _topic(event: str) -> Any:
     return interface().filter(event, {})[0]
 
 
+# -- nodes that are behind
+
+
+def behind() -> dict[str, Any]:
+    """Bundles and nodes of public chains whose newest block is as old as `age` (seconds) says."""
+    answers: list[dict[str, Any]] = []
+    texts: list[str] = []
+    cases = [
+        _aged(network.chain_id, "has it", age, answers, texts) for network in NETWORKS for age in (_HOUR, _HOUR + 1)
+    ]
+    others = [name for name in _BEHIND if name != "has it"]
+    cases += [_aged(1, name, age, answers, texts) for name in others for age in (_HOUR, _HOUR + 1)]
+    return {"answers": answers, "bundles": texts, "cases": cases}
+
+
+_HOUR = 3_600
+_BEHIND: dict[str, tuple[dict[str, Any], standing.Change]] = {
+    "has it": ({}, standing.nothing),
+    "has no such block": ({}, standing.short),
+    "has it retracted": ({}, standing.today(lambda stored: stored | (START + 80) << 40)),
+    "has no such record": ({}, standing.today(lambda stored: 0)),
+    "has it of a later time": ({}, standing.today(lambda stored: stored + 1)),
+    "has it not retracted yet": (
+        {"word": (START + 66) << 40},
+        standing.today(lambda stored: stored & ~((2**40 - 1) << 40)),
+    ),
+    "has it in a batch": ({"batched": True}, standing.nothing),
+    "has no such batch": ({"batched": True}, lambda place: _store_batch(place, 0)),
+    "has the batch of a later time": ({"batched": True}, standing.batch_at(1)),
+    "has it cancelled since": ({"batched": True}, standing.today(lambda stored: CANCELLED)),
+    "has forgotten the blocks": ({}, standing.forgotten),
+}
+
+
+def _store_batch(place: standing.Place, value: int) -> None:
+    for record in place.bundle.records:
+        assert record.batch
+        place.store(batch_slot(7, standing.AUTHOR, record.batch.root), value)
+
+
+def _aged(chain_id: int, name: str, age: int, answers: list[dict[str, Any]], texts: list[str]) -> Case:
+    shape, change = _BEHIND[name]
+    with patch.object(standing, "CHAIN", chain_id):
+        place = standing.Place(Forged(**{**standing.ROUND, "chain_id": chain_id, **shape}))
+    change(place)
+
+    def answer(method: str, params: list[Any]) -> Any:
+        told = place.node.answer({"id": 1, "method": method, "params": params})
+        if "error" in told:
+            raise RpcError(told["error"]["code"], told["error"]["message"])
+        return told["result"]
+
+    node, now = Recorded(answer), int(place.node.blocks[-1]["timestamp"]) + age
+    trust: dict[str, Any] = {"chainId": str(chain_id)}
+    trust |= {"blocks": [*blocks_of(place.data)]} if "no such record" in name or "no such batch" in name else {}
+    with answering(table=node), patch("time.time", return_value=now):
+        chain = Chain.connect("http://table/")
+        report = stand(place.bundle, trust_of(trust), lambda: chain)
+        for record in place.bundle.records:
+            # the SDK asks of one after the other
+            Registry(chain, place.bundle.registry).status(record.id)
+    text = place.data.decode()
+    texts += [] if text in texts else [text]
+    return {
+        "name": f"chain {chain_id}, a node {name}, {age} s old",
+        "bundle": texts.index(text),
+        "trust": trust,
+        "now": now,
+        "node": node.as_json(answers),
+        "outcome": report.conclusion.value,
+        "checks": sorted([it.name, it.verdict.value, it.record or ""] for it in report.checks),
+        "today": {record_id: status.status.name.lower() for record_id, status in report.today.items()},
+    }
+
+
 # -- all
 
 
@@ -1500,6 +1581,7 @@ FILES: dict[str, Callable[[], Any]] = {
     "renewals": renewals,
     "evidence": proofs,
     "outcomes": outcomes,
+    "behind": behind,
 }
 
 

@@ -435,7 +435,7 @@ def _bundle_lines(
     yield from (hanging("  ", plain(sentence)) for sentence in report.does_not_prove)
     yield folded(f"  A time is as good as its source: {time_source(bundle.chain_id)}.", 2)
     yield "  Whether a record that it rests on was retracted: `verify ID` says that."
-    if not report.today:
+    if len(report.today) < len(bundle.records):
         yield "  Whether a record was retracted since: no node told."
     if report.conclusion is Conclusion.CONSISTENT:
         known = network_by_chain_id(bundle.chain_id)
@@ -453,7 +453,7 @@ def _summary(report: BundleReport) -> str:
         return f"{', '.join(failed)} failed."
     if report.conclusion is not Conclusion.VERIFIED:
         missing = next(check for check in report.checks if check.verdict is Outcome.UNKNOWN)
-        node = "no node answered, and " if report.conclusion is Conclusion.UNAVAILABLE else ""
+        node = "no node tells all of it, and " if report.conclusion is Conclusion.UNAVAILABLE else ""
         return f"{node}the file fits together, but its {plain(missing.name)} is not decided ({plain(missing.detail)})."
     since = [f"{word[0].upper()}{word[1:]}" for word in dict.fromkeys(report.since.values())]
     then = [

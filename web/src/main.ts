@@ -556,7 +556,9 @@ function ofBundle(report: BundleReport, by: string | undefined): Said {
 }
 
 function ofReport(report: Report, by: string): Said {
-  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.batch?.anchoredAt ?? record.status.recordedAt, asOf: { node: by } }));
+  const behind = report.checks.find((check) => check.behind !== undefined)?.behind;
+  const asOf = behind === undefined ? { node: by } : { time: behind, node: by };
+  const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.batch?.anchoredAt ?? record.status.recordedAt, asOf }));
   const { outcome, checks: made, doesNotProve, privateTestChain } = report;
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
 }

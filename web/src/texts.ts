@@ -54,7 +54,7 @@ export const T = {
     verified: "Every check passed against what you chose to rely on.",
     "not verified": "A check failed. Do not rely on it.",
     "wrong use": "",
-    unavailable: "No check failed, but a node that is needed did not answer, or has forgotten what is needed.",
+    unavailable: "No check failed, but a node that is needed did not answer, is behind, or has forgotten what is needed.",
     consistent:
       "The file is whole and agrees with itself. Anybody can make such a file: nothing ties it to a chain yet. Choose a chain and a node, or a block that you trust.",
     inconclusive: "",
@@ -124,7 +124,7 @@ export const T = {
   retraction: {
     yes: (date: string, by: string | undefined) => `Yes, on ${date}${by ? `, by ${by}` : ""}.`,
     no: (by: string) => `No, as of now, by ${by}.`,
-    notUntil: (date: string) => `Not until ${date}, the block of the proof. Since then: unknown. A node tells.`,
+    notUntil: (date: string, by: string | undefined) => `Not until ${date}, ${by ? `the newest block of ${by}, which is behind. Since then: unknown. Another node tells.` : "the block of the proof. Since then: unknown. A node tells."}`,
     word: "Unknown. The file says no, and nothing ties the file to a chain yet.",
     wordYes: (date: string) => `Unknown. The file says yes, on ${date}, and nothing ties the file to a chain yet.`,
     batched: "Unknown. It is in a batch and not stored by itself, so that the registry keeps no retraction of it.",
@@ -147,7 +147,7 @@ export const T = {
     ]
       .filter(Boolean)
       .join(", ") || "Nobody has given a verdict.",
-  countsUntil: "As of the block of the proof. What was said since, a node tells.",
+  countsUntil: (by: string | undefined) => (by ? `As of the newest block of ${by}, which is behind. What was said since, another node tells.` : "As of the block of the proof. What was said since, a node tells."),
   countsMore: "One person can own several groups: count only those that you know.",
   whichGroups: "Which groups these are, and how closely they reproduced it, a node tells.",
   unnamedGroups: (count: number) => `The node does not tell ${count === 1 ? "one verdict" : `${count} verdicts`} of these: it has forgotten old events.`,

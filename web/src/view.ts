@@ -19,8 +19,8 @@ export interface Shown {
   manifest: Manifest | null;
   standing: RecordStatus | null;
   committedAt: number;
-  /** Where and when `standing` was read: of a node today, or in the block of a proof. */
-  asOf: { node: string } | { time: number };
+  /** Where and when `standing` was read: of a node today or, if it is behind, then; or in the block of a proof. */
+  asOf: { node: string; time?: number } | { time: number };
   verdicts: Record<number, Attestation>;
   /** The name of the file that was dropped and is what the record is about. */
   file?: string | undefined;
@@ -100,9 +100,10 @@ export function plainWords(record: Shown, isWordOfFile: boolean, retracted: Show
 function retraction({ standing, asOf }: Shown, isWordOfFile: boolean): HTMLElement {
   const at = standing?.retractedAt;
   const by = "node" in asOf ? asOf.node : undefined;
+  const until = "time" in asOf ? asOf.time : undefined;
   if (at && isWordOfFile) return h("span", { class: "unknown" }, T.retraction.wordYes(date(at)));
   if (at) return h("strong", { class: "retracted" }, T.retraction.yes(date(at), by));
-  const [text, isOpen] = isWordOfFile ? [T.retraction.word, true] : !standing?.recordedAt ? [T.retraction.batched, true] : by ? [T.retraction.no(by), false] : [T.retraction.notUntil(date((asOf as { time: number }).time)), true];
+  const [text, isOpen] = isWordOfFile ? [T.retraction.word, true] : !standing?.recordedAt ? [T.retraction.batched, true] : until !== undefined ? [T.retraction.notUntil(date(until), by), true] : [T.retraction.no(by!), false];
   return h("span", { class: isOpen ? "unknown" : "" }, text);
 }
 
@@ -179,7 +180,7 @@ export function said(record: Shown, given?: ReadonlyMap<number, Attestation>, ne
     h("ul", { class: "plain" }, lines),
     left > 0 && h("p", { class: "unknown" }, T.unnamedGroups(left)),
     !given && total > verdicts.length && h("p", { class: "dim" }, T.whichGroups),
-    now && "time" in record.asOf && h("p", { class: "unknown" }, T.countsUntil),
+    now && "time" in record.asOf && h("p", { class: "unknown" }, T.countsUntil("node" in record.asOf ? record.asOf.node : undefined)),
     h("p", { class: "dim" }, T.countsMore),
   ];
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,13 +12,15 @@ from blockchaintracer.core.chain.abi import EventLog
 from blockchaintracer.core.chain.answers import Node, is_address, is_number
 from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, InputError, NodeError
-from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
+from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url, when
 from blockchaintracer.core.record import checksummed, from_hex
 
 if TYPE_CHECKING:
     from blockchaintracer.core.chain.endpoints import Endpoints
 
 T = TypeVar("T")
+_BEHIND_S = 3_600
+"""How old the newest block of a built-in network may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,14 @@ class Chain:
         if block is None:
             raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
         return block
+
+    def behind(self) -> str:
+        """Say of a built-in network's node whose newest block is over an hour old that it is behind; else empty."""
+        if not self.network or not self.network.block_time_s:
+            return ""
+        newest = self.head().timestamp
+        said = f"the newest block of {self.address} is of {when(newest)}: what came since, it does not know"
+        return said if time.time() - newest > _BEHIND_S else ""
 
     def finalized(self) -> Block | None:
         """Return the newest block that the chain calls final, or None where the chain does not say."""

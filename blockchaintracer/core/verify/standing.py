@@ -162,6 +162,7 @@ class _Standing:
     forgotten: set[str] = field(default_factory=set)
     today: dict[str, RecordStatus] = field(default_factory=dict)
     unavailable: bool = False
+    behind: str = ""
 
     def __post_init__(self) -> None:
         self.genuine = genuine_code(self.bundle)
@@ -183,6 +184,7 @@ class _Standing:
         if self.connect:
             try:
                 chain = self.connect()
+                self.behind = chain.behind()
                 blocks = [*self._blocks(chain)]
             except ChainUnavailable as error:
                 self._lose()
@@ -190,6 +192,8 @@ class _Standing:
                 yield Check("node", Outcome.UNKNOWN, error.message)
         blocks = blocks or [*self._blocks(None)]
         yield from blocks
+        if chain and self.behind:
+            yield Check("node", Outcome.UNKNOWN, self.behind)
         if any(check.verdict is not Outcome.PASS and check.name != _FORGOTTEN for check in blocks):
             yield Check("registry", Outcome.UNKNOWN, "what it is stands with its blocks, and these do not stand yet")
             return
@@ -271,7 +275,9 @@ class _Standing:
     def _by_node(self, chain: Chain, block: Header, head: int, final: int | None) -> tuple[Outcome | None, str]:
         """Return what a node says of a block. The verdict is None if it has forgotten the block."""
         if block.number > head:
-            return Outcome.FAIL, f"{chain.address} has no such block: its newest is {head}"
+            self.unavailable |= bool(self.behind)
+            lacks = Outcome.UNKNOWN if self.behind else Outcome.FAIL
+            return lacks, f"{chain.address} has no such block: its newest is {head}"
         try:
             found = chain.block(block.number)
         except ChainUnavailable:
@@ -310,27 +316,37 @@ class _Standing:
 
     def _now(self, registry: Registry) -> Iterator[Check]:
         """Ask for today's state, which must go on from the bundle's."""
+        if self.behind and self.forgotten:
+            self.unavailable = True
+            yield Check("today's state", Outcome.UNKNOWN, self.behind)
         try:
             statuses = registry.statuses([record.id for record in self.bundle.records])
         except InputError as error:
-            yield Check("registry", Outcome.FAIL, error.message)
+            if not self.behind:
+                yield Check("registry", Outcome.FAIL, error.message)
             return
         for record, now in zip(self.bundle.records, statuses, strict=True):
-            self.today[record.id] = now
             problem = self._contradiction(registry, record, now)
+            if self.behind and not problem and now.status not in (Status.RETRACTED, Status.CANCELLED):
+                continue  # what became of it since, this node does not know
+            self.today[record.id] = now
             detail = problem or f"today's state goes on from the bundle's: it is {_standing(now)}"
             yield Check("today", Outcome.FAIL if problem else Outcome.PASS, detail, record=record.id)
 
     def _contradiction(self, registry: Registry, record: ProvenRecord, now: RecordStatus) -> str | None:
         then, key = record.stored, record.key
         if then is not None:
+            if self.behind and not now.exists:
+                return None
             kept = (now.group, now.kind, now.recorded_at, now.sealed_at)
             if kept != (key.group, key.kind, then.recorded_at, then.sealed_at):
                 return "today's state has no such record of this time"
-            if then.retracted_at not in (0, now.retracted_at):
+            if then.retracted_at not in (0, now.retracted_at) and (now.retracted_at or not self.behind):
                 return "it is retracted in the bundle and not in today's state"
         elif record.batch is not None:
             batch = registry.batch(key.group, key.author, record.batch.root)
+            if self.behind and not batch.exists:
+                return None
             if batch.anchored_at != record.batch.batch.anchored_at:
                 return f"today's state has no batch {record.batch.root} of this time"
             return None if now.exists else batch.disowns(now.status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.registry import KEY_HINT, recorded_event
-from blockchaintracer.core.networks import is_private, when
+from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import GLOBAL_PREFIX, RecordKey, Status, normal_digest, normal_id
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, check_path, commitment_of
@@ -23,8 +22,7 @@ from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitmen
 from blockchaintracer.core.verify.transaction_checks import check_root, check_transaction, elsewhere, sentences_of
 
 _ALIKE = 5
-_BEHIND_S = 3_600
-"""How old the newest block of a built-in network may be."""
+_ABSENT = ("recorded", "transaction")
 
 
 @dataclass(frozen=True)
@@ -346,13 +344,24 @@ class Verifier:
 
 def as_told(report: Report, chain: Chain) -> Report:
     """Return a report with what its chain is worth: whether it is private, and whether its node is behind."""
-    report, network = replace(report, private=is_private(chain.chain_id)), chain.network
-    if not network or not network.block_time_s or time.time() - (newest := chain.head()).timestamp <= _BEHIND_S:
+    report, seen = replace(report, private=is_private(chain.chain_id)), {record.id for record in report.records}
+    if not (behind := chain.behind()):
         return report
-    behind = f"the newest block of {chain.address} is of {when(newest.timestamp)}: what came since, it does not know"
-    failed = (it for it in report.failed if it.name in ("recorded", "transaction") and not report.records)
-    missing = [replace(it, verdict=Outcome.UNKNOWN, values=it.values | {"unavailable": [behind]}) for it in failed]
-    return replace(report, checks=(*(missing or report.checks), Check("node", Outcome.UNKNOWN, behind)))
+
+    def is_absent(it: Check) -> bool:
+        is_here = it.record in seen if it.record else seen
+        lacks = it.values.get("anchoredAt") == 0 if it.name == "batch" else it.name in _ABSENT and not is_here
+        return it.verdict is Outcome.FAIL and lacks
+
+    def told(it: Check) -> Check:
+        if is_absent(it):
+            return replace(it, verdict=Outcome.UNKNOWN, values=it.values | {"unavailable": [behind]})
+        is_open = it.verdict is Outcome.PASS and it.name in ("retraction", "lineage")
+        return replace(it, verdict=Outcome.UNKNOWN, detail=f"{it.detail}, by a node that is behind") if is_open else it
+
+    # without a record, what else failed rests on what is missing
+    alone = [] if seen else [it for it in report.checks if is_absent(it)]
+    return replace(report, checks=(*map(told, alone or report.checks), Check("node", Outcome.UNKNOWN, behind)))
 
 
 def _of_groups(records: list[RecordView], groups: Collection[int]) -> list[RecordView]:

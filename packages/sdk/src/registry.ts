@@ -53,6 +53,10 @@ export interface Log {
   transaction: Hex;
 }
 
+/** Public chains whose blocks come by time. */
+const PUBLIC_CHAINS = [1n, 11155111n, 8453n, 84532n, 10n, 11155420n, 42161n, 421614n];
+/** How old their newest block may be. */
+const BEHIND_S = 3600;
 type View = ContractFunctionName<typeof labRegistryAbi, "view" | "pure">;
 const MOST_DATA = 4 << 20;
 const named = <T extends string>(words: Readonly<Record<T, number>>, value: number): T => {
@@ -104,6 +108,14 @@ export class Chain {
     const block = { hash: digest(hash, "a block"), number: whole(number, "a block"), timestamp: whole(timestamp, "a block") };
     if (typeof which === "number" && block.number !== which) throw new Unavailable(`the node answered block ${block.number} for ${which}`);
     return block;
+  }
+
+  /** The time of a public chain's newest block, if it is over an hour old: what came since, this node does not know. */
+  async behind(): Promise<number | undefined> {
+    if (!PUBLIC_CHAINS.includes(await this.chainId())) return undefined;
+    const head = await this.block("latest");
+    if (!head) throw new Unavailable("the node does not say its newest block");
+    return Date.now() / 1000 - head.timestamp > BEHIND_S ? head.timestamp : undefined;
   }
 
   /** The code of an account now, or in a block. */

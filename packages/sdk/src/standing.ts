@@ -34,6 +34,8 @@ export interface Check {
   time?: WitnessTime;
   /** Of a check named identity: what was signed. */
   claim?: IdentityClaim;
+  /** Of a check named node: the time of its newest block (Unix seconds), if that is over an hour old on a public chain. */
+  behind?: number;
   /** Of a check named renewal: how it fits, and by when it was there (Unix seconds). */
   renewal?: RenewalFound;
 }
@@ -77,6 +79,12 @@ const DEVNET = 77787n;
 /** Checks that decide nothing by being unknown: what they leave open is unknown by a check of its own. */
 const SEPARATE = new Set(["node", "forgotten", "not checked"]);
 
+export const behindCheck = (behind: number): Check => ({
+  name: "node",
+  verdict: "unknown",
+  detail: `the newest block of the node is of ${when(behind)}: what came since, it does not know`,
+  behind,
+});
 export const isPrivate = (chainId: bigint): boolean => chainId === DEVNET;
 export const counted = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 export const decided = (outcome: Outcome): boolean | null =>
@@ -136,6 +144,7 @@ class Standing {
   readonly #forgotten = new Set<Hex>();
   readonly #today: Record<Hex, RecordStatus> = {};
   #unavailable = false;
+  #behind: number | undefined;
 
   constructor(bundle: ProvenBundle, trust: Trust | undefined) {
     this.#bundle = bundle;
@@ -165,6 +174,7 @@ class Standing {
       if (chainId !== this.#bundle.domain.chainId) {
         throw new InputError(`expected a node of chain ${this.#bundle.domain.chainId}, got one of ${chainId}`);
       }
+      this.#behind = await chain.behind();
       blocks = await this.#byChain(chain);
     } catch (error) {
       if (!(error instanceof Unavailable)) throw error;
@@ -174,6 +184,7 @@ class Standing {
       blocks = this.#bundle.blocks.map((block) => this.#byTrust(block) ?? unknownBlock(block));
     }
     checks.push(...blocks);
+    if (asked && this.#behind !== undefined) checks.push(behindCheck(this.#behind));
     if (blocks.some((check) => check.verdict !== "pass" && check.name !== "forgotten")) {
       return [...checks, this.#unknownRegistry()];
     }
@@ -271,7 +282,11 @@ class Standing {
       verdict,
       detail: detail + laterFields(block),
     });
-    if (block.number > head) return said("fail", `the node has no such block: its newest is ${head}`);
+    if (block.number > head) {
+      const isBehind = this.#behind !== undefined;
+      this.#unavailable ||= isBehind;
+      return said(isBehind ? "unknown" : "fail", `the node has no such block: its newest is ${head}`);
+    }
     let found: { hash: Hex } | undefined;
     try {
       found = await chain.block(block.number);
@@ -323,12 +338,24 @@ class Standing {
   /** Today's state must go on from the bundle's. */
   async #now(registry: Registry): Promise<Check[]> {
     const checks: Check[] = [];
-    for (const record of this.#bundle.records) {
-      const now = await registry.statusOf(record.id);
-      this.#today[record.id] = now;
-      const problem = await contradiction(registry, record, now);
-      const detail = problem ?? `today's state goes on from the bundle's: it is ${now.status}`;
-      checks.push({ name: "today", verdict: problem ? "fail" : "pass", detail, record: record.id });
+    const isBehind = this.#behind !== undefined;
+    if (isBehind && this.#forgotten.size) {
+      this.#unavailable = true;
+      checks.push({ ...behindCheck(this.#behind!), name: "today's state" });
+    }
+    try {
+      for (const record of this.#bundle.records) {
+        const now = await registry.statusOf(record.id);
+        const problem = await contradiction(registry, record, now, isBehind);
+        // what became of it since, this node does not know
+        if (isBehind && !problem && now.status !== "retracted" && now.status !== "cancelled") continue;
+        this.#today[record.id] = now;
+        const detail = problem ?? `today's state goes on from the bundle's: it is ${now.status}`;
+        checks.push({ name: "today", verdict: problem ? "fail" : "pass", detail, record: record.id });
+      }
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (!isBehind) checks.push({ name: "registry", verdict: "fail", detail: error.message });
     }
     return checks;
   }
@@ -340,17 +367,19 @@ class Standing {
   }
 }
 
-async function contradiction(registry: Registry, record: ProvenRecord, now: RecordStatus): Promise<string | undefined> {
+async function contradiction(registry: Registry, record: ProvenRecord, now: RecordStatus, isBehind: boolean): Promise<string | undefined> {
   const { stored: then, key, batch } = record;
   if (then) {
+    if (isBehind && !now.recordedAt) return undefined;
     const kept =
       now.group === key.group && now.kind === key.kind && now.recordedAt === then.recordedAt && now.sealedAt === then.sealedAt;
     if (!kept) return "today's state has no such record of this time";
-    if (then.retractedAt && then.retractedAt !== now.retractedAt) {
+    if (then.retractedAt && then.retractedAt !== now.retractedAt && (now.retractedAt || !isBehind)) {
       return "it is retracted in the bundle and not in today's state";
     }
   } else if (batch) {
     const today = await registry.batchOf(key.group, key.author, batch.root);
+    if (isBehind && !today.anchoredAt) return undefined;
     if (today.anchoredAt !== batch.batch.anchoredAt) return `today's state has no batch ${batch.root} of this time`;
     return now.recordedAt ? undefined : disowned(today, now.status);
   }

@@ -23,7 +23,7 @@ import { normalDigest, parseGlobalId, readKey, recordId } from "./record.ts";
 import type { Domain, RecordKey } from "./record.ts";
 import { Chain, openRegistry } from "./registry.ts";
 import type { Attestation, Client, Log, Registry } from "./registry.ts";
-import { counted, decided, isPrivate, NEVER_PROVEN, normalTrust, wrongGroup } from "./standing.ts";
+import { behindCheck, counted, decided, isPrivate, NEVER_PROVEN, normalTrust, wrongGroup } from "./standing.ts";
 import type { Check, Outcome, Trust } from "./standing.ts";
 import { checkKey } from "./stolen-keys.ts";
 import type { Statements } from "./stolen-keys.ts";
@@ -104,6 +104,8 @@ export async function verify(target: string | Blob | Uint8Array, options: Verify
   try {
     await requireChain(chain, domain.chainId);
     const records = await verifier.find(wanted, typeof target !== "string");
+    const behind = await chain.behind();
+    if (behind !== undefined) verifier.isBehind(behind, records);
     return verifier.report(checks, records);
   } catch (error) {
     if (!(error instanceof Unavailable)) throw error;
@@ -183,6 +185,18 @@ class Verifier {
   open(name: string, detail: string, record?: Hex): void {
     this.#isOpen = true;
     this.#checks.push({ name, verdict: "unknown", detail, ...(record && { record }) });
+  }
+
+  /** Leave open what a node that is behind can't know: what it lacks, and whether what it has was retracted since. */
+  isBehind(behind: number, records: readonly FoundRecord[]): void {
+    const open = (check: Check): void => {
+      const isAbsent = check.verdict === "fail" && !records.length && ["recorded", "records", "proof"].includes(check.name);
+      this.#isOpen ||= isAbsent;
+      if (isAbsent) check.verdict = "unknown";
+      if (check.verdict === "pass" && ["retraction", "lineage"].includes(check.name)) Object.assign(check, { verdict: "unknown", detail: `${check.detail}, by a node that is behind` });
+    };
+    this.#checks.forEach(open);
+    this.#checks.push(behindCheck(behind));
   }
 
   /** Find what a digest is: the id of a record, or what records are of; and make the checks of each. */

@@ -19,7 +19,7 @@ const each = (name, check) =>
   test(name, async (context) => {
     const { cases } = vectors(name);
     assert.ok(cases.length > 5);
-    for (const item of cases) await context.test(item.name, () => check(item));
+    for (const item of cases) await context.test(item.name, (inner) => check(item, inner));
   });
 
 each("ids", (item) => {
@@ -121,8 +121,10 @@ const life = vectors("outcomes");
 const plainly = (value) => JSON.stringify(value, (_, item) => (typeof item === "string" ? item.toLowerCase() : item));
 
 /** A node that answers what its table has, and -32601 to anything else. */
-function client(name) {
-  const table = new Map(life.nodes[name].map((row) => [plainly([row.method, row.params].map(sorted)), life.answers[row.answer]]));
+const client = (name) => answering(life.nodes[name], life.answers);
+
+function answering(rows, answers) {
+  const table = new Map(rows.map((row) => [plainly([row.method, row.params].map(sorted)), answers[row.answer]]));
   return {
     async request({ method, params }) {
       const { result, error } = table.get(plainly([method, params].map(sorted))) ?? { error: { code: -32601, message: method } };
@@ -163,6 +165,24 @@ each("outcomes", async (item) => {
   if (item.checks) assert.deepEqual(checks, item.checks);
 });
 
+test("outcomes by a node that is behind", async () => {
+  class Late extends sdk.Chain {
+    behind = async () => 1;
+  }
+  const late = new Map();
+  for (const { name, node, target, trust: { registry, chainId, groups }, copies: given, ...item } of life.cases) {
+    const trust = { chainId: BigInt(chainId), registry, ...(groups && { groups }) };
+    const { checks, outcome } = await sdk.verify(target, { client: new Late(client(node)), trust, ...(given !== false && { copies }) });
+    // what it lacks, and only that, is unknown and no more missing
+    const isMissing = !item.records.length && item.failed.length && !item.failed.includes("group");
+    assert.equal(outcome, isMissing ? "unavailable" : item.outcome, name);
+    assert.ok(checks.every((check) => check.verdict !== "pass" || !["retraction", "lineage"].includes(check.name)), name);
+    assert.equal(checks.at(-1).behind, 1);
+    late.set(`${item.outcome}, ${outcome}`, name);
+  }
+  assert.deepEqual([...late.keys()].sort(), ["not verified, not verified", "not verified, unavailable", "unavailable, unavailable", "verified, verified"]);
+});
+
 test("claims of identity by their registry", async (context) => {
   assert.ok(life.claims.length > 5);
   for (const item of life.claims) {
@@ -174,6 +194,17 @@ test("claims of identity by their registry", async (context) => {
       assert.deepEqual({ state, revokedAt, isOpen: unknown !== "" }, { state: item.state, revokedAt: item.revokedAt, isOpen: item.isOpen });
     });
   }
+});
+
+const old = vectors("behind");
+
+each("behind", async (item, context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: item.now * 1000 });
+  const data = utf8ToBytes(old.bundles[item.bundle]);
+  const report = await sdk.verifyBundleOnChain(data, { client: answering(item.node, old.answers), trust: item.trust });
+  const today = Object.fromEntries(Object.entries(report.today).map(([id, { status }]) => [id, status]));
+  const { outcome, checks } = told(report);
+  assert.deepEqual({ outcome, checks, today }, { outcome: item.outcome, checks: item.checks, today: item.today });
 });
 
 each("key-files", (item) => {
