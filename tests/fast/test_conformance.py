@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,6 @@ from blockchaintracer.lab.kept_identities import IdentityRecord
 from blockchaintracer.lab.private.field_tree import Context, Opening, root_of
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from tests.support.bundle_evidence import stands, told
-from tests.support.memory_node import RpcError, answering
 
 pytestmark = pytest.mark.fast
 FOLDER = Path(__file__).resolve().parents[2] / "conformance"
@@ -188,8 +188,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def answers_of(node: str) -> Callable[[str, list[Any]], Any]:
-    """What a node of the vectors answers."""
+def node_of(name: str) -> AbstractContextManager[None]:
+    """A node of the vectors, at http://table/. Without pyrevm, which not every Python has, nothing can be asked."""
+    node = pytest.importorskip("tests.support.memory_node")
+    return node.answering(table=answers_of(name, node.RpcError))
+
+
+def answers_of(node: str, error: type[Exception]) -> Callable[[str, list[Any]], Any]:
     rows = OUTCOMES["nodes"][node]
     table = {json.dumps([row["method"], row["params"]], sort_keys=True): row["answer"] for row in rows}
 
@@ -197,7 +202,7 @@ def answers_of(node: str) -> Callable[[str, list[Any]], Any]:
         place = table.get(json.dumps([method, params], sort_keys=True))
         told = {"error": {"code": -32601, "message": "not found"}} if place is None else OUTCOMES["answers"][place]
         if "error" in told:
-            raise RpcError(told["error"]["code"], told["error"]["message"], told["error"].get("data"))
+            raise error(told["error"]["code"], told["error"]["message"], told["error"].get("data"))
         return told["result"]
 
     return answer
@@ -207,7 +212,7 @@ def answers_of(node: str) -> Callable[[str, list[Any]], Any]:
 def test_an_outcome(case: Case, published: Path) -> None:
     trust = trust_of(case["trust"])
     assert trust is not None
-    with answering(table=answers_of(case["node"])):
+    with node_of(case["node"]):
         copies = published if case.get("copies", True) else None
         report = verify(case["target"], replace(trust, rpc="http://table/"), copies=copies)
     assert report.conclusion.value == case["outcome"]
@@ -220,7 +225,7 @@ def test_an_outcome(case: Case, published: Path) -> None:
 
 @pytest.mark.parametrize("case", OUTCOMES["claims"], ids=lambda case: case["name"])
 def test_a_claim_by_its_registry(case: Case, published: Path) -> None:
-    with answering(table=answers_of(case["node"])):
+    with node_of(case["node"]):
         found = stands(case["trust"], IdentityRecord.from_json(case["record"]), published)
     assert found == {name: case[name] for name in found}
 
