@@ -1,7 +1,7 @@
 /** What lies around records: what they came from, and what stands on them. By keys that are here and by a node's events. */
 import { keyIn, kindName, parseManifest, recordId } from "@blockchaintracer/sdk";
 import type { Attestation, Chain, Copies, Domain, Hex, JsonObject, Log, Manifest, RecordKey, RecordStatus, Registry } from "@blockchaintracer/sdk";
-import { labRegistryAbi, relations } from "@blockchaintracer/contracts";
+import { kinds, labRegistryAbi, relations } from "@blockchaintracer/contracts";
 import type { verdicts } from "@blockchaintracer/contracts";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -19,7 +19,7 @@ const [RECORDED, OWNED, ATTESTED, SEALED, REVEALED, VERDICT] = (
   ["Recorded", "OwnershipTransferred", "Attested", "Sealed", "Revealed", "VerdictRevealed"] as const
 ).map(topic) as [Hex, Hex, Hex, Hex, Hex, Hex];
 
-export type State = "recorded" | "retracted" | "affected" | "unknown";
+export type State = "recorded" | "retracted" | "affected" | "perhaps" | "unknown";
 
 /** A record in a lineage. `depth` counts links: negative to what it came from. */
 export interface Entry {
@@ -121,7 +121,7 @@ async function ancestors(registry: Registry, ids: Hex[], note: (key: RecordKey) 
   logs.forEach((log) => quietly(() => note(keyIn(log)!)));
 }
 
-/** Mark what stands on a retracted record: by each link that is not only about its parent. */
+/** Mark what stands on a retracted record: by each link that is not only about its parent; and what may, by a manifest that is not here. */
 function spread(entries: Map<Hex, Entry>, edges: readonly Edge[], manifests: ReadonlyMap<Hex, Manifest | null>): void {
   const inputs = new Map<Hex, Set<unknown>>();
   const inputsOf = (child: Hex): Set<unknown> => {
@@ -132,14 +132,20 @@ function spread(entries: Map<Hex, Entry>, edges: readonly Edge[], manifests: Rea
   };
   const rests = ({ child, parent, relation }: Edge): boolean =>
     relation < relations.reproduces || relation > relations.witnesses || inputsOf(child).has(parent);
-  const firm = Map.groupBy(edges.filter(rests), ({ parent }) => parent);
-  let level = [...entries.values()].filter(({ state }) => state === "retracted").map(({ id }) => id);
-  while (level.length) {
-    const reached = new Set(level.flatMap((id) => firm.get(id) ?? []).map(({ child }) => entries.get(child)!));
-    const fresh = [...reached].filter(({ state }) => state === "recorded" || state === "unknown");
-    for (const entry of fresh) entry.state = "affected";
-    level = fresh.map(({ id }) => id);
-  }
+  const isUnread = ({ child }: Edge): boolean => entries.get(child)!.key?.kind === kinds.run && !manifests.get(child);
+  const reach = (links: readonly Edge[], state: State): void => {
+    const children = Map.groupBy(links, ({ parent }) => parent);
+    let level = [...entries.values()].filter((it) => it.state === "retracted" || it.state === "affected").map(({ id }) => id);
+    while (level.length) {
+      const reached = new Set(level.flatMap((id) => children.get(id) ?? []).map(({ child }) => entries.get(child)!));
+      const fresh = [...reached].filter((it) => it.state === "recorded" || it.state === "unknown");
+      for (const entry of fresh) entry.state = state;
+      level = fresh.map(({ id }) => id);
+    }
+  };
+  const firm = edges.filter(rests);
+  reach(firm, "affected");
+  reach([...firm, ...edges.filter(isUnread)], "perhaps");
 }
 
 /** The manifest of a key from what is here: re-hashed, and null if it is not here or not one. */

@@ -130,6 +130,7 @@ export async function ofFolder(copies: PublishedCopies): Promise<Home[]> {
 export async function ofNode(registry: Registry, chain: string, copies: PublishedCopies | undefined, by: string): Promise<Home> {
   const domain = await registry.domain();
   if (String(domain.chainId) !== chain) throw new InputError(T.otherChain(by, String(domain.chainId), chain));
+  const behind = await registry.chain.behind();
   const { keys, isWhole } = await recorded(registry);
   keys.reverse();
   const numbers = counted(keys);
@@ -145,7 +146,7 @@ export async function ofNode(registry: Registry, chain: string, copies: Publishe
     });
     return { ...page, records: found };
   };
-  return { by, chain, registry: registry.address, word: isWhole ? T.nodeWord : T.nodePart, count: keys.length, groups, find };
+  return { by, chain, registry: registry.address, word: (isWhole ? T.nodeWord : T.nodePart) + (behind === undefined ? "" : T.nodeUntil(date(behind))), count: keys.length, groups, find };
 }
 
 /** The list that was published beside this page, `records.html`. It is read as data: nothing of it runs or loads. */
@@ -188,7 +189,7 @@ export async function toldBy(server: URL, domain: Domain, id: string): Promise<{
   const entries = new Map<Hex, Entry>();
   for (const node of list(told["nodes"], MOST_TOLD)) {
     if (!isId(node["id"])) continue;
-    const state = node["status"] === "retracted" ? "retracted" : Array.isArray(node["retractedAncestors"]) && node["retractedAncestors"].length ? "affected" : "recorded";
+    const state = node["status"] === "retracted" ? "retracted" : Array.isArray(node["retractedAncestors"]) && node["retractedAncestors"].length ? "affected" : node["moreRetracted"] === null ? "perhaps" : "recorded";
     const depth = Math.max(-10, Math.min(10, Math.trunc(Number(node["depth"])) || 0));
     entries.set(node["id"], { id: node["id"], key: undefined, kind: words(node["kind"])?.slice(0, 40) ?? "", name: words(node["name"]), manifest: null, status: undefined, state, depth: node["id"] === id ? 0 : depth });
   }
@@ -204,12 +205,12 @@ export async function ofServer(server: URL): Promise<Home> {
   const ask = asking(server);
   const place = await ask("registry");
   const groups = list((await ask("groups", { limit: "200" }))["groups"]);
-  const complete = (place["asOf"] as Record<string, unknown> | undefined)?.["complete"];
+  const { complete, time } = (place["asOf"] ?? {}) as Record<string, unknown>;
   return {
     by: server.host,
     chain: String(place["chainId"]).slice(0, 78),
     registry: String(place["registry"]).slice(0, 42),
-    word: complete === true ? T.serverWord : T.serverPart,
+    word: (complete === true ? T.serverWord : T.serverPart) + (Number.isSafeInteger(time) && Number(time) >= 0 ? T.serverUntil(date(Number(time))) : ""),
     groups: groups.map(({ group, name }) => ({ group: Number(group), name: words(name) })),
     async find(text, after) {
       const page = await ask("records", { limit: String(AT_ONCE), ...(text && { text }), ...(after && { after }) });

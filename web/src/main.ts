@@ -420,7 +420,8 @@ async function surroundings(placed: readonly Placed[], round: number): Promise<v
   for (const its of places.values()) {
     const { domain, node } = its[0]!;
     const registry = node && openRegistry(client(node), domain.registry);
-    const by = node && nameOf(node);
+    const behind = await registry?.chain.behind().catch(() => undefined);
+    const by = node && nameOf(node) + (behind === undefined ? "" : T.isBehind(date(behind)));
     const sources: Sources = { domain, copies, registry };
     const roots = its.slice(0, MOST_ROOTS).map(({ record }) => record);
     const near = await around(roots, sources);

@@ -30,7 +30,7 @@ class Following:
         gap: why events may be missing; None if none are missing.
         has_followed: whether a node answered since this process began.
         silent_since: Unix seconds since which no node answers; None if one does.
-        problem: why it does not.
+        problem: why it does not, or what the node that answers does not know.
     """
 
     generation: int = 0
@@ -85,7 +85,7 @@ class Follower:
         before = self.state
         self.state = replace(before, is_settled=False)
         try:
-            state = replace(self._read(), silent_since=None, problem=None)
+            state = replace(self._read(), silent_since=None)
             if before.silent_since:
                 self.say("The node answers again.")
         except Exception as error:  # the thread outlives what nobody expected, whose text may hold an address
@@ -114,6 +114,7 @@ class Follower:
             facts=registry_facts(self.lab),
             gap=report.gap and report.gap.replace(self.lab.chain.address, "the node"),
             has_followed=True,
+            problem=self.lab.chain.behind().replace(self.lab.chain.address, "the node") or None,
         )
 
 

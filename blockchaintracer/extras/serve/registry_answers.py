@@ -73,7 +73,7 @@ class Answers:
 
     def health(self, index: Index, state: Following) -> dict[str, Any]:
         """Say whether the index follows its chain."""
-        status = "ok" if state.has_followed and state.silent_since is None else "stale"
+        status = "ok" if state.has_followed and state.problem is None else "stale"
         return {"status": status, "problem": state.problem, "asOf": self.as_of(index, state)}
 
     def groups(self, index: Index, after: int, limit: int) -> dict[str, Any]:
