@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.lab.files import entries_below
 from blockchaintracer.lab.programs import find_program
 
 _SAFE = (
@@ -43,6 +44,8 @@ _PROGRAM = re.compile(r"(filter|hook)\.(.+)\.(clean|smudge|process|required|comm
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
 _PLAIN = re.compile(r"[\w .-]+")
+_DEEPEST = 200
+"""Levels of folders in a repository: git is asked about each level, and reads the rules of all above it each time."""
 
 
 def run_git(
@@ -109,14 +112,9 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
 
 def _no_plain_files(folder: Path) -> Iterator[str]:
     """Yield what lies in a folder and below and is neither a folder nor a plain file."""
-    folders = [os.fspath(folder)]
-    while folders:
-        with suppress(OSError), os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                elif not entry.is_file(follow_symlinks=False):
-                    yield entry.path
+    for entry in entries_below(folder):
+        if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
+            yield entry.path
 
 
 def _rules_below(top: Path) -> Iterator[str | Path]:
@@ -125,7 +123,9 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
     Git tells which folders it ignores, level by level: it reads rules only where they were yielded before.
     """
     level, committed = [os.curdir], set[bytes]()
+    deepest = len(top.parts) + _DEEPEST
     while level:
+        _require_flat(top / level[0], deepest)
         below: list[str] = []
         for folder in level:
             names = dict[str, bool]()
@@ -136,15 +136,26 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
                 below += [os.path.join(folder, name) for name in names if names[name] and name != ".git"]
                 continue
             # git answers nothing about the folders of a repository inside
-            for at, _, files in os.walk(top / folder):
-                inside = ".git" in at.split(os.sep)
-                yield from (os.path.join(at, name) for name in files if inside or name.startswith(".git"))
+            for entry in entries_below(top / folder):
+                _require_flat(path := Path(entry), deepest)
+                inside = ".git" in path.parts
+                if (inside or entry.name.startswith(".git")) and not entry.is_dir(follow_symlinks=False):
+                    yield entry.path
         if level == [os.curdir]:  # no git starts before the topmost folder was looked at
             committed = {*run_git(top, "ls-tree", "-r", "-d", "-z", "--name-only", "HEAD").stdout.split(b"\0")}
         asked = b"".join(os.fsencode(folder) + b"\0" for folder in below)
         told = run_git(top, "check-ignore", "-z", "--stdin", input=asked).stdout.split(b"\0") if below else []
         # the difference to the commit is told by the attributes in its folders, ignored by now or not
         level = [*{*below} - {os.fsdecode(name) for name in told if name.removeprefix(b"./") not in committed}]
+
+
+def _require_flat(path: Path, deepest: int) -> None:
+    if len(path.parts) > deepest:
+        above = Path(*path.parts[: deepest - _DEEPEST + 3])
+        raise InputError(
+            f"expected at most {_DEEPEST} levels of folders in a repository, got more in {above}",
+            hint="Remove it, or name it in .gitignore if it is yours.",
+        )
 
 
 def _path_in(file: Path) -> str:

@@ -36,7 +36,7 @@ from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_o
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.capture.workflows import split_launcher, tool_of, workflow_files
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
-from blockchaintracer.lab.files import locked, write_json
+from blockchaintracer.lab.files import entries_below, locked, remove, write_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest
 from blockchaintracer.lab.programs import find_program
@@ -211,10 +211,7 @@ def _remove(paths: Sequence[Path], place: Workspace, inputs: Sequence[Path]) -> 
         target = Path(os.path.realpath(path.parent)) / path.name
         parts = target.relative_to(place.code).parts if target.is_relative_to(place.code) else ()
         if parts and ".git" not in parts and not any(one.is_relative_to(path) for one in inputs):
-            if target.is_dir() and not target.is_symlink():
-                shutil.rmtree(target)
-            else:
-                target.unlink(missing_ok=True)
+            remove(target)
 
 
 def _told(file: Path, document: RunDocument, recorded: Mapping[str, Metric], reader: MetricReader) -> RunDocument:
@@ -255,7 +252,7 @@ def workspace(chosen: Path | None, keep: bool, levels: int) -> Iterator[Workspac
         yield place
     finally:
         if not chosen and not keep:
-            shutil.rmtree(root, ignore_errors=True)
+            remove(root)
 
 
 def _restore(
@@ -307,7 +304,7 @@ def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: 
                 os.chmod(file, 0o755 if path in executable else 0o644)
             return False
         lab.say(f"{os.path.relpath(target, place.code)} of the code is not the recorded input, which is used instead")
-        shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
+        remove(target)
     if is_folder:
         lab.store.restore_folder(subject, target, sources, executable)
     else:
@@ -375,13 +372,13 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
         python = kept / "venv" / "bin" / "python"
         if not (complete.exists() and python.exists()):
             lab.say(f"rebuilding the environment from {file.name}")
-            shutil.rmtree(kept, ignore_errors=True)
+            remove(kept)
             kept.mkdir(mode=0o700)
             try:
                 rights: dict[str, Any] = {"sandboxed": plan.sandboxed, "build_network": plan.build_network}
                 rebuild_environment(wanted, kept / "venv", interpreter, place.code, **rights, say=lab.say)
             except BaseException as error:
-                shutil.rmtree(kept, ignore_errors=True)
+                remove(kept)
                 if not isinstance(error, InputError):
                     raise
                 lab.say("\n".join(filter(None, (error.message, error.hint))))
@@ -398,7 +395,7 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
 
 def _disk(folder: Path) -> tuple[int, int]:
     """Bytes that a folder takes, and those of them that other folders share by hard links."""
-    states = [os.lstat(os.path.join(place, name)) for place, _, names in os.walk(folder) for name in names]
+    states = [it.stat(follow_symlinks=False) for it in entries_below(folder) if not it.is_dir(follow_symlinks=False)]
     return sum(it.st_size for it in states), sum(it.st_size for it in states if it.st_nlink > 1)
 
 

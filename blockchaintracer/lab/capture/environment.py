@@ -35,6 +35,7 @@ from blockchaintracer.lab.capture.locks import (
 )
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.capture.source_packages import SourceBuilder
+from blockchaintracer.lab.files import remove
 from blockchaintracer.lab.programs import find_program
 
 _UNREACHABLE = re.compile(
@@ -187,7 +188,7 @@ def rebuild_environment(
             for folder in folders:
                 installer.folder(Path(str(project), folder.path), folder.editable)
         except BaseException:
-            shutil.rmtree(target, ignore_errors=True)
+            remove(target)
             raise
     return installed
 

@@ -21,6 +21,7 @@ from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Code
 from blockchaintracer.lab.capture.secret_masking import public_remote
+from blockchaintracer.lab.files import entries_below, remove
 from blockchaintracer.lab.git_command import (
     no_programs,
     reading_isolated,
@@ -276,7 +277,7 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
         _require_bounded(target, commit)
         _isolated(target, "checkout", "-q", "--detach", commit)
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
+        remove(target)
         if existed:
             target.mkdir()
         raise
@@ -381,7 +382,7 @@ def _root(folder: Path) -> Path:
     objects = common / "objects"
     if (alternates := objects / "info" / "alternates").exists():
         raise _leads_away(folder, alternates, "objects of another repository", "`git repack -ad`, then remove it.")
-    inside = [link, *(Path(top, name) for top, *names in os.walk(common / "refs") for name in (*names[0], *names[1]))]
+    inside = [link, *(Path(entry) for entry in entries_below(common / "refs"))]
     for place in (git_dir, common, objects, objects / "info", objects / "pack"):
         inside += place.iterdir() if place.is_dir() else ()
     if away := next((path for path in inside if path.is_symlink()), None):

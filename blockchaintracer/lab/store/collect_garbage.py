@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from stat import S_ISDIR
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.core.manifest import MAX_BYTES
-from blockchaintracer.lab.files import locked, reading_addresses
+from blockchaintracer.lab.files import entries_below, locked, reading_addresses, remove
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.store import Store, StoredObject
 
@@ -121,7 +120,7 @@ def collect_environments(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool
     for folder in sorted(path for path in lab.home.environments.iterdir() if path.is_dir()):
         # whoever rebuilds it, or starts a run in it, holds this
         with locked(folder.with_suffix(".lock")):
-            states = [path.lstat() for path in (folder, *folder.rglob("*"))]
+            states = [folder.lstat(), *(entry.stat(follow_symlinks=False) for entry in entries_below(folder))]
             if folder.stat().st_mtime > time.time() - older_than_s:
                 continue
             size = sum(state.st_blocks * 512 for state in states if state.st_nlink == 1 or S_ISDIR(state.st_mode))
@@ -131,7 +130,7 @@ def collect_environments(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool
                 lock = "not complete"
             found.append(KeptEnvironment(folder.name, lock, size))
             if not dry_run:
-                shutil.rmtree(folder)
+                remove(folder)
     return found
 
 
