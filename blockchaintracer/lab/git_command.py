@@ -94,7 +94,10 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
     git = top / _path_in(git).removeprefix("gitdir: ") if git.is_file() else git
     common = git / _path_in(git / "commondir") if (git / "commondir").is_file() else git
     for place in {git, common}:
-        yield from _no_plain_files(place)
+        below = entries_below(place)
+        yield from (
+            it.path for it in below if not (it.is_dir(follow_symlinks=False) or it.is_file(follow_symlinks=False))
+        )
     waiting, read = [common / "config", git / "config.worktree"], set[str]()
     while waiting:
         yield (file := waiting.pop())
@@ -108,13 +111,6 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[str | Path]:
                 waiting += [path] if key.startswith("include") else []
     if whole:
         yield from _rules_below(top)
-
-
-def _no_plain_files(folder: Path) -> Iterator[str]:
-    """Yield what lies in a folder and below and is neither a folder nor a plain file."""
-    for entry in entries_below(folder):
-        if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
-            yield entry.path
 
 
 def _rules_below(top: Path) -> Iterator[str | Path]:
@@ -151,9 +147,8 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
 
 def _require_flat(path: Path, deepest: int) -> None:
     if len(path.parts) > deepest:
-        above = Path(*path.parts[: deepest - _DEEPEST + 3])
         raise InputError(
-            f"expected at most {_DEEPEST} levels of folders in a repository, got more in {above}",
+            f"expected at most {_DEEPEST} levels of folders in a repository, got {str(path)[:200]}",
             hint="Remove it, or name it in .gitignore if it is yours.",
         )
 
