@@ -1507,6 +1507,10 @@ _BEHIND: dict[str, tuple[dict[str, Any], standing.Change]] = {
     "has the batch of a later time": ({"batched": True}, standing.batch_at(1)),
     "has it cancelled since": ({"batched": True}, standing.today(lambda stored: CANCELLED)),
     "has forgotten the blocks": ({}, standing.forgotten),
+    "has forgotten the blocks, and has it retracted": (
+        {},
+        standing.forgotten_and(standing.today(lambda stored: stored | (START + 80) << 40)),
+    ),
 }
 
 

@@ -316,22 +316,23 @@ class _Standing:
 
     def _now(self, registry: Registry) -> Iterator[Check]:
         """Ask for today's state, which must go on from the bundle's."""
-        if self.behind and self.forgotten:
-            self.unavailable = True
-            yield Check("today's state", Outcome.UNKNOWN, self.behind)
         try:
             statuses = registry.statuses([record.id for record in self.bundle.records])
         except InputError as error:
             if not self.behind:
                 yield Check("registry", Outcome.FAIL, error.message)
-            return
-        for record, now in zip(self.bundle.records, statuses, strict=True):
+                return
+            statuses = []
+        for record, now in zip(self.bundle.records, statuses, strict=bool(statuses)):
             problem = self._contradiction(registry, record, now)
-            if self.behind and not problem and now.status not in (Status.RETRACTED, Status.CANCELLED):
+            if self.behind and not (problem or now.retracted_at or now.status is Status.CANCELLED):
                 continue  # what became of it since, this node does not know
             self.today[record.id] = now
             detail = problem or f"today's state goes on from the bundle's: it is {_standing(now)}"
             yield Check("today", Outcome.FAIL if problem else Outcome.PASS, detail, record=record.id)
+        if self.behind and self.forgotten and len(self.today) < len(self.bundle.records):
+            self.unavailable = True
+            yield Check("today's state", Outcome.UNKNOWN, self.behind)
 
     def _contradiction(self, registry: Registry, record: ProvenRecord, now: RecordStatus) -> str | None:
         then, key = record.stored, record.key

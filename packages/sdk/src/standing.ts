@@ -339,16 +339,12 @@ class Standing {
   async #now(registry: Registry): Promise<Check[]> {
     const checks: Check[] = [];
     const isBehind = this.#behind !== undefined;
-    if (isBehind && this.#forgotten.size) {
-      this.#unavailable = true;
-      checks.push({ ...behindCheck(this.#behind!), name: "today's state" });
-    }
     try {
       for (const record of this.#bundle.records) {
         const now = await registry.statusOf(record.id);
         const problem = await contradiction(registry, record, now, isBehind);
         // what became of it since, this node does not know
-        if (isBehind && !problem && now.status !== "retracted" && now.status !== "cancelled") continue;
+        if (isBehind && !problem && !now.retractedAt && now.status !== "cancelled") continue;
         this.#today[record.id] = now;
         const detail = problem ?? `today's state goes on from the bundle's: it is ${now.status}`;
         checks.push({ name: "today", verdict: problem ? "fail" : "pass", detail, record: record.id });
@@ -356,6 +352,10 @@ class Standing {
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       if (!isBehind) checks.push({ name: "registry", verdict: "fail", detail: error.message });
+    }
+    if (isBehind && this.#forgotten.size && Object.keys(this.#today).length < this.#bundle.records.length) {
+      this.#unavailable = true;
+      checks.push({ ...behindCheck(this.#behind!), name: "today's state" });
     }
     return checks;
   }
