@@ -4,6 +4,7 @@ was asked for, told a forged life as the chain's, and asked a server about what 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,7 +54,8 @@ def simulated(bundle: dict[str, Any], *, has_blocks: bool, retracted_at: int, ch
         if method == "eth_getBlockByNumber":
             number = HEAD if params[0] in ("latest", "finalized") else int(params[0], 16)
             name = "0x" + "11" * 32 if number == HEAD else blocks.get(number)
-            return name and {"hash": name, "number": hex(number), "timestamp": hex(TIME)}
+            at = int(time.time()) if number == HEAD else TIME
+            return name and {"hash": name, "number": hex(number), "timestamp": hex(at)}
         if method == "eth_getLogs":
             asked = params[0]["topics"]
             wants_all = len(asked) == 1 and "0x" + keccak(text=RECORDED).hex() in asked[0]
