@@ -273,29 +273,42 @@ def entries_below(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder of any depth, as far as this user may. Python's own way ends as its walks do."""
+    """Remove a file or a folder of any depth, as far as this user may. Python's own way ends as its walks do.
+
+    Nothing outside is removed, even if somebody puts a link in the place of a folder meanwhile.
+    """
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    top, moved, number = os.fspath(path), secrets.token_hex(4), 0
-    left = [top]
-    while left:
-        folder = left.pop()
-        with suppress(OSError):
-            os.chmod(folder, 0o700)
-            for entry in [*os.scandir(folder)]:
-                with suppress(OSError):
-                    if not entry.is_dir(follow_symlinks=False):
-                        os.unlink(entry.path)
-                        continue
-                    # to the top, for the path of a deep one is too long; to move a folder takes the right to change it
-                    os.chmod(entry.path, 0o700)
-                    number += 1
-                    os.rename(entry.path, above := os.path.join(top, f"{moved}.{number}"))
-                    left.append(above)
-            os.rmdir(folder)
+    moved, number, left = secrets.token_hex(4), 0, ["."]
     with suppress(OSError):
-        os.rmdir(top)
+        os.chmod(path, 0o700)
+        with _opened(path) as top:
+            while left:
+                name = left.pop()
+                with suppress(OSError), _opened(name, top) as folder:
+                    for entry in [*os.scandir(folder)]:
+                        with suppress(OSError):
+                            if not entry.is_dir(follow_symlinks=False):
+                                os.unlink(entry.name, dir_fd=folder)
+                                continue
+                            # to the top, from where its path is short; to move it takes the right to change it
+                            os.chmod(entry.name, 0o700, dir_fd=folder)
+                            number += 1
+                            os.rename(entry.name, f"{moved}.{number}", src_dir_fd=folder, dst_dir_fd=top)
+                            left.append(f"{moved}.{number}")
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=top)
+        os.rmdir(path)
+
+
+@contextmanager
+def _opened(folder: str | Path, inside: int | None = None) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=inside)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

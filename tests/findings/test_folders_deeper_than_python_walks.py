@@ -62,6 +62,23 @@ def test_a_link_is_removed_and_not_what_it_leads_to(tmp_path: Path) -> None:
     assert (tmp_path / "kept" / "file").read_text() == "kept"
 
 
+def test_a_link_put_in_the_place_of_a_folder_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that still runs may do so while its folder is removed."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("kept")
+    (tmp_path / "theirs" / "folder").mkdir(parents=True)
+
+    def swap(*names: str, **folders: int) -> None:
+        really(*names, **folders)
+        os.rmdir(names[1], dir_fd=folders["dst_dir_fd"])
+        os.symlink(tmp_path / "kept", names[1], dir_fd=folders["dst_dir_fd"])
+
+    really = os.rename
+    monkeypatch.setattr(os, "rename", swap)
+    remove(tmp_path / "theirs")
+    assert (tmp_path / "kept" / "file").read_text() == "kept"
+
+
 def test_sizes_are_told(tmp_path: Path) -> None:
     dig(tmp_path)
     assert bytes_in([tmp_path]) == 3
