@@ -44,7 +44,7 @@ _PROGRAM = re.compile(r"(filter|hook)\.(.+)\.(clean|smudge|process|required|comm
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
 _PLAIN = re.compile(r"[\w .-]+")
-_DEEPEST = 200
+DEEPEST = 200
 """Levels of folders in a repository: git is asked about each level, and reads the rules of all above it each time."""
 
 
@@ -119,9 +119,8 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
     Git tells which folders it ignores, level by level: it reads rules only where they were yielded before.
     """
     level, committed = [os.curdir], set[bytes]()
-    deepest = len(top.parts) + _DEEPEST
     while level:
-        _require_flat(top / level[0], deepest)
+        _require_flat(top / level[0], top)
         below: list[str] = []
         for folder in level:
             names = dict[str, bool]()
@@ -133,7 +132,7 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
                 continue
             # git answers nothing about the folders of a repository inside
             for entry in entries_below(top / folder):
-                _require_flat(path := Path(entry), deepest)
+                _require_flat(path := Path(entry), top)
                 inside = ".git" in path.parts
                 if (inside or entry.name.startswith(".git")) and not entry.is_dir(follow_symlinks=False):
                     yield entry.path
@@ -145,10 +144,15 @@ def _rules_below(top: Path) -> Iterator[str | Path]:
         level = [*{*below} - {os.fsdecode(name) for name in told if name.removeprefix(b"./") not in committed}]
 
 
-def _require_flat(path: Path, deepest: int) -> None:
-    if len(path.parts) > deepest:
+def is_flat(path: Path, top: Path) -> bool:
+    """Return whether a path below a folder has no more levels than are taken."""
+    return len(path.parts) - len(top.parts) <= DEEPEST
+
+
+def _require_flat(path: Path, top: Path) -> None:
+    if not is_flat(path, top):
         raise InputError(
-            f"expected at most {_DEEPEST} levels of folders in a repository, got {str(path)[:200]}",
+            f"expected at most {DEEPEST} levels of folders in a repository, got {str(path)[:200]}",
             hint="Remove it, or name it in .gitignore if it is yours.",
         )
 

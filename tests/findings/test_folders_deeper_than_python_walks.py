@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.digest import digest_bytes
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import Artifact, Code, WholeFile
 from blockchaintracer.extras.reproduce import rerun
 from blockchaintracer.lab import git_command
-from blockchaintracer.lab.capture.git import capture_git
+from blockchaintracer.lab.capture.git import capture_git, pack_commit, restore_code
 from blockchaintracer.lab.files import bytes_in, remove
 
 pytestmark = pytest.mark.node
 LEVELS = 1100
+NAMED = ("-c", "user.name=A", "-c", "user.email=a@lab.example")
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +99,7 @@ def test_git_is_not_asked_about_folders_without_end(
     inside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was, once for each of 1,500 levels: recording there took five minutes."""
-    monkeypatch.setattr(git_command, "_DEEPEST", 8)
+    monkeypatch.setattr(git_command, "DEEPEST", 8)
     for folder in (tmp_path, *([tmp_path / "inner"] if inside else [])):
         subprocess.run(["git", "init", "-q", folder], check=True)
     dig(tmp_path / "inner" if inside else tmp_path, 6 if inside else 8)
@@ -104,3 +107,26 @@ def test_git_is_not_asked_about_folders_without_end(
     dig(tmp_path / "inner" if inside else tmp_path / "d", 9)
     with pytest.raises(InputError, match="at most 8 levels"):
         capture_git(tmp_path)
+
+
+@pytest.mark.parametrize("way", ["commit", "whole file"])
+@pytest.mark.parametrize("levels", [200, 201, 1100])
+def test_code_of_a_stranger_is_restored_to_some_depth(way: str, levels: int, tmp_path: Path) -> None:
+    """Deep files in recorded code broke what walks it, and one of 1,000 levels what makes their folders."""
+    (file := tmp_path / "file").write_bytes(b"abc")
+    of = Artifact.of("file", digest_bytes(b"abc"))
+    code = Code(whole=(WholeFile(path="d/" * (levels - 1) + "file", executable=False, artifact=of),))
+    if way == "commit":
+        subprocess.run(["git", "init", "-q", theirs := tmp_path / "theirs"], check=True)
+        dig(theirs, levels - 1)
+        subprocess.run(["git", "add", "-A"], cwd=theirs, check=True)
+        subprocess.run(["git", *NAMED, "commit", "-qm", "deep"], cwd=theirs, check=True)
+        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=theirs, text=True).strip()
+        file.write_bytes(pack_commit(theirs, commit))
+        code = Code(commit=commit, pack=Artifact.of("pack", digest_bytes(file.read_bytes())))
+    if levels == 200:
+        restore_code(code, lambda _: file, tmp_path / "code")
+        assert (tmp_path / "code" / ("d/" * 199) / "file").read_bytes() == b"abc"
+    else:
+        with pytest.raises(NotVerified, match="at most 200 levels"):
+            restore_code(code, lambda _: file, tmp_path / "code")

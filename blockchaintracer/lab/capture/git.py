@@ -23,6 +23,8 @@ from blockchaintracer.core.manifest import Code
 from blockchaintracer.lab.capture.secret_masking import public_remote
 from blockchaintracer.lab.files import entries_below, remove
 from blockchaintracer.lab.git_command import (
+    DEEPEST,
+    is_flat,
     no_programs,
     reading_isolated,
     repository_of,
@@ -304,11 +306,18 @@ def restore_code(code: Code, open_copy: Callable[[str], Path], target: Path) -> 
             file = place / entry.path
             if not file.parent.resolve().is_relative_to(place.resolve()) or ".git" in entry.path.lower().split("/"):
                 raise NotVerified(f"expected a file inside {place}, got {entry.path}")
+            _require_flat([file], target)
             file.unlink(missing_ok=True)
             if entry.artifact:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(open_copy(entry.artifact.sha256), file)
                 file.chmod(0o755 if entry.executable else 0o644)
+    _require_flat(map(Path, entries_below(target)), target)
+
+
+def _require_flat(paths: Iterable[Path], target: Path) -> None:
+    if deep := next((path for path in paths if not is_flat(path, target)), None):
+        raise NotVerified(f"expected code of at most {DEEPEST} levels of folders, got {str(deep)[:200]}")
 
 
 def without_new_files(diff: bytes, names: Collection[str]) -> bytes:
