@@ -319,16 +319,18 @@ class Judge:
     def on_a_node(self, mutant: Mutant, _first: str) -> tuple[str, str]:
         """The verdict of what no test in process noticed, and the test that gave it."""
         text = mutant.apply(self.sources.texts[mutant.path])
-        with self._first_survivor:
-            if self._slow_left_out is None:
-                self._slow_left_out = self._slow(self.sources.shipped, *_files(SLOW), OF_FACTORY)
         changed = self.sources.part(mutant.path, shipped=True, text=text)
         if bytecode(changed) == self.sources.code(mutant.path, shipped=True):
             return "equivalent", ""
         # that a part is too large shows in the code that is shipped alone
         files = [*self._concerned(mutant, _files(SLOW)), *([OF_FACTORY] if mutant.path == FACTORY else [])]
+        if not files:
+            return "survived", ""
+        with self._first_survivor:
+            if self._slow_left_out is None:
+                self._slow_left_out = self._slow(self.sources.shipped, *_files(SLOW), OF_FACTORY)
         options = ["-x", *(f"--deselect={test}" for test in self._slow_left_out)]
-        failed = self._slow(self.sources.shipped | changed, *options, *files) if files else []
+        failed = self._slow(self.sources.shipped | changed, *options, *files)
         return ("killed", failed[0]) if failed else ("survived", "")
 
     def _no_judges(self, mutant: Mutant) -> frozenset[str]:
