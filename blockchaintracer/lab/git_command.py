@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -41,6 +41,7 @@ _USERS = re.compile(r"GIT_(CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d
 _OFF = {"filter": ("clean=", "smudge=", "process=", "required=false"), "hook": ("enabled=false",)}
 """How git is told to start none of a name. From git 2.54 on, settings name hooks whatever core.hooksPath says."""
 _PROGRAM = re.compile(r"(filter|hook)\.(.+)\.(clean|smudge|process|required|command|event)", re.DOTALL)
+_Program = tuple[bool, str, str, str, str]
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
 _PLAIN = re.compile(r"[\w .-]+")
@@ -182,7 +183,8 @@ def without_programs(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     users: dict[tuple[str, str], str] = {}
     own: set[tuple[str, str]] = set()
-    for is_own, kind, name, part, value in _named_programs(root):
+    programs = [*_named_programs(root)]
+    for is_own, kind, name, part, value in programs:
         if is_own and not _PLAIN.fullmatch(name):
             raise InputError(
                 f"expected plain names of filters and hooks in the settings of {root}, got {name!r}",
@@ -197,16 +199,20 @@ def without_programs(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for name, part in sorted(own)
     )
     unused = {name for name, _ in own} - {name for name, _ in users}
-    return (*no_programs(root, ("hook",)), *settings), tuple(sorted(unused))
+    return (*_off(it for it in programs if it[1] == "hook"), *settings), tuple(sorted(unused))
 
 
-def no_programs(root: Path, kinds: Collection[str] = tuple(_OFF)) -> tuple[str, ...]:
+def no_programs(root: Path) -> tuple[str, ...]:
     """Give the settings under which git starts no filter and no hook at all, of whoever's settings named it."""
-    names = {(kind, name) for _, kind, name, *_ in _named_programs(root) if kind in kinds and _PLAIN.fullmatch(name)}
+    return _off(_named_programs(root))
+
+
+def _off(programs: Iterable[_Program]) -> tuple[str, ...]:
+    names = {(kind, name) for _, kind, name, *_ in programs if _PLAIN.fullmatch(name)}
     return tuple(f"{kind}.{name}.{part}" for kind, name in sorted(names) for part in _OFF[kind])
 
 
-def _named_programs(root: Path) -> Iterator[tuple[bool, str, str, str, str]]:
+def _named_programs(root: Path) -> Iterator[_Program]:
     """Yield what settings say of filters and hooks: whether the repository's own, the kind, name, part and value."""
     listed = run_git(root, "config", "--list", "-z", "--show-scope").stdout.split(b"\0")
     for scope, setting in zip(listed[::2], listed[1::2], strict=False):
