@@ -545,11 +545,17 @@ function stands(checks: readonly Check[]): boolean {
   return all(/^registry$/, true) && all(/^block /, false) && (!isForgotten || all(/^today/, true));
 }
 
+/** As of when a node speaks: of now, or of its newest block where it is behind. */
+function asOfNode({ checks: made }: { checks: readonly Check[] }, node: string): Shown["asOf"] {
+  const behind = made.find((check) => check.behind !== undefined)?.behind;
+  return behind === undefined ? { node } : { time: behind, node };
+}
+
 function ofBundle(report: BundleReport, by: string | undefined): Said {
   const records = report.bundle.records.map((record): Shown => {
     const standing = report.today[record.id] ?? record.stored;
     const committedAt = record.stored?.recordedAt || record.batch?.batch.anchoredAt || 0;
-    const asOf = by !== undefined && report.today[record.id] ? { node: by } : { time: record.asOf.timestamp };
+    const asOf = by !== undefined && report.today[record.id] ? asOfNode(report, by) : { time: record.asOf.timestamp };
     return { id: record.id, key: record.key, manifest: record.manifest, standing, committedAt, asOf, verdicts: {} };
   });
   const { outcome, checks: made, doesNotProve, privateTestChain } = report;
@@ -557,8 +563,7 @@ function ofBundle(report: BundleReport, by: string | undefined): Said {
 }
 
 function ofReport(report: Report, by: string): Said {
-  const behind = report.checks.find((check) => check.behind !== undefined)?.behind;
-  const asOf = behind === undefined ? { node: by } : { time: behind, node: by };
+  const asOf = asOfNode(report, by);
   const records = report.records.map((record): Shown => ({ ...record, standing: record.status, committedAt: record.batch?.anchoredAt ?? record.status.recordedAt, asOf }));
   const { outcome, checks: made, doesNotProve, privateTestChain } = report;
   return { by, outcome, isPrivate: privateTestChain, checks: made, records, doesNotProve };
@@ -580,7 +585,7 @@ function drawn({ said, name, place }: Judged, isWrong: boolean, asked: string): 
     h("p", { class: "dim hash" }, name),
     differ && h("p", { class: "problem" }, T.differ),
     said.map((it) => outcomeCard(it, place.isWordOfFile)),
-    actions(summed(said, worst, differ, place.isWordOfFile), first.records, asked),
+    actions(summed(said, worst, differ, place.isWordOfFile), first.records, asked, knownUntil(said, place.isWordOfFile)),
   );
   const retracted = new Map(said.flatMap(({ records }) => records).filter(isRetracted).map((it) => [it.id, it]));
   const shown = shownOf(first.records, (record) => isAsked(record) || retracted.has(record.id));
@@ -607,9 +612,13 @@ function summed(said: readonly Said[], worst: Said, differ: boolean, isWordOfFil
   return [worst.outcome, worst.outcome === "verified" ? "pass" : "unknown"];
 }
 
+/** Until when what was said is known, Unix seconds: of a proof alone or a node that is behind, no later than they know. */
+const knownUntil = (said: readonly Said[], isWordOfFile: boolean): number =>
+  said.flatMap(({ records }) => records).reduce((least, { asOf }) => ("time" in asOf && !isWordOfFile ? Math.min(least, asOf.time) : least), Math.floor(Date.now() / 1000));
+
 /** What can be done with an answer. Link and badge are of what was asked, when it was, whatever is typed since. */
-function actions([text, tone]: [text: string, tone: string], records: readonly Shown[], asked: string): HTMLElement {
-  const [when, of] = [date(Math.floor(Date.now() / 1000)), T.badgeOf(records.map(({ id }) => short(id)))];
+function actions([text, tone]: [text: string, tone: string], records: readonly Shown[], asked: string, until: number): HTMLElement {
+  const [when, of] = [date(until), T.badgeOf(records.map(({ id }) => short(id)))];
   const copy = (event: Event): void => {
     const button = event.target as HTMLButtonElement;
     void navigator.clipboard.writeText(asked).then(() => (button.textContent = T.copied), () => prompt(T.link, asked));
