@@ -87,6 +87,8 @@ PRELOADED = (
 )
 SECONDS = 180
 """CPU time after which a mutant counts as noticed: the tests of the original take a third of it."""
+IDLE_S = 120
+"""Seconds without a second of CPU time after which it only waits for what no longer comes."""
 
 
 class Result(NamedTuple):
@@ -234,6 +236,7 @@ class Forks:
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, 2 * SECONDS))
         # a mutant that never ends may fill memory before its time is over
         resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        threading.Thread(target=_end_if_idle, daemon=True).start()
         os.environ["COMPILED_CONTRACTS"] = wanted.compiled
         session.config.option.maxfail = 0 if wanted.to_the_end else 1
         items = [item for item in session.items if item.nodeid not in wanted.left_out]
@@ -245,6 +248,14 @@ class Forks:
         self.seconds[report.nodeid] += report.duration
         if report.failed:
             self.failed.append(report.nodeid)
+
+
+def _end_if_idle() -> None:
+    while True:
+        used = time.process_time()
+        time.sleep(IDLE_S)
+        if time.process_time() - used < 1:
+            os.kill(os.getpid(), signal.SIGXCPU)
 
 
 def serve(parent: Connection) -> None:
