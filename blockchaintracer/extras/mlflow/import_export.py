@@ -28,7 +28,7 @@ from blockchaintracer.extras.mlflow.recorder import (
 from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow_reader.answers import DAY_S, bounded_answers
-from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of
+from blockchaintracer.extras.mlflow_reader.artifact_files import places_of, well_formed
 from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, OWN_TAGS, bare, client_of, pages, run_uuid
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
@@ -52,6 +52,7 @@ class Imported:
 
 
 @bounded_answers()
+@well_formed("its runs")
 def list_runs(client: Any, experiments: Sequence[str] = (), *, unfinished: bool = False) -> list[Any]:
     """List the runs that ended, oldest first: of the named experiments, or of all. `unfinished`: and the others."""
     ids = []
@@ -93,16 +94,16 @@ def import_runs(
     client = client_of(tracking_uri)
     from mlflow.exceptions import MlflowException
 
+    results, places = [], places_of(bare(client.tracking_uri), files_in)
     runs = dict.fromkeys(run_ids) or {
         run.info.run_id: run for run in list_runs(client, experiments, unfinished=unfinished)
     }
-    results, places = [], [*places_of(bare(client.tracking_uri)), *(local_path(place) or place for place in files_in)]
     for done, (run_id, run) in enumerate(runs.items(), 1):
         name = None
         try:
             name = (run or client.get_run(run_id)).info.run_name
             is_new = not own_records(lab, Kind.RUN, run_uuid(run_id))
-            with batching(lab) if batch and is_new else nullcontext():
+            with well_formed(f"the run {run_id[:80]}"), batching(lab) if batch and is_new else nullcontext():
                 recorded = record_run(lab, client, run_id, personal=personal, places=places, unfinished=unfinished)
             tag_record(client, run_id, recorded)
             if recorded.state not in ("open", "final"):

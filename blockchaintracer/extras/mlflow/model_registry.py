@@ -32,7 +32,7 @@ from blockchaintracer.lab.recording.content import commit_document, not_before, 
 
 def record_registered_model(lab: Lab, name: str, tracking_uri: str | None = None) -> list[Recorded]:
     """Record a registered model, its versions and its aliases as they are now. What has not changed is free."""
-    client = client_of(tracking_uri)
+    client = _client(tracking_uri)
     model = _ask(lambda: client.get_registered_model(name), f"registered model {name!r}")
     if "'" in name:
         raise InputError(f"expected a model's name without quotes, got {name!r}")
@@ -106,7 +106,7 @@ def record_deployment(
         action: what was done: ``deployed``, ``updated``, ``rolled back``, ``removed``.
         tracking_uri: of the MLflow that has the model; default: the URI in use.
     """
-    client = client_of(tracking_uri)
+    client = _client(tracking_uri)
     name, at, alias = model.rpartition("@")
     if at:
         version = str(_ask(lambda: client.get_model_version_by_alias(name, alias), f"model {model!r}").version)
@@ -205,6 +205,12 @@ def _version_files(lab: Lab, client: Any, name: str, version: str) -> tuple[str,
         details = model_details(folder)
         record = record_path(lab, Kind.MODEL, folder, name=name, framework=details.get("framework"), exclude=exclude)
         return record.id, record.subject
+
+
+def _client(tracking_uri: str | None) -> Any:
+    client = client_of(tracking_uri)
+    places_of(bare(client.tracking_uri))
+    return client
 
 
 def _ask(ask: Callable[[], Any], what: str) -> Any:

@@ -8,6 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
+from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.store.ipfs.download import MAX_ENTRIES
 from blockchaintracer.lab.store.store import FETCH_LIMIT
 
@@ -36,7 +38,8 @@ def local_path(location: str) -> Path | None:
     from mlflow.utils.uri import get_uri_scheme
 
     local = get_uri_scheme(location) in ("", "file")
-    return Path(local_file_uri_to_path(location)).resolve() if local else None
+    # unlike `Path.resolve`, this takes a link to itself
+    return Path(os.path.realpath(local_file_uri_to_path(location))) if local else None
 
 
 def database_of(tracking_uri: str) -> Path | None:
@@ -74,10 +77,25 @@ def artifacts_destination(tracking_uri: str) -> str:
     return named
 
 
-def places_of(tracking_uri: str) -> list[Path | str]:
-    """Return where a store may name files without being asked about: what `FILES_IN` names, and the folder that the
-    store lies in, or the artifacts that a server keeps itself. Of the user's home folder, only what MLflow makes."""
-    places = [*os.environ.get(FILES_IN, "").split(","), os.environ.get(_DESTINATION)]
+def places_of(tracking_uri: str, more: Sequence[str] = ()) -> list[Path | str]:
+    """Return where a store may name files without being asked about: what `FILES_IN` and `more` name, and the folder
+    that the store lies in, or the artifacts that a server keeps itself. Of the user's home folder, only what MLflow
+    makes.
+
+    Raises:
+        InputError: if a link in a store of files leads elsewhere: MLflow reads what it leads to as a parameter or a
+            tag, and writes tags over it.
+    """
+    places = _places_of(tracking_uri, more)
+    if store := local_path(tracking_uri):
+        for folder, folders, files in os.walk(store):
+            links = (path for name in (*folders, *files) if os.path.islink(path := os.path.join(folder, name)))
+            require_places([Path(os.path.realpath(path)) for path in links], places)
+    return places
+
+
+def _places_of(tracking_uri: str, more: Sequence[str]) -> list[Path | str]:
+    places = [*os.environ.get(FILES_IN, "").split(","), os.environ.get(_DESTINATION), *more]
     named = [local_path(place) or place for place in places if place]
     parts = urlsplit(tracking_uri)
     if parts.scheme in ("http", "https"):
@@ -99,6 +117,15 @@ def require_places(locations: Sequence[Path | str], places: Sequence[Path | str]
                 f"expected files in {' or '.join(map(_shown, places)) or 'a place that you named'}, and the run names "
                 f"{_shown(location)}: if that may be read, set ${FILES_IN}, or add --files-in PLACE to an import"
             )
+
+
+@contextmanager
+def well_formed(what: str) -> Iterator[None]:
+    """Refuse what MLflow cannot have written: a store can be a stranger's, and hold any number or text as a date."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"what MLflow holds of {what} is not well formed: {error_text(error)[:200]}") from None
 
 
 def _shown(place: Path | str) -> str:

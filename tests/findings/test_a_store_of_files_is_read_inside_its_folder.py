@@ -1,0 +1,102 @@
+"""MLflow's store of files in a cloned repository held links: a private file became a parameter in a record, and the
+tags that name a record were written over another one. A date that is none stopped the import of all runs."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.mlflow.import_export import import_runs
+from blockchaintracer.extras.mlflow.model_registry import record_deployment, record_registered_model
+from blockchaintracer.extras.mlflow.recorder import record_run
+from blockchaintracer.extras.mlflow.run_checks import verify_run
+from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of
+from tests.support.labs import holding
+from tests.support.memory_node import answering
+from tests.support.registry_life import Life, live
+
+pytestmark = pytest.mark.evm
+DIARY = "diary"
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    life = live(tmp_path_factory.mktemp("life") / "life")
+    with answering(full=life.node.answer):
+        yield life
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / DIARY).write_text(secrets.token_hex())
+    return tmp_path / "clone"
+
+
+def run_in(clone: Path) -> tuple[Any, str, Path]:
+    """A run that ended, and the folder in which MLflow keeps it."""
+    client = client_of(f"file://{clone}/mlruns")
+    run = client.create_run("0").info
+    client.log_param(run.run_id, "lr", 0.1)
+    client.log_metric(run.run_id, "loss", 0.1)
+    client.set_terminated(run.run_id)
+    return client, run.run_id, clone / "mlruns" / "0" / run.run_id
+
+
+@pytest.mark.parametrize("link", ["params/lr", "tags/blockchaintracer.status", "metrics/loss", "params"])
+def test_a_link_out_of_the_store_is_not_followed(
+    clone: Path, life: Life, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, run_id, folder = run_in(clone)
+    diary = clone.parent / "private" / DIARY
+    target, content = diary if "/" in link else diary.parent, diary.read_bytes()
+    if (folder / link).exists():
+        (folder / link).rename(clone / "before")
+    (folder / link).symlink_to(target)
+    for named in ((), (run_id,)):
+        with pytest.raises(InputError, match=f"the run names {target}"):
+            import_runs(life.lab, client.tracking_uri, named)
+    assert not holding(life.lab.home.path, content)
+    assert diary.read_bytes() == content
+    monkeypatch.setenv(FILES_IN, str(clone.parent / "private"))
+    if link == "params/lr":
+        assert import_runs(life.lab, client.tracking_uri)[0].recorded
+
+
+def test_a_run_and_a_model_with_such_a_link_are_not_read(clone: Path, life: Life) -> None:
+    client, run_id, folder = run_in(clone)
+    record_run(life.lab, client, run_id)
+    (folder / "params" / "more").symlink_to(clone.parent / "private" / DIARY)
+    with pytest.raises(InputError, match="the run names"):
+        verify_run(life.lab, run_id, client.tracking_uri)
+    with pytest.raises(InputError, match="the run names"):
+        record_registered_model(life.lab, "net", client.tracking_uri)
+    with pytest.raises(InputError, match="the run names"):
+        record_deployment(life.lab, "production", "net/1", tracking_uri=client.tracking_uri)
+
+
+def test_a_link_inside_the_store_is_followed(clone: Path, life: Life) -> None:
+    client, _, folder = run_in(clone)
+    (folder / "params" / "rate").symlink_to("lr")
+    assert import_runs(life.lab, client.tracking_uri)[0].recorded
+
+
+def test_a_value_that_is_none_stops_no_other_run(clone: Path, life: Life) -> None:
+    client, odd, folder = run_in(clone)
+    _, other, _ = run_in(clone)
+    meta = (folder / "meta.yaml").read_text()
+    for values in ("end_time: 99999999999999999", "end_time: -99999999999999999", "artifact_uri: 'http://['"):
+        name = values.partition(":")[0]
+        lines = (values if line.startswith(f"{name}:") else line for line in meta.splitlines())
+        (folder / "meta.yaml").write_text("\n".join(lines))
+        done = {run.run_id: run for run in import_runs(life.lab, client.tracking_uri)}
+        assert "not well formed" in str(done[odd].problem)
+        assert done[other].recorded
+    (folder / "metrics" / "loss").write_text("1 1 99999999999999999999999999\n")
+    assert "not well formed" in str(import_runs(life.lab, client.tracking_uri, [odd])[0].problem)
