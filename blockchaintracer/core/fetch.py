@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -300,7 +301,21 @@ class _TlsPool(HTTPSConnectionPool):
 _POOLS = {"http": _PlainPool, "https": _TlsPool}
 
 
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class _Adapter(HTTPAdapter):
+    @override
+    def send(self, request: requests.PreparedRequest, *given: Any, **more: Any) -> requests.Response:
+        if _is_here(urlsplit(str(request.url)).hostname or ""):
+            # another machine would answer for the devnet, and be told what a node here is sent
+            more["proxies"] = None
+        return super().send(request, *given, **more)
+
     @override
     def init_poolmanager(self, *given: Any, **more: Any) -> None:
         super().init_poolmanager(*given, **more)
