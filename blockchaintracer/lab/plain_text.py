@@ -14,7 +14,11 @@ LATEST = 253402300799
 """The last second of the year 9999: later times, which a devnet may claim, are shown as this one."""
 _MAX_SHOWN = 20_000
 _FORMULA = re.compile(r"\s*[=+\-@\t\r|%]")
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+"""Control characters, halves of letters, and what Unicode says not to draw, but for how an emoji is to look."""
 
 
 def printable(text: str) -> str:

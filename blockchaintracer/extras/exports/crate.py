@@ -17,6 +17,8 @@ from blockchaintracer.lab.plain_text import CIPHERTEXT, flat, printable
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 MANIFEST = "manifest.json"
+_OWN = (MANIFEST, "ro-crate-metadata.json", "ro-crate-preview.html", "ro-crate-preview_files")
+"""Names that the files of a record don't get: they would stand for the crate's own."""
 _STATUS = {
     "completed": "http://schema.org/CompletedActionStatus",
     "failed": "http://schema.org/FailedActionStatus",
@@ -134,7 +136,8 @@ class _Crate:
             return self.crate.add_file(
                 f"ni:///sha-256;{name}", fetch_remote=False, validate_url=False, properties=properties
             )
-        return self.crate.add_file(self._content.copy(file, self._scratch), file.path, properties=properties)
+        place = f"content/{file.path}" if file.path.partition("/")[0].casefold() in _OWN else file.path
+        return self.crate.add_file(self._content.copy(file, self._scratch), place, properties=properties)
 
     def _licence(self, text: str | None) -> Any:
         if text is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -13,7 +14,7 @@ from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.plain_text import CIPHERTEXT, LATEST, json_text, printable
 
 _MAX_FILES = 10_000
-_MAX_TABLES, _MAX_TABLE_BYTES = 100, 1 << 28
+_MAX_TABLES, _MAX_TABLE_BYTES, _MAX_HEAD_BYTES = 100, 1 << 28, 1 << 16
 _SEPARATORS = {"text/csv": ",", "text/tab-separated-values": "\t"}
 _TYPES = {"i": "Integer", "u": "Integer", "f": "Float", "b": "Boolean"}
 _VERSION = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
@@ -38,7 +39,7 @@ def metadata(facts: ExportFacts, content: Content) -> bytes:
         version=version if version and _VERSION.fullmatch(version) else None,
         date_published=datetime.fromtimestamp(min(record.time, LATEST), UTC).replace(tzinfo=None),
         creators=[mlc.Person(name=author, url=f"did:pkh:eip155:{facts.chain_id}:{author}")],
-        cite_as=(dataset and dataset.citation)
+        cite_as=(dataset and dataset.citation and printable(dataset.citation))
         or f"blockchaintracer record {record.id}, registry {facts.registry}, chain {facts.chain_id}",
         distribution=[
             mlc.FileObject(
@@ -76,11 +77,19 @@ def metadata(facts: ExportFacts, content: Content) -> bytes:
 def _columns(file: ExportedFile, content: Content) -> list[tuple[str, str]]:
     """The columns of a table and their types, by the reader that mlcroissant uses; none of what is no table."""
     separator: Any = _SEPARATORS.get(file.format)
-    if separator is None or file.encrypted or (file.size or 0) > _MAX_TABLE_BYTES:
+    if separator is None or file.encrypted:
         return []
     with content.copies.find_copy(file.sha256) as copy:
         try:
-            table = require("pandas", "exports").read_csv(copy.path, sep=separator)
+            if copy.path is None or not _is_small(copy.path):
+                return []
+            table = require("pandas", "exports").read_csv(copy.path, sep=separator, compression=None)
         except (OSError, TypeError, ValueError):
             return []
     return [(name, _TYPES.get(kind.kind, "Text")) for name, kind in table.dtypes.items() if printable(name) == name]
+
+
+def _is_small(path: Path) -> bool:
+    """Return whether a table can be read whole. A listing tells no size, and a head may have no end."""
+    with path.open("rb") as file:
+        return path.stat().st_size <= _MAX_TABLE_BYTES and len(file.readline(_MAX_HEAD_BYTES)) < _MAX_HEAD_BYTES

@@ -41,7 +41,10 @@ class ExportedFile:
     @property
     def format(self) -> str:
         """The media type in the manifest, or by the name of the file."""
-        return self.media_type or mimetypes.guess_type(self.path)[0] or "application/octet-stream"
+        guessed, encoding = mimetypes.guess_type(self.path)
+        # a packed table is no table
+        guessed = guessed if encoding is None else "application/gzip" if encoding == "gzip" else None
+        return self.media_type or guessed or "application/octet-stream"
 
 
 @dataclass(frozen=True)
