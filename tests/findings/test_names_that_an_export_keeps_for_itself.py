@@ -15,7 +15,7 @@ from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.exports import croissant
 from blockchaintracer.extras.exports.export import export
 from blockchaintracer.extras.exports.exported_files import ExportedFile
-from blockchaintracer.lab.plain_text import printable
+from blockchaintracer.lab.plain_text import no_formula, printable
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.memory_node import answering
 from tests.support.registry_life import Life, live
@@ -80,3 +80,9 @@ def test_a_packed_table_is_no_table() -> None:
 @pytest.mark.parametrize("hidden", "\u00ad\u034f\u061c\u115f\u180e\u200b\u202e\u2066\u206a\u3164\ufe00\ufff9\U000e0041")
 def test_what_nobody_sees_is_shown(hidden: str) -> None:
     assert printable(f"a{hidden}b") == "a\ufffdb"
+
+
+@pytest.mark.parametrize("sign", "\uff1d\uff0b\uff0d\uff20=")
+def test_a_wide_sign_begins_no_formula(sign: str) -> None:
+    """OWASP names them: spreadsheets in Chinese and Japanese take them for the narrow ones."""
+    assert no_formula(f" {sign}1+1") == f"' {sign}1+1"
