@@ -3,19 +3,25 @@ tags that name a record were written over another one. A date that is none stopp
 
 from __future__ import annotations
 
+import json
 import secrets
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.mlflow.import_export import import_runs
+from blockchaintracer.core.manifest import Artifact, RunOutput, RunPredicate
+from blockchaintracer.extras.mlflow.import_export import export_run, import_runs
 from blockchaintracer.extras.mlflow.model_registry import record_deployment, record_registered_model
 from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
+from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN
-from blockchaintracer.extras.mlflow_reader.snapshot import client_of
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of, run_uuid
+from blockchaintracer.lab.formats import MLFLOW_RUN
+from blockchaintracer.lab.recording import content as recording
 from tests.support.labs import holding
 from tests.support.memory_node import answering
 from tests.support.registry_life import Life, live
@@ -100,3 +106,18 @@ def test_a_value_that_is_none_stops_no_other_run(clone: Path, life: Life) -> Non
         assert done[other].recorded
     (folder / "metrics" / "loss").write_text("1 1 99999999999999999999999999\n")
     assert "not well formed" in str(import_runs(life.lab, client.tracking_uri, [odd])[0].problem)
+
+
+def test_a_record_that_holds_no_whole_run_is_not_exported(clone: Path, life: Life) -> None:
+    client, run_id, _ = run_in(clone)
+    snapshots = (b"{}", b'{"run":7}', b'{"run":{"experiment":[],"startTime":"","name":{}}}', b'{"run":{},"tags":[]}')
+    for number, values in enumerate(snapshots):
+        data = json.dumps({"type": str(MLFLOW_RUN), **json.loads(values)}).encode()
+        outputs = []
+        for path, content in ((SNAPSHOT, data), (HISTORY, b"")):
+            life.lab.store.put_bytes(content)
+            outputs.append(RunOutput(role="mlflow", artifact=Artifact.of(path, digest_bytes(content))))
+        run = RunPredicate(run_id=run_uuid(f"{run_id}{number}"), name="odd", status="completed", outputs=tuple(outputs))
+        made = recording.record_run(life.lab, run)
+        with pytest.raises(InputError, match="what the record holds of an MLflow run is not well formed"):
+            export_run(life.lab, made.id, client.tracking_uri)

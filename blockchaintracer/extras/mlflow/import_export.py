@@ -52,7 +52,7 @@ class Imported:
 
 
 @bounded_answers()
-@well_formed("its runs")
+@well_formed("MLflow holds of its runs")
 def list_runs(client: Any, experiments: Sequence[str] = (), *, unfinished: bool = False) -> list[Any]:
     """List the runs that ended, oldest first: of the named experiments, or of all. `unfinished`: and the others."""
     ids = []
@@ -103,7 +103,7 @@ def import_runs(
         try:
             name = (run or client.get_run(run_id)).info.run_name
             is_new = not own_records(lab, Kind.RUN, run_uuid(run_id))
-            with well_formed(f"the run {run_id[:80]}"), batching(lab) if batch and is_new else nullcontext():
+            with well_formed(f"MLflow holds of {run_id[:80]}"), batching(lab) if batch and is_new else nullcontext():
                 recorded = record_run(lab, client, run_id, personal=personal, places=places, unfinished=unfinished)
             tag_record(client, run_id, recorded)
             if recorded.state not in ("open", "final"):
@@ -125,6 +125,7 @@ def tell_anchored(imported: Sequence[Imported], tracking_uri: str | None, anchor
             set_tags(client, run.run_id, values)
 
 
+@well_formed("the record holds of an MLflow run")
 def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experiment: str | None = None) -> str:
     """Rebuild an MLflow run from its record: parameters, metric values, tags, datasets, artifacts and models' files.
 

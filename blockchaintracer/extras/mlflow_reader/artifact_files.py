@@ -121,11 +121,11 @@ def require_places(locations: Sequence[Path | str], places: Sequence[Path | str]
 
 @contextmanager
 def well_formed(what: str) -> Iterator[None]:
-    """Refuse what MLflow cannot have written: a store can be a stranger's, and hold any number or text as a date."""
+    """Refuse what MLflow cannot have written: a store or a record can be a stranger's, with any text as a date."""
     try:
         yield
-    except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"what MLflow holds of {what} is not well formed: {error_text(error)[:200]}") from None
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"what {what} is not well formed: {error_text(error)[:200]}") from None
 
 
 def _shown(place: Path | str) -> str:
