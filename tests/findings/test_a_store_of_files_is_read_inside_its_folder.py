@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN
 from blockchaintracer.extras.mlflow_reader.snapshot import client_of, run_uuid
 from blockchaintracer.lab.formats import MLFLOW_RUN
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording import content as recording
 from tests.support.labs import holding
 from tests.support.memory_node import answering
@@ -121,3 +124,30 @@ def test_a_record_that_holds_no_whole_run_is_not_exported(clone: Path, life: Lif
         made = recording.record_run(life.lab, run)
         with pytest.raises(InputError, match="what the record holds of an MLflow run is not well formed"):
             export_run(life.lab, made.id, client.tracking_uri)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+
+
+@pytest.mark.parametrize("made", [f"VIEW Metrics AS {ENDLESS}", "VIRTUAL TABLE registered_models USING fts5(x)"])
+def test_a_database_whose_tables_are_none_is_not_read(
+    tmp_path: Path, life: Life, made: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view in the place of a table has rows without end: they took all of the machine's memory."""
+    monkeypatch.chdir(tmp_path)
+    client = client_of(f"sqlite:///{tmp_path}/mlflow.db")
+    run_id = client.create_run("0").info.run_id
+    client.set_terminated(run_id)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute(f"CREATE VIEW mine AS {ENDLESS}")
+        assert import_runs(life.lab, client.tracking_uri)[0].recorded
+        for name in ("metrics", "registered_models"):
+            database.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
+        database.execute(f"CREATE {made}")
+    for read in (import_runs, lambda lab, uri: verify_run(lab, run_id, uri), record_of_net):
+        with pytest.raises(InputError, match="is no table"):
+            read(life.lab, client.tracking_uri)
+
+
+def record_of_net(lab: Lab, uri: str) -> None:
+    record_registered_model(lab, "net", uri)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -29,6 +30,7 @@ FILES_IN = "BLOCKCHAINTRACER_FILES_IN"
 """Names folders and addresses that MLflow's stores may name files in, separated by commas."""
 SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 _DESTINATION = "MLFLOW_ARTIFACTS_DESTINATION"
+_NO_TABLES = "SELECT name FROM sqlite_master WHERE type = 'view' OR sql LIKE 'CREATE VIRTUAL%'"
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts")
 
 
@@ -92,6 +94,20 @@ def places_of(tracking_uri: str, more: Sequence[str] = ()) -> list[Path | str]:
             links = (path for name in (*folders, *files) if os.path.islink(path := os.path.join(folder, name)))
             require_places([Path(os.path.realpath(path)) for path in links], places)
     return places
+
+
+def require_tables(tracking_uri: str) -> None:
+    """Refuse a SQLite store with a view in the place of a table: it can have rows without end."""
+    if (database := database_of(tracking_uri)) is None:
+        return
+    from mlflow.store.model_registry.dbmodels import models as _  # noqa: F401 -- adds its tables
+    from mlflow.store.tracking.dbmodels.models import Base
+
+    # what cannot be opened, MLflow tells
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as opened:
+        for (name,) in opened.execute(_NO_TABLES):
+            if name.lower() in Base.metadata.tables:
+                raise InputError(f"expected a database that MLflow made, got one whose {name} is no table")
 
 
 def _places_of(tracking_uri: str, more: Sequence[str]) -> list[Path | str]:

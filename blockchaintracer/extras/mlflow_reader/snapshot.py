@@ -35,6 +35,7 @@ from blockchaintracer.extras.mlflow_reader.artifact_files import (
     fetch_files,
     local_path,
     require_places,
+    require_tables,
 )
 from blockchaintracer.lab.capture.secret_masking import mask_value
 from blockchaintracer.lab.formats import MLFLOW_RUN
@@ -70,7 +71,7 @@ def bare(uri: str) -> str:
 def client_of(tracking_uri: str | None) -> Any:
     """Open an MLflow client for a tracking URI; None for the one in use."""
     mlflow = require("mlflow", "mlflow")
-    uri = bare(tracking_uri or mlflow.get_tracking_uri())
+    require_tables(uri := bare(tracking_uri or mlflow.get_tracking_uri()))
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=None if tracking_uri is None else uri)
 
 
