@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from unicodedata import normalize
 
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.predicates import plain_name
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, keccak, label, to_hex
@@ -195,6 +197,10 @@ def store_profile(lab: Lab, name: str, description: str | None) -> str:
 
     if not name.strip():
         raise InputError("expected a name for the group, got an empty one")
+    try:
+        name = plain_name(normalize("NFC", name.strip()))
+    except ValueError as error:
+        raise InputError(f"expected for the group {error}, got {name[:300]!r}") from None
     profile = {"type": str(GROUP), "name": mask(name)} | ({"description": mask(description)} if description else {})
     return lab.store.put_bytes(rfc8785.dumps(profile))
 
