@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from blockchaintracer.core.digest import digest_bytes
@@ -21,7 +22,7 @@ from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN
-from blockchaintracer.extras.mlflow_reader.snapshot import client_of, run_uuid
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of, local_source, run_uuid
 from blockchaintracer.lab.formats import MLFLOW_RUN
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording import content as recording
@@ -151,3 +152,9 @@ def test_a_database_whose_tables_are_none_is_not_read(
 
 def record_of_net(lab: Lab, uri: str) -> None:
     record_registered_model(lab, "net", uri)
+
+
+@pytest.mark.parametrize("uri", ["~nobody-of-this-name/x", "file://[", "a" * 5000, "a\0b", "file:///%00"])
+def test_a_dataset_at_no_place_is_elsewhere(uri: str) -> None:
+    dataset = mlflow.entities.Dataset("data", "0", "local", json.dumps({"uri": uri}))
+    assert local_source(dataset) is None

@@ -446,12 +446,15 @@ def local_source(dataset: Any) -> Path | None:
     with suppress(InputError, UnicodeEncodeError):
         source = parse_json((dataset.source or "").encode(), "source")
         uri = source.get("uri") or source.get("path") if isinstance(source, dict) else None
-    if isinstance(uri, str) and uri.startswith("file:"):
-        uri = unquote(urlsplit(uri).path)
-    elif not isinstance(uri, str) or not uri or "://" in uri:
-        return None
-    path = Path(uri).expanduser()
-    return path.resolve() if path.exists() else None
+    # no place has a name of a stranger's that is too long, or in the folder of no user
+    with suppress(OSError, RuntimeError, ValueError):
+        if isinstance(uri, str) and uri.startswith("file:"):
+            uri = unquote(urlsplit(uri).path)
+        elif not isinstance(uri, str) or not uri or "://" in uri:
+            return None
+        path = Path(uri).expanduser()
+        return path.resolve() if path.exists() else None
+    return None
 
 
 def require_places_of(run: Snapshot, places: Sequence[Path | str]) -> None:
