@@ -301,17 +301,19 @@ class _TlsPool(HTTPSConnectionPool):
 _POOLS = {"http": _PlainPool, "https": _TlsPool}
 
 
-def _is_here(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Return whether a host of an address is this machine, as far as its name tells."""
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host.partition("%")[0])
+        return address.is_loopback or address.is_unspecified
     except ValueError:
-        return host == "localhost"
+        return host.lower() == "localhost"
 
 
 class _Adapter(HTTPAdapter):
     @override
     def send(self, request: requests.PreparedRequest, *given: Any, **more: Any) -> requests.Response:
-        if _is_here(urlsplit(str(request.url)).hostname or ""):
+        if is_this_machine(urlsplit(str(request.url)).hostname or ""):
             # another machine would answer for the devnet, and be told what a node here is sent
             more["proxies"] = None
         return super().send(request, *given, **more)

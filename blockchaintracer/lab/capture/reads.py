@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from blockchaintracer.core.digest import is_plain_path
+from blockchaintracer.core.fetch import is_this_machine
 from blockchaintracer.core.manifest import Reads
 from blockchaintracer.lab.capture import interpreter, observer
 from blockchaintracer.lab.capture.git import GitState, recorded_names
@@ -347,13 +347,7 @@ def _addresses(seen: Seen) -> list[str]:
 
 
 def _is_left_out(host: str) -> bool:
-    if host == socket.gethostname() or _TELEMETRY.fullmatch(host.lower()):
-        return True
-    try:
-        address = ip_address(host.partition("%")[0])
-        return address.is_loopback or address.is_unspecified
-    except ValueError:
-        return host.lower() == "localhost"
+    return host == socket.gethostname() or bool(_TELEMETRY.fullmatch(host.lower())) or is_this_machine(host)
 
 
 def _line(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.fetch import is_this_machine
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.files import write_json
@@ -67,7 +68,7 @@ def add_service(file: Path, name: str, endpoint: str, *, token_env: str | None, 
         InputError: if the address is none, would send the token in the clear, or not one place of the token is said.
     """
     parts = urlsplit(endpoint)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_this_machine(parts.hostname or "")):
         raise InputError(
             f"expected an https address of a pinning service, got {redact_url(endpoint)}",
             hint="Its token would travel in the clear. Plain http is for this machine alone.",
