@@ -223,7 +223,8 @@ def make_app(answers: Answers, readers: Readers, follower: Follower, log: Callab
         allow_headers=["If-None-Match"],
         expose_headers=["ETag", "Retry-After"],
     )
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    described = openapi.document(app)
+    app.openapi = lambda: described  # type: ignore[method-assign]
     return Exchange(app, log)
 
 

@@ -29,6 +29,9 @@ THREADS = 4
 SECONDS = 5.0
 """That a question may take."""
 CONNECTIONS = 512
+_AT_ONCE = 100
+"""Connections that are accepted before any of them is looked at: with all others they must not use up the files that a
+process may open."""
 _GRACE_S = 3
 _REQUEST_S = 20.0
 """That a client may take to ask, and to read a part of what it is sent."""
@@ -113,7 +116,17 @@ class _Timely(H11Protocol):
     @override
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if len(self.connections) >= CONNECTIONS:
+            # one that asks nothing makes room
+            others = (it for it in self.connections if isinstance(it, _Timely) and it is not self and it.is_unused())
+            if other := next(others, None):
+                self.connections.discard(other)
+                other.transport.abort()
         self._wait()
+
+    def is_unused(self) -> bool:
+        """Whether the client has asked for nothing that it has not got."""
+        return self.conn.their_state is IDLE and not self.transport.get_write_buffer_size()
 
     def _wait(self) -> None:
         left = self.transport.get_write_buffer_size()
@@ -141,6 +154,7 @@ def settings(app: Any) -> uvicorn.Config:
         lifespan="off",
         ws="none",
         limit_concurrency=CONNECTIONS,
+        backlog=_AT_ONCE,
         h11_max_incomplete_event_size=16_384,
         timeout_graceful_shutdown=_GRACE_S,
     )
