@@ -186,8 +186,7 @@ class Devnet:
         try:
             process = psutil.Process(notes["pid"])
             arguments = process.cmdline()
-            # the start time follows corrections of the clock
-            same_time = abs(process.create_time() - notes["started"]) < 10
+            same_time = abs(_started(process) - notes["started"]) < 10
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
         alive = same_time and process.status() != psutil.STATUS_ZOMBIE
@@ -283,7 +282,7 @@ class Devnet:
         while True:
             port = self._free_port(chosen_port, first)
             child = self._detached([*command, "--port", str(port)])
-            self._note(pid=child.pid, started=psutil.Process(child.pid).create_time(), port=port)
+            self._note(pid=child.pid, started=_started(psutil.Process(child.pid)), port=port)
             deadline = time.monotonic() + _START_SECONDS
             while child.poll() is None and time.monotonic() < deadline:
                 # that something answers on the port is not enough: two labs may be starting at once
@@ -385,6 +384,13 @@ def _is_free(port: int) -> bool:
                 return False
             raise InputError(f"expected a port to listen on, got {port}: {error}", hint=_ANOTHER_PORT) from error
     return True
+
+
+def _started(process: psutil.Process) -> float:
+    """When a process started, in seconds since the machine did: a step of the clock changes both of psutil's times."""
+    import psutil
+
+    return process.create_time() - psutil.boot_time()
 
 
 def _ends(process: psutil.Process, seconds: float) -> bool:

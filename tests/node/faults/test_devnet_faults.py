@@ -248,7 +248,7 @@ def test_a_process_number_that_is_another_program_now_is_neither_trusted_nor_end
     try:
         port = free_port()
         file = home.devnet / "node.json"
-        started = psutil.Process(other.pid).create_time()
+        started = psutil.Process(other.pid).create_time() - psutil.boot_time()
         notes = {"pid": other.pid, "started": started, "port": port, "genesis": None}
         file.write_text(json.dumps(notes | {"genesis": "0x" + "00" * 32}))
         assert devnet.status() is None
