@@ -160,10 +160,21 @@ def needed(lab: Lab) -> set[str]:
 
 
 def _files(home: Path) -> Iterator[Path]:
-    for entry in sorted(home.iterdir()) if home.is_dir() else ():
-        if entry.name not in _ELSEWHERE and not entry.name.startswith(_CACHES):
-            files = (path for path in (entry, *sorted(entry.rglob("*"))) if path.is_file())
-            yield from (path for path in files if not path.name.endswith(("-wal", "-shm")))
+    folders = [home]
+    while folders:
+        folder = folders.pop()
+        try:
+            for entry in folder.iterdir():
+                if folder == home and (entry.name in _ELSEWHERE or entry.name.startswith(_CACHES)):
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    folders.append(entry)
+                elif entry.is_file() and not entry.name.endswith(("-wal", "-shm")):
+                    yield entry
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _unreadable(folder, error) from error
 
 
 def _named_in(path: Path) -> list[str]:
