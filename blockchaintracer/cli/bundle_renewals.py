@@ -18,6 +18,7 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.copies import Copies, FolderCopies, GivenFiles, object_name
 from blockchaintracer.core.verify.standing import BundleReport
+from blockchaintracer.lab.files import entries_below
 from blockchaintracer.lab.lab_folder import Home
 
 
@@ -67,7 +68,7 @@ def bundle_with_renewals(
 @contextmanager
 def _copies(report: BundleReport, shown: Sequence[Path]) -> Iterator[Copies]:
     """Give the manifests of a bundle, and the files that are shown with it."""
-    files = [file for path in shown for file in ([path] if path.is_file() else sorted(path.rglob("*")))]
+    files = [file for path in shown for file in ([path] if path.is_file() else sorted(map(Path, entries_below(path))))]
     with TemporaryDirectory(prefix="blockchaintracer-") as folder:
         for record in report.bundle.records:
             if record.manifest is not None:

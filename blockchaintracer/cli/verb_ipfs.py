@@ -9,6 +9,7 @@ import click
 from blockchaintracer.cli.options import PATH, VerbGroup, profile_option
 from blockchaintracer.cli.render import Answer, plain, progress_bar, table
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.lab.files import entries_below
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import write_archive
 from blockchaintracer.lab.store.ipfs.blocks import Cid
@@ -144,7 +145,9 @@ def pin_status(lab: Lab, cid: str, names: tuple[str, ...], node: str | None) -> 
 
 
 def _empty_folders(path: Path) -> list[str]:
-    return sorted(str(it.relative_to(path)) for it in path.rglob("*") if it.is_dir() and not any(it.iterdir()))
+    return sorted(
+        str(it.relative_to(path)) for it in map(Path, entries_below(path)) if it.is_dir() and not any(it.iterdir())
+    )
 
 
 def _left_out(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
@@ -134,9 +135,9 @@ def _matches(data: bytes, pattern: re.Pattern[str], what: str) -> Iterator[tuple
     """The lines with their numbers, each matched whole."""
     if data and not data.endswith(b"\n"):
         raise ValueError("the last line ends early")
-    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+    for number, line in enumerate(io.BytesIO(data), 1):
         try:
-            text = line.decode("ascii")
+            text = line[:-1].decode("ascii")
         except UnicodeDecodeError:
             raise ValueError("expected ASCII") from None
         match = pattern.fullmatch(text)

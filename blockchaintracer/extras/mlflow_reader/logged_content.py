@@ -17,6 +17,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.datasets import digest_dataset
+from blockchaintracer.lab.files import entries_below
 from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
 
 _COLUMNS = 200
@@ -66,7 +67,7 @@ def watch_artifacts(logged: Callable[[list[Path]], None]) -> None:
         with suppress(Exception):
             _, source, *below = signature(original).bind(repository, *arguments, **named).arguments.values()
             place, root = Path(repository.artifact_dir, *filter(None, below)), Path(source)
-            files, root = (root.rglob("*"), root) if root.is_dir() else ([root], root.parent)
+            files, root = (map(Path, entries_below(root)), root) if root.is_dir() else ([root], root.parent)
             logged([place / file.relative_to(root) for file in files])
 
     watch(LocalArtifactRepository, "log_artifact", note)
@@ -139,7 +140,7 @@ def model_details(folder: Path) -> dict[str, Any]:
         "framework": framework,
         "flavors": flavors,
         "uuid": model.get("model_uuid"),
-        "sizeBytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        "sizeBytes": sum(path.stat().st_size for path in map(Path, entries_below(folder)) if path.is_file()),
         "inputs": _schema(signature.get("inputs")),
         "outputs": _schema(signature.get("outputs")),
         "channels": [str(channel) for channel in conda.get("channels") or []],
