@@ -28,7 +28,7 @@ from blockchaintracer.lab.formats import BATCH
 from blockchaintracer.lab.kept_proofs import (
     ANCHOR_FIRST,
     OPEN,
-    batch_entry,
+    batch_entries,
     batch_hint,
     batches_folder,
     find_proof,
@@ -342,8 +342,9 @@ def _alone(home: Home) -> AbstractContextManager[None]:
 
 def _anchored(lab: Lab, group: int) -> Iterator[tuple[Path, Entry]]:
     """The folders of the signer's batches of a group that were entered in the outbox."""
+    entered = batch_entries(lab, group)
     for folder in sorted(batches_folder(lab, group).glob("0x*")):
-        if entry := batch_entry(lab, group, folder.name):
+        if entry := entered.get(folder.name):
             yield folder, entry
 
 

@@ -83,12 +83,12 @@ def anchored_proof(lab: Lab, record_id: str) -> Path | None:
     """Return the file of the proof as `find_proof` reads it, or None."""
     for scope in _scopes(lab):
         for file in scope.glob(f"*/{record_id}.json"):
-            if file.parent.name != OPEN and batch_entry(lab, _group(scope), file.parent.name):
+            if file.parent.name != OPEN and file.parent.name in batch_entries(lab, _group(scope)):
                 return file
     return None
 
 
-def batch_entry(lab: Lab, group: int, root: str) -> Entry | None:
-    """Return the outbox's entry of a batch; None if it was never entered, or was refused."""
-    entries = lab.outbox.entries_in(lab.domain, *ANCHORS)
-    return next((entry for entry in entries if (entry.write["root"], entry.write["group"]) == (root, group)), None)
+def batch_entries(lab: Lab, group: int) -> dict[str, Entry]:
+    """Return the outbox's entry of each batch of a group that was entered and not refused, by its root."""
+    entries = [entry for entry in lab.outbox.entries_in(lab.domain, *ANCHORS) if entry.write["group"] == group]
+    return {entry.write["root"]: entry for entry in reversed(entries)}
