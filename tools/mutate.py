@@ -430,6 +430,9 @@ class Known(Results):
         """Return the test that killed the mutant last."""
         return str(self._kept.get(label(mutant), ("", ""))[1])
 
+    def was_unnoticed(self, mutant: Mutant) -> bool:
+        return self._kept.get(label(mutant), ("",))[0] in {"survived", "unnoticed"}
+
     def judged(self, mutant: Mutant, verdict: str, by: str) -> Result:
         self.add(label(mutant), verdict, by, self._digest(mutant, verdict, by))
         return Result(verdict, by)
@@ -562,7 +565,8 @@ def main() -> int:
         return 0
     known = Known(sources)
     results = {mutant: result for mutant in todo if (result := known.find(mutant))}
-    waiting = [mutant for mutant in todo if mutant not in results]
+    # what was not noticed before takes all tests, and so comes last
+    waiting = sorted((mutant for mutant in todo if mutant not in results), key=known.was_unnoticed)
     print(f"{len(todo)} mutants, {len(results)} of them known from before")
     if (waiting or (arguments.node and unnoticed(results))) and not arguments.known:
         judge = Judge(sources)
