@@ -87,7 +87,7 @@ PRELOADED = (
 )
 SECONDS = 180
 """CPU time after which a mutant counts as noticed: the tests of the original take a third of it."""
-IDLE_S = 120
+IDLE_S = 30
 """Seconds without a second of CPU time after which it only waits for what no longer comes."""
 
 
