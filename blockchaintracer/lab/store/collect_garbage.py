@@ -8,6 +8,7 @@ an object is unneeded only if nothing here names it: a recording that was given 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import time
@@ -160,17 +161,24 @@ def needed(lab: Lab) -> set[str]:
 
 
 def _files(home: Path) -> Iterator[Path]:
-    folders = [home]
+    folders, seen = [home], set[tuple[int, int]]()
     while folders:
         folder = folders.pop()
         try:
-            for entry in folder.iterdir():
+            state = folder.stat()
+            if (place := (state.st_dev, state.st_ino)) in seen:
+                continue
+            seen.add(place)
+            for entry in os.scandir(folder):
                 if folder == home and (entry.name in _ELSEWHERE or entry.name.startswith(_CACHES)):
                     continue
-                if entry.is_dir() and not entry.is_symlink():
-                    folders.append(entry)
+                if entry.is_dir():
+                    # or a link to one: it may have been moved to another disk
+                    folders.append(Path(entry.path))
                 elif entry.is_file() and not entry.name.endswith(("-wal", "-shm")):
-                    yield entry
+                    yield Path(entry.path)
+                elif entry.is_symlink() and not os.path.exists(entry.path):
+                    raise _unreadable(Path(entry.path), FileNotFoundError("the link leads nowhere"))
         except FileNotFoundError:
             continue
         except OSError as error:
