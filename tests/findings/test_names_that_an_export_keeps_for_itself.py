@@ -72,6 +72,22 @@ def test_a_table_of_columns_without_end_is_not_read(
         assert "recordSet" not in json.loads(target.read_text())
 
 
+@pytest.mark.parametrize("start", ["," * 9000 + "\n", "a\n" + "," * 9000 + "\n", "\n \n" + ',"\n"' * 9000 + "\n"])
+def test_rows_that_would_be_filled_up_are_not_read(tmp_path: Path, start: str) -> None:
+    """160 kB took all memory."""
+    (tmp_path / "x.csv").write_text(start + "1\n" * 10_000)
+    assert not croissant._is_small(tmp_path / "x.csv", ",")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "rows", [["a,b"], ["a", "1"], [",".join("xyz" * 300)] * 500, ["", "a,b", *[","] * 50], ["x", "a,1"]]
+)
+def test_tables_are_read(tmp_path: Path, rows: list[str], end: str) -> None:
+    (tmp_path / "x.csv").write_bytes("".join(f"{row}{end}" for row in rows).encode())
+    assert croissant._is_small(tmp_path / "x.csv", ",")
+
+
 def test_a_packed_table_is_no_table() -> None:
     formats = {name: ExportedFile(name, "", "content", "").format for name in ("a.csv", "a.csv.gz", "a.tar.xz")}
     assert formats == {"a.csv": "text/csv", "a.csv.gz": "application/gzip", "a.tar.xz": "application/octet-stream"}

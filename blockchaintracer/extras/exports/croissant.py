@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.plain_text import CIPHERTEXT, LATEST, json_text, printable
 
 _MAX_FILES = 10_000
-_MAX_TABLES, _MAX_TABLE_BYTES, _MAX_HEAD_BYTES = 100, 1 << 28, 1 << 16
+_MAX_TABLES, _MAX_TABLE_BYTES, _MAX_HEAD_BYTES, _MAX_COLUMNS = 100, 1 << 28, 1 << 17, 10_000
 _SEPARATORS = {"text/csv": ",", "text/tab-separated-values": "\t"}
 _TYPES = {"i": "Integer", "u": "Integer", "f": "Float", "b": "Boolean"}
 _VERSION = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
@@ -81,7 +84,7 @@ def _columns(file: ExportedFile, content: Content) -> list[tuple[str, str]]:
         return []
     with content.copies.find_copy(file.sha256) as copy:
         try:
-            if copy.path is None or not _is_small(copy.path):
+            if copy.path is None or not _is_small(copy.path, separator):
                 return []
             table = require("pandas", "exports").read_csv(copy.path, sep=separator, compression=None)
         except (OSError, TypeError, ValueError):
@@ -89,7 +92,17 @@ def _columns(file: ExportedFile, content: Content) -> list[tuple[str, str]]:
     return [(name, _TYPES.get(kind.kind, "Text")) for name, kind in table.dtypes.items() if printable(name) == name]
 
 
-def _is_small(path: Path) -> bool:
-    """Return whether a table can be read whole. A listing tells no size, and a head may have no end."""
+def _is_small(path: Path, separator: str) -> bool:
+    """Return whether a table can be read whole. A listing tells no size, a head may have no end, and all rows are
+    filled up to the width of the first ones."""
     with path.open("rb") as file:
-        return path.stat().st_size <= _MAX_TABLE_BYTES and len(file.readline(_MAX_HEAD_BYTES)) < _MAX_HEAD_BYTES
+        head = file.read(_MAX_HEAD_BYTES)
+        blocks = chain([head], iter(lambda: file.read(1 << 20), b""))
+        lines = sum(max(block.count(b"\n"), block.count(b"\r")) for block in blocks)
+        size = file.tell()
+    text = io.StringIO(head.decode(errors="replace"), newline=None)
+    rows = [row for row in csv.reader(text, delimiter=separator) if len(row) > 1 or "".join(row).strip()]
+    columns = max(map(len, rows), default=0)
+    # a cell takes a byte
+    is_filled = columns <= _MAX_COLUMNS and columns * lines <= size
+    return size <= _MAX_TABLE_BYTES and is_filled and (len(rows) > 2 or len(head) == size)
