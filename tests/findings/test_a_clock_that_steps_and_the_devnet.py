@@ -17,21 +17,32 @@ pytestmark = pytest.mark.fast
 
 
 class Process(psutil.Process):
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        # as psutil did before 7
+        self.kept = super().create_time() + KNOWN[0]
+
     def cmdline(self) -> list[str]:
         return ["anvil", "8645", str(node.DEVNET.chain_id)]
 
     def create_time(self) -> float:
-        return super().create_time() + STEP[0]
+        return self.kept
 
 
 STEP = [0.0]
+KNOWN = [0.0]
 
 
 @pytest.mark.parametrize("step", [-86_400.0, 86_400.0])
 def test_the_process_is_still_this_labs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: float) -> None:
     boot_time = psutil.boot_time
     monkeypatch.setattr(psutil, "Process", Process)
-    monkeypatch.setattr(psutil, "boot_time", lambda: boot_time() + STEP[0])
+
+    def stepped() -> float:
+        KNOWN[0] = STEP[0]
+        return boot_time() + STEP[0]
+
+    monkeypatch.setattr(psutil, "boot_time", stepped)
     devnet = node.Devnet(types.SimpleNamespace(devnet=tmp_path))  # type: ignore[arg-type]
     child = types.SimpleNamespace(pid=os.getpid(), poll=lambda: None)
     monkeypatch.setattr(node.Devnet, "_detached", lambda self, command: child)
@@ -44,4 +55,4 @@ def test_the_process_is_still_this_labs(tmp_path: Path, monkeypatch: pytest.Monk
         assert devnet._process(notes) is not None
         assert devnet._process(notes | {"started": notes["started"] - 1000}) is None
     finally:
-        STEP[0] = 0.0
+        STEP[0] = KNOWN[0] = 0.0

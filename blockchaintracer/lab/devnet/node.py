@@ -186,7 +186,7 @@ class Devnet:
         try:
             process = psutil.Process(notes["pid"])
             arguments = process.cmdline()
-            same_time = abs(_started(process) - notes["started"]) < 10
+            same_time = abs(_started(process.pid) - notes["started"]) < 10
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return None
         alive = same_time and process.status() != psutil.STATUS_ZOMBIE
@@ -277,12 +277,10 @@ class Devnet:
 
     def _spawn(self, command: list[str], chosen_port: int | None, first: int) -> tuple[subprocess.Popen[bytes], int]:
         """Starts anvil on a free port and waits until it listens there; notes both."""
-        import psutil
-
         while True:
             port = self._free_port(chosen_port, first)
             child = self._detached([*command, "--port", str(port)])
-            self._note(pid=child.pid, started=_started(psutil.Process(child.pid)), port=port)
+            self._note(pid=child.pid, started=_started(child.pid), port=port)
             deadline = time.monotonic() + _START_SECONDS
             while child.poll() is None and time.monotonic() < deadline:
                 # that something answers on the port is not enough: two labs may be starting at once
@@ -386,11 +384,13 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _started(process: psutil.Process) -> float:
+def _started(pid: int) -> float:
     """When a process started, in seconds since the machine did: a step of the clock changes both of psutil's times."""
     import psutil
 
-    return process.create_time() - psutil.boot_time()
+    # asked first: of an older psutil, what a process tells is by the last answer to this
+    booted = psutil.boot_time()
+    return psutil.Process(pid).create_time() - booted
 
 
 def _ends(process: psutil.Process, seconds: float) -> bool:
