@@ -21,8 +21,9 @@ from blockchaintracer.extras.mlflow.model_registry import record_deployment, rec
 from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
-from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN
+from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN, places_of
 from blockchaintracer.extras.mlflow_reader.snapshot import client_of, local_source, run_uuid
+from blockchaintracer.lab.files import remove
 from blockchaintracer.lab.formats import MLFLOW_RUN
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording import content as recording
@@ -145,9 +146,25 @@ def test_a_database_whose_tables_are_none_is_not_read(
         for name in ("metrics", "registered_models"):
             database.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
         database.execute(f"CREATE {made}")
+        # however it is written
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("UPDATE sqlite_master SET sql = replace(sql, 'CREATE V', 'create  V')")
+        database.commit()
     for read in (import_runs, lambda lab, uri: verify_run(lab, run_id, uri), record_of_net):
         with pytest.raises(InputError, match="is no table"):
             read(life.lab, client.tracking_uri)
+
+
+def test_a_link_below_1_000_folders_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "clone" / "mlruns"
+    folder.mkdir(parents=True)
+    for _ in range(1_100):
+        folder /= "d"
+        folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="the run names"):
+        places_of(f"file://{tmp_path}/clone/mlruns")
+    remove(tmp_path / "clone")
 
 
 def record_of_net(lab: Lab, uri: str) -> None:

@@ -18,6 +18,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.extras.mlflow_reader.answers import bounded_answers
 from blockchaintracer.lab.capture.secret_masking import error_text
+from blockchaintracer.lab.files import entries_below
 from blockchaintracer.lab.store.ipfs.download import MAX_ENTRIES
 from blockchaintracer.lab.store.store import FETCH_LIMIT
 
@@ -30,7 +31,7 @@ FILES_IN = "BLOCKCHAINTRACER_FILES_IN"
 """Names folders and addresses that MLflow's stores may name files in, separated by commas."""
 SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 _DESTINATION = "MLFLOW_ARTIFACTS_DESTINATION"
-_NO_TABLES = "SELECT name FROM sqlite_master WHERE type = 'view' OR sql LIKE 'CREATE VIRTUAL%'"
+_NO_TABLES = "SELECT name FROM sqlite_master WHERE type = 'view' OR type = 'table' AND sql NOT LIKE 'CREATE TABLE%'"
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts")
 
 
@@ -90,9 +91,8 @@ def places_of(tracking_uri: str, more: Sequence[str] = ()) -> list[Path | str]:
     """
     places = _places_of(tracking_uri, more)
     if store := local_path(tracking_uri):
-        for folder, folders, files in os.walk(store):
-            links = (path for name in (*folders, *files) if os.path.islink(path := os.path.join(folder, name)))
-            require_places([Path(os.path.realpath(path)) for path in links], places)
+        links = (entry.path for entry in entries_below(store) if entry.is_symlink())
+        require_places([Path(os.path.realpath(link)) for link in links], places)
     return places
 
 
