@@ -37,6 +37,7 @@ from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.core.record import Domain, Verdict, label
 from blockchaintracer.lab.chosen_network import RPC_VARIABLE, choose_network
 from blockchaintracer.lab.chosen_network import VARIABLE as NETWORK_VARIABLE
+from blockchaintracer.lab.files import FULL
 from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.lab_folder import VARIABLE, Home
@@ -127,10 +128,11 @@ class Verb(click.Command):
             click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
             ctx.exit(130)
         except Exception as error:
-            if isinstance(error, OSError) and error.filename and error.strerror:
+            # of a file that is open already, a full disk gives no name
+            if isinstance(error, OSError) and (error.filename or error.errno in FULL) and error.strerror:
                 show_error(
                     InputError(
-                        f"can't use {error.filename}: {error.strerror}",
+                        f"can't use {error.filename or 'a file'}: {error.strerror}",
                         hint="Check that there is room, and that you may read and write there.",
                     )
                 )

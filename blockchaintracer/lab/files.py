@@ -22,6 +22,8 @@ T = TypeVar("T")
 Prepare = Callable[[sqlite3.Connection], object]
 CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a write for which there is no room."""
 _told: set[Path] = set()
 """Folders of which the user was told that they can't be written."""
 

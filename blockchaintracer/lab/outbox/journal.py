@@ -387,7 +387,9 @@ class Journal:
         except sqlite3.Error as error:
             raise StoreError(
                 f"the outbox {self._path} can't be written: {error}",
-                hint="Nothing was sent. Free space or choose --home.",
+                # it is entered before and after it is sent
+                hint="Free space or choose --home. `blockchaintracer outbox list` shows what was sent: it goes on with "
+                "the next command, and nothing is paid twice.",
             ) from error
 
 

@@ -5,7 +5,6 @@ Objects lie at ``objects/<2 hex digits>/<62 hex digits>``; a web server that sho
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -41,7 +40,7 @@ from blockchaintracer.core.digest import (
 from blockchaintracer.core.errors import InputError, NotVerified, SourceWarning, StoreError
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify.copies import Copy, Damaged, SourceError, object_name
-from blockchaintracer.lab.files import placing, sync_folder
+from blockchaintracer.lab.files import FULL, placing, sync_folder
 from blockchaintracer.lab.store.hashcache import SETTLED_NS, HashCache
 
 FETCH_LIMIT = 64 << 30
@@ -566,7 +565,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _unwritable(path: Path, error: OSError) -> StoreError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = error.errno in FULL
     return StoreError(
         f"can't write to {path}: {error.strerror}",
         hint="Free some space, then try again: nothing half written was kept."
