@@ -143,7 +143,7 @@ def publish(
         needed += [("attachment", it.path, it.sha256) for it in manifest.predicate.attachments]
         if TOKEN_VALUE in manifest.predicate.values:
             needed = [it for it in needed if it[2] != record.key.subject]
-            if reason := token_withheld(lab.store, record.key.subject):
+            if reason := token_withheld(lab, record.key.subject):
                 left_out.append(reason)
             else:
                 needed.append(("token", manifest.predicate.name, record.key.subject))

@@ -63,7 +63,6 @@ from blockchaintracer.lab.outbox.transactions import RECORDS
 from blockchaintracer.lab.publish import require_apart
 from blockchaintracer.lab.published_secrets import TOKEN_VALUE, Found, require_no_secrets, token_withheld
 from blockchaintracer.lab.recording.keep import hidden_content
-from blockchaintracer.lab.store.store import Store
 
 Progress = Callable[[int], None]
 
@@ -159,7 +158,7 @@ def export_registry(
     ids = {*keys, *(name for proof in proofs for name in (proof.id, proof.root))}
     own = {it.write.key for it in lab.outbox.entries_in(_domain(head), *RECORDS) if it.write.key}
     own |= {proof.key for proof in proofs}
-    objects = _Objects(lab.store, own, artifacts=artifacts or with_diffs, diffs=with_diffs)
+    objects = _Objects(lab, own, artifacts=artifacts or with_diffs, diffs=with_diffs)
     for event, digest in _named(logs):
         objects.add_document(event, digest)
     for key in [*keys.values(), *(proof.key for proof in proofs)]:
@@ -485,8 +484,9 @@ class _Objects:
         own: keys of the lab's own records.
     """
 
-    def __init__(self, store: Store, own: Collection[RecordKey], *, artifacts: bool, diffs: bool) -> None:
-        self._store = store
+    def __init__(self, lab: Lab, own: Collection[RecordKey], *, artifacts: bool, diffs: bool) -> None:
+        self._lab = lab
+        self._store = lab.store
         self._own = own
         self._artifacts = artifacts
         self._diffs = diffs
@@ -519,7 +519,7 @@ class _Objects:
             return
         predicate = manifest.predicate
         is_token = isinstance(predicate, RecordPredicate) and TOKEN_VALUE in predicate.values
-        if is_token and token_withheld(self._store, key.subject):
+        if is_token and token_withheld(self._lab, key.subject):
             self.missing.add(key.subject)
         elif key.subject_type == SubjectType.FILE and self.add(key.subject):
             self.files.append(("token" if is_token else "content", key.subject, key.subject))
