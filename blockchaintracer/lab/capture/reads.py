@@ -93,7 +93,7 @@ class Observation:
         self._log.mkdir(parents=True)
         # compiled here, so that the program need not wait for it
         py_compile.compile(str(shutil.copyfile(observer.__file__, self._folder / "sitecustomize.py")))
-        self._since = self._log.stat().st_mtime_ns
+        self._since = self._log.stat().st_ctime_ns
 
     def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
         """Return the environment variables of the program, which make its Python processes tell."""
@@ -214,9 +214,9 @@ def undeclared(
             if relative in held:
                 code |= {relative} if relative.endswith(_CODE) else set()
             elif not (
-                # made by the run: by a process that was seen, or by another one
+                # made by the run: by a process that was seen, or by another one; anyone sets the other time of a file
                 real in written
-                or max(state.st_ctime_ns, state.st_mtime_ns) > seen.since_ns
+                or state.st_ctime_ns > seen.since_ns
                 or real in known
                 or real.startswith(inside)
                 or (relative or "").startswith(".git/")
@@ -306,7 +306,7 @@ def leftovers(git: GitState, seen: Seen | None) -> tuple[str, ...]:
             path = os.path.realpath(state.root / name)
             with suppress(OSError):
                 told = os.stat(path)
-                is_made = path in written or (seen and max(told.st_ctime_ns, told.st_mtime_ns) > seen.since_ns)
+                is_made = path in written or (seen and told.st_ctime_ns > seen.since_ns)
                 if path not in read and (is_made or (told.st_dev, told.st_ino) in sinks):
                     found.append(os.path.join(at, name))
     return tuple(name for name in found if is_plain_path(name))
