@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -78,11 +79,11 @@ class Job:
 
 @pytest.fixture
 def job(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Job]:
-    with TokenIssuer(life_s=3).served() as issuer:
+    with TokenIssuer(life_s=3600).served() as issuer:
         yield Job(lab, issuer, tmp_path / "repository", monkeypatch)
 
 
-def test_the_life_of_a_token(job: Job, lab: Lab, tmp_path: Path) -> None:
+def test_the_life_of_a_token(job: Job, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = job.add()
     assert job.said[0]["actor"] == "a-person"
     assert "a-person" not in lab.store.get_bytes(document.manifest).decode()
@@ -109,6 +110,8 @@ def test_the_life_of_a_token(job: Job, lab: Lab, tmp_path: Path) -> None:
     published = tmp_path / "published"
     done = publish(lab, document.id, published)
     assert any("valid until" in reason for reason in done.left_out)
+    later = report.expires_at - 1 - time.time()
+    monkeypatch.setattr(time, "time", lambda clock=time.time: clock() + later)
     kept_tokens.wait_until_expired(report.expires_at, lambda text: None)
     assert not publish(lab, document.id, published).left_out
     assert job.check(document.id, ask=True).conclusion is Conclusion.VERIFIED
