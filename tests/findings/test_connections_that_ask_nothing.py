@@ -40,9 +40,9 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
 def test_who_asks_is_answered_before_who_does_not(address: tuple[str, int], asked: bytes) -> None:
     with ExitStack() as stack:
         for _ in range(50):
-            stack.enter_context(socket.create_connection(address, timeout=5)).sendall(asked)
+            stack.enter_context(socket.create_connection(address, timeout=15)).sendall(asked)
         for _ in range(3):
-            with socket.create_connection(address, timeout=5) as client:
+            with socket.create_connection(address, timeout=15) as client:
                 client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
                 assert b" 200 " in client.recv(64)
 
