@@ -13,7 +13,6 @@ from unicodedata import normalize
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.predicates import plain_name
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, keccak, label, to_hex
@@ -194,6 +193,8 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
 def store_profile(lab: Lab, name: str, description: str | None) -> str:
     """Store a group's description, which stays off chain; return its SHA-256."""
     import rfc8785
+
+    from blockchaintracer.core.manifest.predicates import plain_name
 
     if not name.strip():
         raise InputError("expected a name for the group, got an empty one")
