@@ -7,6 +7,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -18,6 +20,18 @@ pytestmark = pytest.mark.node
 LARGE = b"x" * (32 << 20)
 
 
+@contextmanager
+def listening(app: Any) -> Iterator[tuple[str, int]]:
+    """Inside, the server of `serve` answers with this application at the address."""
+    server = uvicorn.Server(serving.settings(Exchange(app, lambda line: None)))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield listener.getsockname()
+        server.should_exit = True
+        thread.join(5)
+
+
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     async def app(scope: object, receive: object, send: object) -> None:
@@ -26,13 +40,8 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
 
     monkeypatch.setattr(serving, "_REQUEST_S", 0.3)
     monkeypatch.setattr(serving, "CONNECTIONS", 3)
-    server = uvicorn.Server(serving.settings(Exchange(app, lambda line: None)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        yield listener.getsockname()
-        server.should_exit = True
-        thread.join(5)
+    with listening(app) as place:
+        yield place
 
 
 def first_line(address: tuple[str, int]) -> bytes:

@@ -4,18 +4,16 @@ nobody else was answered. The description of the interface was made anew for eac
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import uvicorn
 
 from blockchaintracer.extras.serve import app as application
 from blockchaintracer.extras.serve import server as serving
-from blockchaintracer.extras.serve.exchange import Exchange
+from tests.findings.test_clients_that_keep_a_server_waiting import listening
 
 pytestmark = pytest.mark.node
 
@@ -27,13 +25,8 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
         await send({"type": "http.response.body", "body": b"here"})
 
     monkeypatch.setattr(serving, "CONNECTIONS", 20)
-    server = uvicorn.Server(serving.settings(Exchange(app, lambda line: None)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        yield listener.getsockname()
-        server.should_exit = True
-        thread.join(5)
+    with listening(app) as place:
+        yield place
 
 
 @pytest.mark.parametrize("asked", [b"", b"GET / HTTP/1.1\r\nhost:"])
